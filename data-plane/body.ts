@@ -1,0 +1,53 @@
+import type { ProxyError } from './errors.js';
+import type { HeaderList } from './headers.js';
+
+/**
+ * Bodies are pushed from a source into a sink, chunk by chunk, with backpressure and without stream objects: the connection
+ * that reads a body is its source, the connection that writes it is its sink.
+ *
+ * Order of calls: `source.start(sink)` once; then `sink.write` any number of times, then exactly one of `sink.end` and
+ * `sink.fail`. A chunk belongs to the sink from the call on: the source never writes into it again.
+ */
+export interface BodySource {
+  /** Bytes announced (Content-Length), 0 when there is no body, or null when only the end will tell. */
+  readonly length: number | null;
+  /** Begins to deliver; chunks may arrive within this call. */
+  start(sink: BodySink): void;
+  /** The sink has room again, after its `write` returned false. */
+  resume(): void;
+  /** The sink wants no more. Nothing is delivered after this call. Idempotent; does nothing once the body has ended. */
+  cancel(reason: ProxyError): void;
+}
+
+export interface BodySink {
+  /** Takes a chunk (never empty). False asks the source to stop until `source.resume()`; the chunk is taken all the same. */
+  write(chunk: Uint8Array): boolean;
+  /** The body is complete. Trailer fields are null when there are none. */
+  end(trailers: HeaderList | null): void;
+  /** The body will not become complete. */
+  fail(error: ProxyError): void;
+}
+
+/** A body that is wholly in memory, and can therefore be sent again. */
+export class BufferedBody implements BodySource {
+  readonly length: number;
+  readonly bytes: Uint8Array;
+  readonly trailers: HeaderList | null;
+
+  constructor(bytes: Uint8Array, trailers: HeaderList | null = null) {
+    this.bytes = bytes;
+    this.length = bytes.length;
+    this.trailers = trailers;
+  }
+
+  start(sink: BodySink): void {
+    if (this.bytes.length > 0) sink.write(this.bytes);
+    sink.end(this.trailers);
+  }
+
+  resume(): void {}
+
+  cancel(): void {}
+}
+
+export const emptyBody = new BufferedBody(new Uint8Array(0));

@@ -1,0 +1,28 @@
+/**
+ * Header fields as a flat list: name, value, name, value, … in the order and case they came in, one pair per field line.
+ * Values are latin1 text (one char per byte, RFC 9110 section 5.5) without surrounding blanks. Every room passes this one
+ * shape on, so a header that nobody touches is never rebuilt.
+ */
+export type HeaderList = string[];
+
+/** The value of the first field line called `lowerName` (which must be lower case), or undefined. */
+export function headerValue(headers: readonly string[], lowerName: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isHeader(headers[i] as string, lowerName)) return headers[i + 1];
+  }
+  return undefined;
+}
+
+/** All values of the field lines called `lowerName`, in order. */
+export function headerValues(headers: readonly string[], lowerName: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isHeader(headers[i] as string, lowerName)) values.push(headers[i + 1] as string);
+  }
+  return values;
+}
+
+/** Whether a field name, in any case, is `lowerName`. The length check decides nearly every call. */
+export function isHeader(name: string, lowerName: string): boolean {
+  return name.length === lowerName.length && (name === lowerName || name.toLowerCase() === lowerName);
+}
