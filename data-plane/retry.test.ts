@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { ProxyError, type ErrorKind } from './errors.js';
+import { mayRetry, RetryBudget } from './retry.js';
+
+describe('mayRetry', () => {
+  it.each<{ kind: ErrorKind; method: string; attempts?: number; replayable?: boolean; want: boolean }>([
+    { kind: 'connect_failed', method: 'POST', want: true },
+    { kind: 'connect_failed', method: 'POST', replayable: false, want: false },
+    { kind: 'connect_failed', method: 'GET', attempts: 2, want: false },
+    { kind: 'upstream_unsent', method: 'PATCH', want: true },
+    { kind: 'upstream_reset', method: 'GET', want: true },
+    { kind: 'upstream_reset', method: 'PUT', want: true },
+    { kind: 'upstream_reset', method: 'POST', want: false },
+    { kind: 'upstream_timeout', method: 'POST', want: false },
+    { kind: 'upstream_malformed', method: 'GET', want: false },
+    { kind: 'client_closed', method: 'GET', want: false },
+  ])('$kind of a $method (attempt $attempts, replayable $replayable): $want', (row) => {
+    const { kind, method, attempts = 1, replayable = true, want } = row;
+
+    expect(mayRetry({ error: new ProxyError(kind), method, attempts, maxAttempts: 2, replayable })).toBe(want);
+  });
+});
+
+describe('RetryBudget', () => {
+  it('lets three retries run at any load, and a share of the requests in flight above that', () => {
+    const budget = new RetryBudget();
+
+    expect([1, 2, 3, 4].map(() => budget.take(1, 20))).toEqual([true, true, true, false]);
+    expect([1, 2, 3].map(() => budget.take(25, 20))).toEqual([true, true, false]);
+    budget.giveBack();
+    expect(budget.take(25, 20)).toBe(true);
+  });
+});

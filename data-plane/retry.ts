@@ -1,0 +1,46 @@
+import type { ProxyError } from './errors.js';
+
+/** RFC 9110 section 9.2.2. A request with another method may have been carried out though its answer was lost. */
+const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** Never fewer retries than this at a time, however few requests are in flight. */
+const minRetriesInFlight = 3;
+
+export interface FailedAttempt {
+  readonly error: ProxyError;
+  readonly method: string;
+  /** Attempts so far, this one included. */
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  /** The request body is in memory, or no byte of it has been read. */
+  readonly replayable: boolean;
+}
+
+/** Whether the request may be sent again, to another endpoint. Nothing has been answered to the client when this is asked. */
+export function mayRetry({ error, method, attempts, maxAttempts, replayable }: FailedAttempt): boolean {
+  if (attempts >= maxAttempts || !replayable) return false;
+  switch (error.retry) {
+    case 'no':
+      return false;
+    case 'if-unsent':
+      return true;
+    case 'idempotent':
+      return idempotentMethods.has(method);
+  }
+}
+
+/** Bounds the retries of one service, so that they cannot multiply the load of a service that fails as a whole. */
+export class RetryBudget {
+  #retriesInFlight = 0;
+
+  /** Takes a place among the retries in flight; false when the budget is spent. */
+  take(requestsInFlight: number, budgetPercent: number): boolean {
+    if (this.#retriesInFlight >= Math.max(minRetriesInFlight, (requestsInFlight * budgetPercent) / 100)) return false;
+    this.#retriesInFlight++;
+    return true;
+  }
+
+  giveBack(): void {
+    this.#retriesInFlight--;
+  }
+}
