@@ -20,7 +20,7 @@ export function applyChange(resources: readonly Resource[], change: ResourceChan
   }
   if (changed.size === 0) return [...resources];
   const kept = resources.filter((resource) => !changed.has(keyOf(resource)));
-  return merge(kept, [...upserts.values()].sort(compareResources));
+  return merge(kept, [...upserts.values()].toSorted(compareResources));
 }
 
 function merge(a: readonly Resource[], b: readonly Resource[]): Resource[] {

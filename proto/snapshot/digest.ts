@@ -89,6 +89,6 @@ function entryOf({ kind, name, body }: Resource): Entry {
 }
 
 function toBucket(entries: Iterable<Entry>): Bucket {
-  const sorted = [...entries].sort(compareResources);
+  const sorted = [...entries].toSorted(compareResources);
   return { entries: sorted, hash: sha256(...sorted.map((entry) => entry.hash)) };
 }

@@ -32,5 +32,5 @@ function rank(unit: number): number {
 export function sortResources(resources: Iterable<Resource>): Resource[] {
   const byKey = new Map<string, Resource>();
   for (const resource of resources) byKey.set(keyOf(resource), resource);
-  return [...byKey.values()].sort(compareResources);
+  return [...byKey.values()].toSorted(compareResources);
 }

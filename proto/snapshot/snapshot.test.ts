@@ -39,6 +39,11 @@ const resource = (kind: Kind, name: string, body = name): Resource =>
 const key = (kind: Kind, name: string): ResourceKey => create(ResourceKeySchema, { kind, name });
 const names = (resources: readonly Resource[]): string[] => resources.map((one) => `${one.kind}:${one.name}`);
 
+const at = (epoch: bigint, sequence: bigint) => create(EndpointVersionSchema, { epoch, sequence });
+const set = (service: string, digest: Uint8Array) => create(EndpointSetSchema, { service, digest });
+const changed = (patch: ConfigPatch, fields: Partial<ConfigPatch>): ConfigPatch => ({ ...patch, ...fields });
+const versionOf = (patch: ConfigPatch) => patch.version ?? create(ConfigVersionSchema);
+
 /** The patch that an honest control plane makes of a change. */
 function patchOf(have: HeldConfig, upserts: Resource[], deletes: ResourceKey[] = []): ConfigPatch {
   const change = toBinary(ConfigChangeSchema, create(ConfigChangeSchema, { upserts, deletes }));
@@ -69,7 +74,7 @@ function numbers(seed: number): (bound: number) => number {
 
 describe('order', () => {
   it('compares names by code points, not by UTF-16 units', () => {
-    const sorted = ['\u{1F600}', '\uFFFD', 'a', 'é', 'B', '', 'aa'].sort(compareNames);
+    const sorted = ['\u{1F600}', '\uFFFD', 'a', 'é', 'B', '', 'aa'].toSorted(compareNames);
 
     expect(sorted).toEqual(['', 'B', 'a', 'aa', 'é', '\uFFFD', '\u{1F600}']);
   });
@@ -90,7 +95,7 @@ describe('digest', () => {
   it('is the same whatever the order of the resources', () => {
     const resources = Array.from({ length: 600 }, (_, index) => resource(Kind.ROUTE, `route-${index}`));
 
-    expect(digestState(resources)).toEqual(digestState([...resources].reverse()));
+    expect(digestState(resources)).toEqual(digestState(resources.toReversed()));
   });
 
   it.each([
@@ -155,11 +160,9 @@ describe('patches', () => {
   const held1 = apply(null, first);
   const second = patchOf(held1, [resource(Kind.ROUTE, 'b')], [key(Kind.ROUTE, 'a')]);
   const held2 = apply(held1, second);
-  const changed = (patch: ConfigPatch, fields: Partial<ConfigPatch>): ConfigPatch => ({ ...patch, ...fields });
-  const version = (patch: ConfigPatch) => patch.version ?? create(ConfigVersionSchema);
 
   it('followed one by one give the state that a snapshot gives', () => {
-    const snapshot = create(ConfigSnapshotSchema, { version: version(second), resources: [resource(Kind.ROUTE, 'b')] });
+    const snapshot = create(ConfigSnapshotSchema, { version: versionOf(second), resources: [resource(Kind.ROUTE, 'b')] });
     const whole = holdSnapshot(snapshot);
 
     expect('held' in whole && sameConfig(whole.held.version, held2.version)).toBe(true);
@@ -184,7 +187,7 @@ describe('patches', () => {
   });
 
   it('are refused when the state they give is not the one they promise', () => {
-    const lying = changed(second, { version: { ...version(second), digest: held1.digest.value } });
+    const lying = changed(second, { version: { ...versionOf(second), digest: held1.digest.value } });
 
     expect(applyPatch(held1, lying)).toEqual({ fault: 'digest-mismatch' });
   });
@@ -193,7 +196,7 @@ describe('patches', () => {
     const change = new Uint8Array([0xff, 0xff]);
     const garbled = changed(second, {
       change,
-      version: { ...version(second), chain: nextChain(held1.version.chain, change) },
+      version: { ...versionOf(second), chain: nextChain(held1.version.chain, change) },
     });
 
     expect(applyPatch(held1, garbled)).toEqual({ fault: 'malformed' });
@@ -201,7 +204,7 @@ describe('patches', () => {
 
   it('a snapshot with a resource changed on the way is refused', () => {
     const snapshot = create(ConfigSnapshotSchema, {
-      version: version(second),
+      version: versionOf(second),
       resources: [resource(Kind.ROUTE, 'b', 'x')],
     });
 
@@ -221,14 +224,12 @@ describe('endpoints', () => {
   });
 
   it('have a common digest that names which set belongs to which service', () => {
-    const set = (service: string, digest: Uint8Array) => create(EndpointSetSchema, { service, digest });
     const [x, y] = [digestEndpointSet([one]), digestEndpointSet([two])];
 
     expect(digestEndpoints([set('s', x), set('t', y)])).toEqual(digestEndpoints([set('t', y), set('s', x)]));
     expect(digestEndpoints([set('s', x), set('t', y)])).not.toEqual(digestEndpoints([set('s', y), set('t', x)]));
   });
 
-  const at = (epoch: bigint, sequence: bigint) => create(EndpointVersionSchema, { epoch, sequence });
   it.each([
     ['ok', at(1n, 4n), at(1n, 5n), 4n],
     ['stale', at(1n, 5n), at(1n, 5n), 4n],
@@ -238,8 +239,8 @@ describe('endpoints', () => {
     ['gap', null, at(1n, 1n), 0n],
     ['malformed', at(1n, 4n), at(1n, 4n), 4n],
     ['malformed', at(1n, 4n), undefined, 4n],
-  ] as const)('patch: %s (%#)', (verdict, have, version, fromSequence) => {
-    const patch = create(EndpointPatchSchema, version === undefined ? { fromSequence } : { fromSequence, version });
+  ] as const)('patch: %s (%#)', (verdict, have, next, fromSequence) => {
+    const patch = create(EndpointPatchSchema, next === undefined ? { fromSequence } : { fromSequence, version: next });
 
     expect(checkEndpointPatch(have, patch)).toBe(verdict);
   });
