@@ -1,0 +1,120 @@
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import { Protocol, RouteProtocol, type Retries, type Route, type Service, type Timeouts } from '../../proto/gen/sluice/v1/config_pb.js';
+
+/** A service with every default filled in, as the request path reads it. */
+export interface ServiceSettings {
+  readonly name: string;
+  readonly protocol: 'http' | 'https' | 'grpc' | 'grpcs';
+  /** Without a trailing slash; '' when the service has no path of its own. */
+  readonly path: string;
+  /** The Host to send; '' means the endpoint's address. */
+  readonly host: string;
+  readonly tls: TlsSettings | null;
+}
+
+export interface TlsSettings {
+  readonly caPem: string;
+  readonly serverName: string;
+  readonly skipVerify: boolean;
+}
+
+/** A route with every default filled in, its service's timeouts and retries where it has none of its own. */
+export interface RouteSettings {
+  readonly name: string;
+  readonly service: ServiceSettings;
+  readonly stripPath: boolean;
+  readonly preserveHost: boolean;
+  readonly http: boolean;
+  readonly https: boolean;
+  /** 0 answers 426. */
+  readonly httpsRedirect: number;
+  readonly timeouts: TimeoutSettings;
+  readonly retries: RetrySettings;
+}
+
+/** Milliseconds; 0 is no limit. */
+export interface TimeoutSettings {
+  readonly connectMs: number;
+  readonly readMs: number;
+  readonly writeMs: number;
+  readonly requestMs: number;
+  readonly perTryMs: number;
+}
+
+export interface RetrySettings {
+  /** The first one included. */
+  readonly maxAttempts: number;
+  readonly budgetPercent: number;
+}
+
+const defaultTimeouts = { connectMs: 1_000, readMs: 60_000, writeMs: 60_000, perTryMs: 0 };
+const defaultTranscodedRequestMs = 30_000;
+const defaultRetries = { attempts: 1, budgetPercent: 20 };
+
+const protocols = {
+  [Protocol.UNSPECIFIED]: 'http',
+  [Protocol.HTTP]: 'http',
+  [Protocol.HTTPS]: 'https',
+  [Protocol.GRPC]: 'grpc',
+  [Protocol.GRPCS]: 'grpcs',
+} as const;
+
+export function serviceSettings(service: Service): ServiceSettings {
+  const protocol = protocols[service.protocol];
+  const tls = protocol === 'https' || protocol === 'grpcs';
+  return {
+    name: service.name,
+    protocol,
+    path: service.path.replace(/\/+$/, ''),
+    host: service.host,
+    tls: tls ? tlsSettings(service) : null,
+  };
+}
+
+function tlsSettings({ tls, host }: Service): TlsSettings {
+  const hostName = host.replace(/:\d+$/, '');
+  return { caPem: tls?.caPem ?? '', serverName: tls?.serverName || hostName, skipVerify: tls?.skipVerify ?? false };
+}
+
+export function routeSettings(route: Route, service: Service): RouteSettings {
+  return {
+    name: route.name,
+    service: serviceSettings(service),
+    stripPath: route.stripPath ?? true,
+    preserveHost: route.preserveHost,
+    http: takes(route, RouteProtocol.HTTP),
+    https: takes(route, RouteProtocol.HTTPS),
+    httpsRedirect: route.httpsRedirect,
+    timeouts: timeoutSettings(route.timeouts, service.timeouts, route.transcode === undefined ? 0 : defaultTranscodedRequestMs),
+    retries: retrySettings(route.retries, service.retries),
+  };
+}
+
+function takes(route: Route, protocol: RouteProtocol): boolean {
+  return route.protocols.length === 0 || route.protocols.includes(protocol);
+}
+
+function timeoutSettings(route: Timeouts | undefined, service: Timeouts | undefined, requestMs: number): TimeoutSettings {
+  const pick = (field: 'connect' | 'read' | 'write' | 'request' | 'perTry', fallbackMs: number): number =>
+    milliseconds(route?.[field] ?? service?.[field]) ?? fallbackMs;
+  return {
+    connectMs: pick('connect', defaultTimeouts.connectMs),
+    readMs: pick('read', defaultTimeouts.readMs),
+    writeMs: pick('write', defaultTimeouts.writeMs),
+    requestMs: pick('request', requestMs),
+    perTryMs: pick('perTry', defaultTimeouts.perTryMs),
+  };
+}
+
+/** At least 1 ms, since 0 would mean no limit. */
+function milliseconds(duration: Duration | undefined): number | undefined {
+  if (duration === undefined) return undefined;
+  return Math.max(1, Math.round(Number(duration.seconds) * 1_000 + duration.nanos / 1e6));
+}
+
+function retrySettings(route: Retries | undefined, service: Retries | undefined): RetrySettings {
+  return {
+    maxAttempts: 1 + (route?.attempts ?? service?.attempts ?? defaultRetries.attempts),
+    budgetPercent: route?.budgetPercent ?? service?.budgetPercent ?? defaultRetries.budgetPercent,
+  };
+}
