@@ -1,0 +1,102 @@
+/**
+ * Counters of the request path in the Prometheus text format. A series is a route or a service, never a path or an endpoint,
+ * so their number is bounded by the config. Recording is a few array writes: no label objects, no string keys per request.
+ */
+const bucketBoundsMs = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+
+/** What is counted of one route; the compiled route keeps it, so that a request finds it without a look-up. */
+export class RouteMetrics {
+  /** By first digit of the status, 0 for requests that were given up without one. */
+  readonly byStatusClass = new Float64Array(6);
+  readonly durationBuckets = new Float64Array(bucketBoundsMs.length + 1);
+  durationSumMs = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  retries = 0;
+
+  record(status: number, durationMs: number): void {
+    const statusClass = (status / 100) | 0;
+    this.byStatusClass[statusClass < 6 ? statusClass : 0]!++;
+    let bucket = 0;
+    while (bucket < bucketBoundsMs.length && durationMs > (bucketBoundsMs[bucket] as number)) bucket++;
+    this.durationBuckets[bucket]!++;
+    this.durationSumMs += durationMs;
+  }
+}
+
+/** All counters of a node; they outlive config changes, and go when the config no longer names the route. */
+export class Metrics {
+  readonly #routes = new Map<string, RouteMetrics>();
+  readonly #errors = new Map<string, number>();
+
+  route(name: string): RouteMetrics {
+    const known = this.#routes.get(name);
+    if (known !== undefined) return known;
+    const made = new RouteMetrics();
+    this.#routes.set(name, made);
+    return made;
+  }
+
+  /** Forgets the routes that are not in `names`. */
+  retain(names: ReadonlySet<string>): void {
+    for (const name of this.#routes.keys()) if (!names.has(name)) this.#routes.delete(name);
+  }
+
+  error(kind: string): void {
+    this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1);
+  }
+
+  /** `gauges` are name and value pairs that others own. */
+  render(gauges: readonly (readonly [name: string, help: string, value: number])[]): string {
+    const lines = [...requestLines(this.#routes), ...durationLines(this.#routes), ...byteLines(this.#routes)];
+    lines.push('# HELP sluice_errors_total Answers that the gateway made itself, by kind.', '# TYPE sluice_errors_total counter');
+    for (const [kind, count] of this.#errors) lines.push(`sluice_errors_total{kind="${kind}"} ${count}`);
+    for (const [name, help, value] of gauges) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${value}`);
+    return `${lines.join('\n')}\n`;
+  }
+}
+
+type Routes = ReadonlyMap<string, RouteMetrics>;
+
+function requestLines(routes: Routes): string[] {
+  const lines = ['# HELP sluice_requests_total Requests by route and class of status.', '# TYPE sluice_requests_total counter'];
+  for (const [name, { byStatusClass }] of routes) {
+    byStatusClass.forEach((count, statusClass) => {
+      const label = statusClass === 0 ? 'none' : `${statusClass}xx`;
+      if (count > 0) lines.push(`sluice_requests_total{route="${name}",status="${label}"} ${count}`);
+    });
+  }
+  return lines;
+}
+
+function durationLines(routes: Routes): string[] {
+  const lines = [
+    '# HELP sluice_request_duration_seconds From the request head until the answer was written.',
+    '# TYPE sluice_request_duration_seconds histogram',
+  ];
+  for (const [name, { durationBuckets, durationSumMs }] of routes) {
+    let total = 0;
+    durationBuckets.forEach((count, i) => {
+      total += count;
+      const bound = i < bucketBoundsMs.length ? String((bucketBoundsMs[i] as number) / 1_000) : '+Inf';
+      lines.push(`sluice_request_duration_seconds_bucket{route="${name}",le="${bound}"} ${total}`);
+    });
+    lines.push(`sluice_request_duration_seconds_sum{route="${name}"} ${durationSumMs / 1_000}`);
+    lines.push(`sluice_request_duration_seconds_count{route="${name}"} ${total}`);
+  }
+  return lines;
+}
+
+function byteLines(routes: Routes): string[] {
+  const lines: string[] = [];
+  const counters = [
+    ['sluice_received_bytes_total', 'Request body bytes by route.', 'bytesReceived'],
+    ['sluice_sent_bytes_total', 'Response body bytes by route.', 'bytesSent'],
+    ['sluice_retries_total', 'Attempts after the first by route.', 'retries'],
+  ] as const;
+  for (const [metric, help, field] of counters) {
+    lines.push(`# HELP ${metric} ${help}`, `# TYPE ${metric} counter`);
+    for (const [name, counts] of routes) lines.push(`${metric}{route="${name}"} ${counts[field]}`);
+  }
+  return lines;
+}
