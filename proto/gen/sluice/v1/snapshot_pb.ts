@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/snapshot.proto.
  */
 export const file_sluice_v1_snapshot: GenFile = /*@__PURE__*/
-  fileDesc("ChhzbHVpY2UvdjEvc25hcHNob3QucHJvdG8SCXNsdWljZS52MSJFCghSZXNvdXJjZRIdCgRraW5kGAEgASgOMg8uc2x1aWNlLnYxLktpbmQSDAoEbmFtZRgCIAEoCRIMCgRib2R5GAMgASgMIjoKC1Jlc291cmNlS2V5Eh0KBGtpbmQYASABKA4yDy5zbHVpY2UudjEuS2luZBIMCgRuYW1lGAIgASgJIlEKDUNvbmZpZ1ZlcnNpb24SDwoHbGluZWFnZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBINCgVjaGFpbhgDIAEoDBIOCgZkaWdlc3QYBCABKAwiXQoMQ29uZmlnQ2hhbmdlEiQKB3Vwc2VydHMYASADKAsyEy5zbHVpY2UudjEuUmVzb3VyY2USJwoHZGVsZXRlcxgCIAMoCzIWLnNsdWljZS52MS5SZXNvdXJjZUtleSK3AQoLQ29uZmlnUGF0Y2gSDQoFZXBvY2gYASABKAQSFQoNZnJvbV9yZXZpc2lvbhgCIAEoBBIpCgd2ZXJzaW9uGAMgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1ZlcnNpb24SFgoOcHJldmlvdXNfY2hhaW4YBCABKAwSDgoGY2hhbmdlGAUgASgMEi8KC2NvbW1pdF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKwAQoKQ29uZmlnSGludBINCgVlcG9jaBgBIAEoBBIVCg1mcm9tX3JldmlzaW9uGAIgASgEEikKB3ZlcnNpb24YAyABKAsyGC5zbHVpY2UudjEuQ29uZmlnVmVyc2lvbhIgCgRibG9iGAQgASgLMhIuc2x1aWNlLnYxLkJsb2JSZWYSLwoLY29tbWl0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCg5Db25maWdTbmFwc2hvdBIpCgd2ZXJzaW9uGAEgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1ZlcnNpb24SJgoJcmVzb3VyY2VzGAIgAygLMhMuc2x1aWNlLnYxLlJlc291cmNlEi8KC2NvbW1pdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKMAQoIRW5kcG9pbnQSCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEg4KBndlaWdodBgEIAEoDRIMCgR0YWdzGAUgAygJEicKBXN0YXRlGAYgASgOMhguc2x1aWNlLnYxLkVuZHBvaW50U3RhdGUSDgoGcmVhc29uGAcgASgJIlYKC0VuZHBvaW50U2V0Eg8KB3NlcnZpY2UYASABKAkSJgoJZW5kcG9pbnRzGAIgAygLMhMuc2x1aWNlLnYxLkVuZHBvaW50Eg4KBmRpZ2VzdBgDIAEoDCJCCg9FbmRwb2ludFZlcnNpb24SDQoFZXBvY2gYASABKAQSEAoIc2VxdWVuY2UYAiABKAQSDgoGZGlnZXN0GAMgASgMIsUBCg1FbmRwb2ludFBhdGNoEhUKDWZyb21fc2VxdWVuY2UYASABKAQSKwoHdmVyc2lvbhgCIAEoCzIaLnNsdWljZS52MS5FbmRwb2ludFZlcnNpb24SJAoEc2V0cxgDIAMoCzIWLnNsdWljZS52MS5FbmRwb2ludFNldBIYChByZW1vdmVkX3NlcnZpY2VzGAQgAygJEjAKDG9ic2VydmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAilwEKEEVuZHBvaW50U25hcHNob3QSKwoHdmVyc2lvbhgBIAEoCzIaLnNsdWljZS52MS5FbmRwb2ludFZlcnNpb24SJAoEc2V0cxgCIAMoCzIWLnNsdWljZS52MS5FbmRwb2ludFNldBIwCgxvYnNlcnZlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCghMYXN0R29vZBIpCgZjb25maWcYASABKAsyGS5zbHVpY2UudjEuQ29uZmlnU25hcHNob3QSLgoJZW5kcG9pbnRzGAIgASgLMhsuc2x1aWNlLnYxLkVuZHBvaW50U25hcHNob3QSLQoJc2F2ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJhCghFbnZlbG9wZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEh8KBWNvZGVjGAIgASgOMhAuc2x1aWNlLnYxLkNvZGVjEgwKBHR5cGUYAyABKAkSDAoEYm9keRgEIAEoDCLLAgoGQmVhY29uEg0KBWVwb2NoGAEgASgEEhEKCWxlYWRlcl9pZBgCIAEoCRIoCgZjb25maWcYAyABKAsyGC5zbHVpY2UudjEuQ29uZmlnVmVyc2lvbhItCgllbmRwb2ludHMYBCABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uEh0KFW9sZGVzdF9wYXRjaF9yZXZpc2lvbhgFIAEoBBISCgpmbGVldF9zaXplGAYgASgNEigKCHBvc3RncmVzGAcgASgOMhYuc2x1aWNlLnYxLlNvdXJjZVN0YXRlEiYKBmNvbnN1bBgIIAEoDjIWLnNsdWljZS52MS5Tb3VyY2VTdGF0ZRIXCg9jb25zdWxfc3RhbGVfbXMYCSABKAQSKAoEdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSAoNQ29uZmlnUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEiYKBGhhdmUYAiABKAsyGC5zbHVpY2UudjEuQ29uZmlnVmVyc2lvbiK3AQoLQ29uZmlnUmVwbHkSKQoJdW5jaGFuZ2VkGAEgASgLMhQuc2x1aWNlLnYxLlVuY2hhbmdlZEgAEisKB3BhdGNoZXMYAiABKAsyGC5zbHVpY2UudjEuQ29uZmlnUGF0Y2hlc0gAEiYKCHNuYXBzaG90GAMgASgLMhIuc2x1aWNlLnYxLkJsb2JSZWZIABIfCgRidXN5GAQgASgLMg8uc2x1aWNlLnYxLkJ1c3lIAEIHCgVyZXBseSILCglVbmNoYW5nZWQiOAoNQ29uZmlnUGF0Y2hlcxInCgdwYXRjaGVzGAEgAygLMhYuc2x1aWNlLnYxLkNvbmZpZ1BhdGNoIh4KBEJ1c3kSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iOQoHQmxvYlJlZhIKCgJpZBgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgEEg4KBmNodW5rcxgDIAEoDSIoCgtCbG9iUmVxdWVzdBIKCgJpZBgBIAEoDBINCgVpbmRleBgCIAEoDSJtCglCbG9iUmVwbHkSDwoFY2h1bmsYASABKAxIABIfCgRidXN5GAIgASgLMg8uc2x1aWNlLnYxLkJ1c3lIABIlCgd1bmtub3duGAMgASgLMhIuc2x1aWNlLnYxLlVua25vd25IAEIHCgVyZXBseSIJCgdVbmtub3duIkwKD0VuZHBvaW50UmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEigKBGhhdmUYAiABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uIowBCg1FbmRwb2ludFJlcGx5EikKCXVuY2hhbmdlZBgBIAEoCzIULnNsdWljZS52MS5VbmNoYW5nZWRIABImCghzbmFwc2hvdBgCIAEoCzISLnNsdWljZS52MS5CbG9iUmVmSAASHwoEYnVzeRgDIAEoCzIPLnNsdWljZS52MS5CdXN5SABCBwoFcmVwbHkiqwMKCk5vZGVTdGF0dXMSDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIYChBzb2Z0d2FyZV92ZXJzaW9uGAMgASgJEhIKCmVwb2NoX3NlZW4YBCABKAQSKAoGY29uZmlnGAUgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1ZlcnNpb24SNQoRY29uZmlnX2FwcGx5X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWNvbmZpZ19sYWdfbXMYByABKAQSFwoPY29uZmlnX2FwcGx5X21zGAggASgEEikKB3JlZnVzYWwYCSABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbBItCgllbmRwb2ludHMYCiABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uEiMKBXBoYXNlGAsgASgOMhQuc2x1aWNlLnYxLk5vZGVQaGFzZRIPCgdhZGRyZXNzGAwgASgJEigKBHRpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIm0KDUNvbmZpZ1JlZnVzYWwSEAoIcmV2aXNpb24YASABKAQSHQoEa2luZBgCIAEoDjIPLnNsdWljZS52MS5LaW5kEgwKBG5hbWUYAyABKAkSDQoFZmllbGQYBCABKAkSDgoGcmVhc29uGAUgASgJImAKC05vZGVDb250cm9sEiMKBnJlc3luYxgBIAEoCzIRLnNsdWljZS52MS5SZXN5bmNIABIhCgVkcmFpbhgCIAEoCzIQLnNsdWljZS52MS5EcmFpbkgAQgkKB2NvbW1hbmQiCAoGUmVzeW5jIgcKBURyYWluIm0KCFByZXNlbmNlEhIKCnJlcGxpY2FfaWQYASABKAkSEgoKZXBvY2hfc2VlbhgCIAEoBBIPCgdsZWFkaW5nGAMgASgIEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKokBCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIQCgxLSU5EX1NFUlZJQ0UQARIOCgpLSU5EX1JPVVRFEAISDwoLS0lORF9TQ0hFTUEQAxIPCgtLSU5EX1BPTElDWRAEEhQKEEtJTkRfQ0VSVElGSUNBVEUQBRIRCg1LSU5EX0NPTlNVTUVSEAYqfgoNRW5kcG9pbnRTdGF0ZRIeChpFTkRQT0lOVF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUVORFBPSU5UX1NUQVRFX0FDVElWRRABEhoKFkVORFBPSU5UX1NUQVRFX1NVU1BFQ1QQAhIWChJFTkRQT0lOVF9TVEFURV9PVVQQAypECgVDb2RlYxIVChFDT0RFQ19VTlNQRUNJRklFRBAAEhIKDkNPREVDX0lERU5USVRZEAESEAoMQ09ERUNfQlJPVExJEAIqbwoLU291cmNlU3RhdGUSHAoYU09VUkNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASEwoPU09VUkNFX1NUQVRFX1VQEAESFgoSU09VUkNFX1NUQVRFX1NUQUxFEAISFQoRU09VUkNFX1NUQVRFX0RPV04QAyqbAQoJTm9kZVBoYXNlEhoKFk5PREVfUEhBU0VfVU5TUEVDSUZJRUQQABITCg9OT0RFX1BIQVNFX0JPT1QQARIWChJOT0RFX1BIQVNFX1NZTkNJTkcQAhITCg9OT0RFX1BIQVNFX0xJVkUQAxIXChNOT0RFX1BIQVNFX0RFVEFDSEVEEAQSFwoTTk9ERV9QSEFTRV9EUkFJTklORxAFYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChhzbHVpY2UvdjEvc25hcHNob3QucHJvdG8SCXNsdWljZS52MSJFCghSZXNvdXJjZRIdCgRraW5kGAEgASgOMg8uc2x1aWNlLnYxLktpbmQSDAoEbmFtZRgCIAEoCRIMCgRib2R5GAMgASgMIjoKC1Jlc291cmNlS2V5Eh0KBGtpbmQYASABKA4yDy5zbHVpY2UudjEuS2luZBIMCgRuYW1lGAIgASgJIlEKDUNvbmZpZ1ZlcnNpb24SDwoHbGluZWFnZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBINCgVjaGFpbhgDIAEoDBIOCgZkaWdlc3QYBCABKAwiXQoMQ29uZmlnQ2hhbmdlEiQKB3Vwc2VydHMYASADKAsyEy5zbHVpY2UudjEuUmVzb3VyY2USJwoHZGVsZXRlcxgCIAMoCzIWLnNsdWljZS52MS5SZXNvdXJjZUtleSK3AQoLQ29uZmlnUGF0Y2gSDQoFZXBvY2gYASABKAQSFQoNZnJvbV9yZXZpc2lvbhgCIAEoBBIpCgd2ZXJzaW9uGAMgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1ZlcnNpb24SFgoOcHJldmlvdXNfY2hhaW4YBCABKAwSDgoGY2hhbmdlGAUgASgMEi8KC2NvbW1pdF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKwAQoKQ29uZmlnSGludBINCgVlcG9jaBgBIAEoBBIVCg1mcm9tX3JldmlzaW9uGAIgASgEEikKB3ZlcnNpb24YAyABKAsyGC5zbHVpY2UudjEuQ29uZmlnVmVyc2lvbhIgCgRibG9iGAQgASgLMhIuc2x1aWNlLnYxLkJsb2JSZWYSLwoLY29tbWl0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCg5Db25maWdTbmFwc2hvdBIpCgd2ZXJzaW9uGAEgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1ZlcnNpb24SJgoJcmVzb3VyY2VzGAIgAygLMhMuc2x1aWNlLnYxLlJlc291cmNlEi8KC2NvbW1pdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKMAQoIRW5kcG9pbnQSCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEg4KBndlaWdodBgEIAEoDRIMCgR0YWdzGAUgAygJEicKBXN0YXRlGAYgASgOMhguc2x1aWNlLnYxLkVuZHBvaW50U3RhdGUSDgoGcmVhc29uGAcgASgJIlYKC0VuZHBvaW50U2V0Eg8KB3NlcnZpY2UYASABKAkSJgoJZW5kcG9pbnRzGAIgAygLMhMuc2x1aWNlLnYxLkVuZHBvaW50Eg4KBmRpZ2VzdBgDIAEoDCJCCg9FbmRwb2ludFZlcnNpb24SDQoFZXBvY2gYASABKAQSEAoIc2VxdWVuY2UYAiABKAQSDgoGZGlnZXN0GAMgASgMIsUBCg1FbmRwb2ludFBhdGNoEhUKDWZyb21fc2VxdWVuY2UYASABKAQSKwoHdmVyc2lvbhgCIAEoCzIaLnNsdWljZS52MS5FbmRwb2ludFZlcnNpb24SJAoEc2V0cxgDIAMoCzIWLnNsdWljZS52MS5FbmRwb2ludFNldBIYChByZW1vdmVkX3NlcnZpY2VzGAQgAygJEjAKDG9ic2VydmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAilwEKEEVuZHBvaW50U25hcHNob3QSKwoHdmVyc2lvbhgBIAEoCzIaLnNsdWljZS52MS5FbmRwb2ludFZlcnNpb24SJAoEc2V0cxgCIAMoCzIWLnNsdWljZS52MS5FbmRwb2ludFNldBIwCgxvYnNlcnZlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCghMYXN0R29vZBIpCgZjb25maWcYASABKAsyGS5zbHVpY2UudjEuQ29uZmlnU25hcHNob3QSLgoJZW5kcG9pbnRzGAIgASgLMhsuc2x1aWNlLnYxLkVuZHBvaW50U25hcHNob3QSLQoJc2F2ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJhCghFbnZlbG9wZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEh8KBWNvZGVjGAIgASgOMhAuc2x1aWNlLnYxLkNvZGVjEgwKBHR5cGUYAyABKAkSDAoEYm9keRgEIAEoDCLLAgoGQmVhY29uEg0KBWVwb2NoGAEgASgEEhEKCWxlYWRlcl9pZBgCIAEoCRIoCgZjb25maWcYAyABKAsyGC5zbHVpY2UudjEuQ29uZmlnVmVyc2lvbhItCgllbmRwb2ludHMYBCABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uEh0KFW9sZGVzdF9wYXRjaF9yZXZpc2lvbhgFIAEoBBISCgpmbGVldF9zaXplGAYgASgNEigKCHBvc3RncmVzGAcgASgOMhYuc2x1aWNlLnYxLlNvdXJjZVN0YXRlEiYKBmNvbnN1bBgIIAEoDjIWLnNsdWljZS52MS5Tb3VyY2VTdGF0ZRIXCg9jb25zdWxfc3RhbGVfbXMYCSABKAQSKAoEdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSAoNQ29uZmlnUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEiYKBGhhdmUYAiABKAsyGC5zbHVpY2UudjEuQ29uZmlnVmVyc2lvbiLGAQoLQ29uZmlnUmVwbHkSKQoJdW5jaGFuZ2VkGAEgASgLMhQuc2x1aWNlLnYxLlVuY2hhbmdlZEgAEisKB3BhdGNoZXMYAiABKAsyGC5zbHVpY2UudjEuQ29uZmlnUGF0Y2hlc0gAEiYKCHNuYXBzaG90GAMgASgLMhIuc2x1aWNlLnYxLkJsb2JSZWZIABIfCgRidXN5GAQgASgLMg8uc2x1aWNlLnYxLkJ1c3lIABINCgVlcG9jaBgFIAEoBEIHCgVyZXBseSILCglVbmNoYW5nZWQiOAoNQ29uZmlnUGF0Y2hlcxInCgdwYXRjaGVzGAEgAygLMhYuc2x1aWNlLnYxLkNvbmZpZ1BhdGNoIh4KBEJ1c3kSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iSQoHQmxvYlJlZhIKCgJpZBgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgEEg4KBmNodW5rcxgDIAEoDRIOCgZob2xkZXIYBCABKAkiKAoLQmxvYlJlcXVlc3QSCgoCaWQYASABKAwSDQoFaW5kZXgYAiABKA0ibQoJQmxvYlJlcGx5Eg8KBWNodW5rGAEgASgMSAASHwoEYnVzeRgCIAEoCzIPLnNsdWljZS52MS5CdXN5SAASJQoHdW5rbm93bhgDIAEoCzISLnNsdWljZS52MS5Vbmtub3duSABCBwoFcmVwbHkiCQoHVW5rbm93biJMCg9FbmRwb2ludFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIoCgRoYXZlGAIgASgLMhouc2x1aWNlLnYxLkVuZHBvaW50VmVyc2lvbiK5AQoNRW5kcG9pbnRSZXBseRIpCgl1bmNoYW5nZWQYASABKAsyFC5zbHVpY2UudjEuVW5jaGFuZ2VkSAASJgoIc25hcHNob3QYAiABKAsyEi5zbHVpY2UudjEuQmxvYlJlZkgAEh8KBGJ1c3kYAyABKAsyDy5zbHVpY2UudjEuQnVzeUgAEisKB3ZlcnNpb24YBCABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uQgcKBXJlcGx5IqsDCgpOb2RlU3RhdHVzEg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkSGAoQc29mdHdhcmVfdmVyc2lvbhgDIAEoCRISCgplcG9jaF9zZWVuGAQgASgEEigKBmNvbmZpZxgFIAEoCzIYLnNsdWljZS52MS5Db25maWdWZXJzaW9uEjUKEWNvbmZpZ19hcHBseV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1jb25maWdfbGFnX21zGAcgASgEEhcKD2NvbmZpZ19hcHBseV9tcxgIIAEoBBIpCgdyZWZ1c2FsGAkgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1JlZnVzYWwSLQoJZW5kcG9pbnRzGAogASgLMhouc2x1aWNlLnYxLkVuZHBvaW50VmVyc2lvbhIjCgVwaGFzZRgLIAEoDjIULnNsdWljZS52MS5Ob2RlUGhhc2USDwoHYWRkcmVzcxgMIAEoCRIoCgR0aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJtCg1Db25maWdSZWZ1c2FsEhAKCHJldmlzaW9uGAEgASgEEh0KBGtpbmQYAiABKA4yDy5zbHVpY2UudjEuS2luZBIMCgRuYW1lGAMgASgJEg0KBWZpZWxkGAQgASgJEg4KBnJlYXNvbhgFIAEoCSKFAQoLTm9kZUNvbnRyb2wSIwoGcmVzeW5jGAEgASgLMhEuc2x1aWNlLnYxLlJlc3luY0gAEiEKBWRyYWluGAIgASgLMhAuc2x1aWNlLnYxLkRyYWluSAASIwoGcmVwb3J0GAMgASgLMhEuc2x1aWNlLnYxLlJlcG9ydEgAQgkKB2NvbW1hbmQiCAoGUmVzeW5jIgcKBURyYWluIggKBlJlcG9ydCJtCghQcmVzZW5jZRISCgpyZXBsaWNhX2lkGAEgASgJEhIKCmVwb2NoX3NlZW4YAiABKAQSDwoHbGVhZGluZxgDIAEoCBIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqJAQoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEAoMS0lORF9TRVJWSUNFEAESDgoKS0lORF9ST1VURRACEg8KC0tJTkRfU0NIRU1BEAMSDwoLS0lORF9QT0xJQ1kQBBIUChBLSU5EX0NFUlRJRklDQVRFEAUSEQoNS0lORF9DT05TVU1FUhAGKn4KDUVuZHBvaW50U3RhdGUSHgoaRU5EUE9JTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVFTkRQT0lOVF9TVEFURV9BQ1RJVkUQARIaChZFTkRQT0lOVF9TVEFURV9TVVNQRUNUEAISFgoSRU5EUE9JTlRfU1RBVEVfT1VUEAMqRAoFQ29kZWMSFQoRQ09ERUNfVU5TUEVDSUZJRUQQABISCg5DT0RFQ19JREVOVElUWRABEhAKDENPREVDX0JST1RMSRACKm8KC1NvdXJjZVN0YXRlEhwKGFNPVVJDRV9TVEFURV9VTlNQRUNJRklFRBAAEhMKD1NPVVJDRV9TVEFURV9VUBABEhYKElNPVVJDRV9TVEFURV9TVEFMRRACEhUKEVNPVVJDRV9TVEFURV9ET1dOEAMqmwEKCU5vZGVQaGFzZRIaChZOT0RFX1BIQVNFX1VOU1BFQ0lGSUVEEAASEwoPTk9ERV9QSEFTRV9CT09UEAESFgoSTk9ERV9QSEFTRV9TWU5DSU5HEAISEwoPTk9ERV9QSEFTRV9MSVZFEAMSFwoTTk9ERV9QSEFTRV9ERVRBQ0hFRBAEEhcKE05PREVfUEhBU0VfRFJBSU5JTkcQBWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * One resource as it was encoded once, by the control plane that committed it. Nobody encodes it again:
@@ -179,7 +179,7 @@ export const ConfigPatchSchema: GenMessage<ConfigPatch> = /*@__PURE__*/
   messageDesc(file_sluice_v1_snapshot, 4);
 
 /**
- * Announces a revision whose patch is too large to broadcast; nodes fetch the blob.
+ * Announces a revision whose patch is too large to broadcast; nodes fetch the blob, which holds an Envelope of the ConfigPatch.
  *
  * @generated from message sluice.v1.ConfigHint
  */
@@ -593,7 +593,7 @@ export type ConfigReply = Message<"sluice.v1.ConfigReply"> & {
     case: "patches";
   } | {
     /**
-     * A blob that holds an encoded ConfigSnapshot.
+     * A blob that holds an Envelope of a ConfigSnapshot.
      *
      * @generated from field: sluice.v1.BlobRef snapshot = 3;
      */
@@ -606,6 +606,13 @@ export type ConfigReply = Message<"sluice.v1.ConfigReply"> & {
     value: Busy;
     case: "busy";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * The highest epoch that who answers knows of: a lower one than the node has seen comes from a control plane cut off.
+   *
+   * @generated from field: uint64 epoch = 5;
+   */
+  epoch: bigint;
 };
 
 /**
@@ -684,6 +691,13 @@ export type BlobRef = Message<"sluice.v1.BlobRef"> & {
    * @generated from field: uint32 chunks = 3;
    */
   chunks: number;
+
+  /**
+   * The replica that surely holds it; others may.
+   *
+   * @generated from field: string holder = 4;
+   */
+  holder: string;
 };
 
 /**
@@ -794,12 +808,16 @@ export type EndpointReply = Message<"sluice.v1.EndpointReply"> & {
    */
   reply: {
     /**
+     * The node has these sets already; they are those of `version`.
+     *
      * @generated from field: sluice.v1.Unchanged unchanged = 1;
      */
     value: Unchanged;
     case: "unchanged";
   } | {
     /**
+     * A blob that holds an Envelope of an EndpointSnapshot.
+     *
      * @generated from field: sluice.v1.BlobRef snapshot = 2;
      */
     value: BlobRef;
@@ -811,6 +829,11 @@ export type EndpointReply = Message<"sluice.v1.EndpointReply"> & {
     value: Busy;
     case: "busy";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: sluice.v1.EndpointVersion version = 4;
+   */
+  version?: EndpointVersion | undefined;
 };
 
 /**
@@ -943,7 +966,7 @@ export const ConfigRefusalSchema: GenMessage<ConfigRefusal> = /*@__PURE__*/
   messageDesc(file_sluice_v1_snapshot, 27);
 
 /**
- * From a control plane to one node.
+ * From a control plane to one node, or to all.
  *
  * @generated from message sluice.v1.NodeControl
  */
@@ -963,6 +986,12 @@ export type NodeControl = Message<"sluice.v1.NodeControl"> & {
      */
     value: Drain;
     case: "drain";
+  } | {
+    /**
+     * @generated from field: sluice.v1.Report report = 3;
+     */
+    value: Report;
+    case: "report";
   } | { case: undefined; value?: undefined };
 };
 
@@ -974,6 +1003,8 @@ export const NodeControlSchema: GenMessage<NodeControl> = /*@__PURE__*/
   messageDesc(file_sluice_v1_snapshot, 28);
 
 /**
+ * Compare with the control plane now.
+ *
  * @generated from message sluice.v1.Resync
  */
 export type Resync = Message<"sluice.v1.Resync"> & {
@@ -998,6 +1029,21 @@ export type Drain = Message<"sluice.v1.Drain"> & {
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
   messageDesc(file_sluice_v1_snapshot, 30);
+
+/**
+ * Send a NodeStatus now; a control plane that has just started asks all nodes.
+ *
+ * @generated from message sluice.v1.Report
+ */
+export type Report = Message<"sluice.v1.Report"> & {
+};
+
+/**
+ * Describes the message sluice.v1.Report.
+ * Use `create(ReportSchema)` to create a new message.
+ */
+export const ReportSchema: GenMessage<Report> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_snapshot, 31);
 
 /**
  * From one control plane to the others.
@@ -1031,7 +1077,7 @@ export type Presence = Message<"sluice.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_snapshot, 31);
+  messageDesc(file_sluice_v1_snapshot, 32);
 
 /**
  * @generated from enum sluice.v1.Kind
