@@ -46,7 +46,7 @@ function layOut(endpoints: readonly Endpoint[]): Endpoint[] {
     const count = Math.max(1, Math.round(endpoint.weight * scale));
     for (let k = 0; k < count; k++) turns.push({ at: (k + 0.5) / count, endpoint });
   }
-  return turns.sort((a, b) => a.at - b.at).map((turn) => turn.endpoint);
+  return turns.toSorted((a, b) => a.at - b.at).map((turn) => turn.endpoint);
 }
 
 function gcd(a: number, b: number): number {

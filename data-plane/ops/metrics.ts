@@ -16,10 +16,10 @@ export class RouteMetrics {
 
   record(status: number, durationMs: number): void {
     const statusClass = (status / 100) | 0;
-    this.byStatusClass[statusClass < 6 ? statusClass : 0]!++;
+    increment(this.byStatusClass, statusClass < 6 ? statusClass : 0);
     let bucket = 0;
     while (bucket < bucketBoundsMs.length && durationMs > (bucketBoundsMs[bucket] as number)) bucket++;
-    this.durationBuckets[bucket]!++;
+    increment(this.durationBuckets, bucket);
     this.durationSumMs += durationMs;
   }
 }
@@ -99,4 +99,8 @@ function byteLines(routes: Routes): string[] {
     for (const [name, counts] of routes) lines.push(`${metric}{route="${name}"} ${counts[field]}`);
   }
   return lines;
+}
+
+function increment(counts: Float64Array, at: number): void {
+  counts[at] = (counts[at] as number) + 1;
 }

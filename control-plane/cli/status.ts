@@ -1,0 +1,47 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { Admin, GetRequestSchema, ListNodesRequestSchema, ListRequestSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
+import { EndpointState, NodePhase } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { AdminClient } from './client.js';
+import { changeLines, table, type Output } from './print.js';
+
+/** What the cluster is doing, for people. */
+export async function printNodes(client: AdminClient, output: Output): Promise<void> {
+  const { nodes, revision } = await client.call(Admin.method.listNodes, create(ListNodesRequestSchema));
+  const rows = nodes.map(({ status, silent, lastSeen }) => [
+    status?.nodeId ?? '',
+    silent ? 'silent' : (NodePhase[status?.phase ?? 0] ?? '').toLowerCase(),
+    String(status?.config?.revision ?? '-'),
+    `${status?.configLagMs ?? 0n} ms`,
+    status?.address ?? '',
+    timeText(lastSeen),
+    status?.refusal === undefined ? '' : `refuses ${status.refusal.revision}: ${status.refusal.name} ${status.refusal.reason}`,
+  ]);
+  for (const line of table([['NODE', 'PHASE', 'REVISION', 'LAG', 'ADDRESS', 'LAST SEEN', ''], ...rows])) output.line(line);
+  output.line(`newest revision: ${revision}`);
+}
+
+export async function printHistory(client: AdminClient, output: Output, limit: number): Promise<void> {
+  const { revisions } = await client.call(Admin.method.listRevisions, create(ListRequestSchema, { pageSize: limit }));
+  for (const { revision, commitTime, actor, changes } of revisions) {
+    output.line(`${revision}  ${timeText(commitTime)}  ${actor}`);
+    for (const line of changeLines(changes)) output.line(`  ${line}`);
+  }
+}
+
+export async function printEndpoints(client: AdminClient, output: Output, service: string): Promise<void> {
+  const { endpoints } = await client.call(Admin.method.listEndpoints, create(GetRequestSchema, { name: service }));
+  const rows = (endpoints?.endpoints ?? []).map(({ id, address, port, weight, state, tags, reason }) => [
+    id,
+    `${address}:${port}`,
+    String(weight),
+    (EndpointState[state] ?? '').toLowerCase(),
+    tags.join(','),
+    reason,
+  ]);
+  for (const line of table([['ENDPOINT', 'ADDRESS', 'WEIGHT', 'STATE', 'TAGS', ''], ...rows])) output.line(line);
+}
+
+function timeText(time: Timestamp | undefined): string {
+  return time === undefined ? '-' : timestampDate(time).toISOString();
+}

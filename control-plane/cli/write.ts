@@ -1,0 +1,47 @@
+import { isFieldSet, type DescEnum, type DescField, type DescMessage, type Message, type MessageShape } from '@bufbuild/protobuf';
+import { DurationSchema, type Duration } from '@bufbuild/protobuf/wkt';
+import { enumWord } from './read.js';
+import { sugarOf } from './sugar.js';
+import { formatDuration } from './units.js';
+
+/** A message as it stands in a config file: what `readMessage` reads, with unset fields and meta left out. */
+export function writeMessage(desc: DescMessage, message: Message): unknown {
+  if (desc.typeName === DurationSchema.typeName) return formatDuration(message as Duration);
+  const sugar = sugarOf(desc);
+  if (sugar?.collapse !== undefined) return sugar.collapse(message);
+  const plain: Record<string, unknown> = {};
+  for (const field of desc.fields) {
+    if (field.name === 'meta' || !isFieldSet(message as MessageShape<DescMessage>, field)) continue;
+    plain[field.name] = writeField(field, valueOf(message, field));
+  }
+  sugar?.write?.(message, plain);
+  return plain;
+}
+
+function valueOf(message: Message, field: DescField): unknown {
+  const holder = message as unknown as Record<string, unknown>;
+  return field.oneof === undefined ? holder[field.localName] : (holder[field.oneof.localName] as { value: unknown }).value;
+}
+
+function writeField(field: DescField, value: unknown): unknown {
+  switch (field.fieldKind) {
+    case 'message':
+      return writeMessage(field.message, value as Message);
+    case 'enum':
+      return writeEnum(field.enum, value as number);
+    case 'list':
+      return (value as unknown[]).map((item) => writeItem(field, item));
+    case 'scalar':
+    case 'map':
+      return value;
+  }
+}
+
+function writeItem(field: DescField & { fieldKind: 'list' }, item: unknown): unknown {
+  if (field.listKind === 'message') return writeMessage(field.message, item as Message);
+  return field.listKind === 'enum' ? writeEnum(field.enum, item as number) : item;
+}
+
+function writeEnum(desc: DescEnum, number: number): string {
+  return enumWord(desc, desc.value[number]?.name ?? String(number));
+}
