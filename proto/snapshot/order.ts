@@ -34,3 +34,18 @@ export function sortResources(resources: Iterable<Resource>): Resource[] {
   for (const resource of resources) byKey.set(keyOf(resource), resource);
   return [...byKey.values()].toSorted(compareResources);
 }
+
+/** The resource of that kind and name among `resources`, which must be sorted. */
+export function findResource(resources: readonly Resource[], key: Named): Resource | undefined {
+  let [low, high] = [0, resources.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const candidate = resources[middle];
+    if (candidate === undefined) return undefined;
+    const order = compareResources(candidate, key);
+    if (order === 0) return candidate;
+    if (order < 0) low = middle + 1;
+    else high = middle - 1;
+  }
+  return undefined;
+}

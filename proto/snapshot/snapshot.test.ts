@@ -24,6 +24,7 @@ import {
   digestEndpointSet,
   digestState,
   emptyConfig,
+  findResource,
   holdSnapshot,
   nextChain,
   sameConfig,
@@ -88,6 +89,16 @@ describe('order', () => {
 
     expect(names(sorted)).toEqual(['1:b', '2:a']);
     expect(new TextDecoder().decode(sorted[0]?.body)).toBe('new');
+  });
+});
+
+describe('findResource', () => {
+  it('finds each of many sorted resources and nothing else', () => {
+    const resources = sortResources(Array.from({ length: 101 }, (_, index) => resource((index % 3) + 1, `r${index}`)));
+
+    for (const one of resources) expect(findResource(resources, one)).toBe(one);
+    for (const name of ['', 'r', 'r1000', 'z']) expect(findResource(resources, key(Kind.ROUTE, name))).toBeUndefined();
+    expect(findResource([], key(Kind.ROUTE, 'r1'))).toBeUndefined();
   });
 });
 
@@ -162,7 +173,10 @@ describe('patches', () => {
   const held2 = apply(held1, second);
 
   it('followed one by one give the state that a snapshot gives', () => {
-    const snapshot = create(ConfigSnapshotSchema, { version: versionOf(second), resources: [resource(Kind.ROUTE, 'b')] });
+    const snapshot = create(ConfigSnapshotSchema, {
+      version: versionOf(second),
+      resources: [resource(Kind.ROUTE, 'b')],
+    });
     const whole = holdSnapshot(snapshot);
 
     expect('held' in whole && sameConfig(whole.held.version, held2.version)).toBe(true);

@@ -25,7 +25,7 @@ export { checkEndpointPatch, checkPatch, compareEndpointVersions, firstChain, ne
 export { digestState, StateDigest } from './digest.js';
 export { digestEndpoints, digestEndpointSet } from './endpoints.js';
 export { equalBytes, sha256 } from './hash.js';
-export { compareNames, compareResources, keyOf, sortResources } from './order.js';
+export { compareNames, compareResources, findResource, keyOf, sortResources } from './order.js';
 export type { ResourceChanges } from './apply.js';
 export type { PatchVerdict } from './check.js';
 
