@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+
+import { Health } from '../../proto/gen/grpc/health/v1/health_pb.js';
+import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
+import { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
+import { AdminError, code } from '../errors.js';
+import { checkState, createMemo } from '../snapshot/snapshot.js';
+import { applyHandlers } from './apply.js';
+import { serve } from './grpc/grpc.js';
+import { HealthState } from './grpc/health.js';
+import { Reflection } from './grpc/reflection.js';
+import { nodeHandlers } from './nodes.js';
+import { revisionHandlers } from './revisions.js';
+import { routeHandlers } from './routes.js';
+import { schemaHandlers } from './schemas.js';
+import { serviceHandlers } from './services.js';
+import { RequestValidator } from './validate.js';
+import { ConfigWriter } from './writer.js';
+
+import type { Store } from '../store/store.js';
+import type { Boundary } from './grpc/grpc.js';
+import type { EndpointTable, NodeTable } from './tables.js';
+
+export type { EndpointTable, NodeRecord, NodeTable } from './tables.js';
+
+/** A descriptor set may have 32 MiB; the rest is for what an Apply carries beside it. */
+const maxRequestBytes = 64 * 1024 * 1024;
+
+export interface AdminDeps {
+  readonly store: Store;
+  readonly nodes: NodeTable;
+  readonly endpoints: EndpointTable;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  readonly logger: AdminLogger;
+}
+
+/** Hears of errors that callers see only as INTERNAL with an id. */
+export interface AdminLogger {
+  error(message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+/**
+ * The gRPC admin API with reflection and health. Takes and gives resources, plans every write on the newest state, and answers
+ * with errors that name fields. It never decides what a good route is (the snapshot room does) and never publishes anything.
+ */
+export interface AdminServer {
+  /** Listens on `host` and resolves with the port, which is `port` unless that is 0. */
+  start(host: string, port: number): Promise<number>;
+  /** Takes no more calls, lets those in flight finish, and ends them after `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+export function createAdminServer(deps: AdminDeps): AdminServer {
+  const server = new Server({ 'grpc.max_receive_message_length': maxRequestBytes, 'grpc.max_send_message_length': -1 });
+  const validator = new RequestValidator();
+  const closing = new AbortController();
+  const names = [Admin.typeName, Health.typeName, ServerReflection.typeName];
+  const health = new HealthState(names);
+  addServices(server, deps, { validator, health, reflection: new Reflection([Admin, Health, ServerReflection], names) }, closing.signal);
+  return {
+    async start(host, port) {
+      validator.warmUp(Admin.methods.map(({ input }) => input));
+      return bind(server, `${host.includes(':') ? `[${host}]` : host}:${port}`);
+    },
+    async close(deadlineMs) {
+      health.stop();
+      closing.abort();
+      await shutdown(server, deadlineMs);
+    },
+  };
+}
+
+interface Parts {
+  readonly validator: RequestValidator;
+  readonly health: HealthState;
+  readonly reflection: Reflection;
+}
+
+function addServices(server: Server, deps: AdminDeps, { validator, health, reflection }: Parts, closing: AbortSignal): void {
+  const { store, clock, logger } = deps;
+  const boundary: Boundary = {
+    admit: (schema, message) => validator.check(schema, message),
+    toAdminError: (error, method) => (error instanceof AdminError ? error : unexpected(error, method, logger)),
+  };
+  const memo = createMemo();
+  const writer = new ConfigWriter(store, clock, (resources) => checkState(resources, memo));
+  serve(server, Admin, {
+    ...serviceHandlers(store, writer),
+    ...routeHandlers(store, writer),
+    ...schemaHandlers(store, writer),
+    ...applyHandlers(writer),
+    ...revisionHandlers(store),
+    ...nodeHandlers({ ...deps, closing }),
+  }, boundary);
+  serve(server, Health, health.handlers(), boundary);
+  const answer = { serverReflectionInfo: async (request: Parameters<Reflection['answer']>[0]) => reflection.answer(request) };
+  serve(server, ServerReflection, answer, boundary);
+  // Older clients ask under this name; the messages are the same.
+  serve(server, ServerReflection, answer, boundary, 'grpc.reflection.v1alpha.ServerReflection');
+}
+
+/** The caller gets an id to quote; what happened stands in the log under it. */
+function unexpected(error: unknown, method: string, logger: AdminLogger): AdminError {
+  const id = randomUUID();
+  logger.error('admin call failed', { id, method, error });
+  return new AdminError(code.internal, 'INTERNAL', `The control plane failed; its log says more under ${id}.`, [], error);
+}
+
+function bind(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error === null ? resolve(port) : reject(error)));
+  });
+}
+
+function shutdown(server: Server, deadlineMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.forceShutdown(), deadlineMs);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,117 @@
+import { create } from '@bufbuild/protobuf';
+
+import { ChangeAction, ResourceChangeSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
+import { ResourceKeySchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { applyChange, compareNames, equalBytes, keyOf } from '../../proto/snapshot/snapshot.js';
+import { AdminError, code } from '../errors.js';
+import { contentOf, fromResource, kindOf, kinds, toResource } from './convert.js';
+import { diffFields } from './diff.js';
+import { invalid, summary } from './validate.js';
+
+import type { ResourceChange } from '../../proto/gen/sluice/v1/admin_pb.js';
+import type { Kind, Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Problem } from '../../proto/snapshot/problem.js';
+import type { FieldViolation } from '../errors.js';
+import type { Change, State } from '../store/store.js';
+import type { ConfigMessage, ResourceKind } from './convert.js';
+
+/** What a caller wants of the config, whatever its present state. */
+export interface Edit {
+  readonly puts: readonly Put[];
+  readonly deletes: readonly Key[];
+}
+
+export interface Put {
+  readonly row: ResourceKind;
+  readonly message: ConfigMessage;
+  /** Where the message stands in the request, as `routes[3]`. */
+  readonly field: string;
+  readonly ordinal: number;
+}
+
+export interface Key {
+  readonly kind: Kind;
+  readonly name: string;
+}
+
+export interface Plan {
+  /** Empty when the config is already as wanted. */
+  readonly change: Change;
+  /** For people: schemas, services, routes, each by name. */
+  readonly changes: readonly ResourceChange[];
+}
+
+/** Gives the faults of a whole config. */
+export type Check = (resources: readonly Resource[]) => readonly Problem[];
+
+/**
+ * The change that brings `state` to where `edit` wants it. Resources whose content is already as wanted keep their bytes.
+ * Throws an AdminError that names the faulty fields when the config would not work after it. Pure.
+ */
+export function plan(state: State, edit: Edit, nowMs: number, check: Check): Plan {
+  const current = new Map(state.resources.map((resource) => [keyOf(resource), resource]));
+  const upserts: Resource[] = [];
+  const changes: ResourceChange[] = [];
+  for (const { row, message, ordinal } of edit.puts) {
+    const stored = current.get(keyOf({ kind: row.kind, name: message.name }));
+    const before = stored === undefined ? undefined : fromResource(row, stored);
+    if (before !== undefined && equalBytes(contentOf(row, before), contentOf(row, message))) continue;
+    upserts.push(toResource(row, message, before?.meta, { revision: state.version.revision + 1n, ordinal, nowMs }));
+    changes.push(changeOf(row, before, message));
+  }
+  const deletes = edit.deletes.filter((key) => current.has(keyOf(key))).map((key) => create(ResourceKeySchema, key));
+  for (const { kind, name } of deletes) changes.push(create(ResourceChangeSchema, { kind, name, action: ChangeAction.DELETE }));
+  const change = { upserts, deletes };
+  refuseNewProblems(state.resources, change, edit, check);
+  return { change, changes: changes.toSorted(inReportOrder) };
+}
+
+function changeOf(row: ResourceKind, before: ConfigMessage | undefined, after: ConfigMessage): ResourceChange {
+  return create(ResourceChangeSchema, {
+    kind: row.kind,
+    name: after.name,
+    action: before === undefined ? ChangeAction.CREATE : ChangeAction.UPDATE,
+    fields: before === undefined ? [] : diffFields(row, before, after),
+  });
+}
+
+function inReportOrder(a: ResourceChange, b: ResourceChange): number {
+  const rank = ({ kind }: ResourceChange) => kinds.findIndex((row) => row.kind === kind);
+  return rank(a) - rank(b) || compareNames(a.name, b.name);
+}
+
+/** Faults that are there already, as after an upgrade to stricter checks, do not stop a change that has nothing to do with them. */
+function refuseNewProblems(resources: readonly Resource[], change: Change, edit: Edit, check: Check): void {
+  if (change.upserts.length + change.deletes.length === 0) return;
+  const problems = check(applyChange(resources, change));
+  if (problems.length === 0) return;
+  const changed = new Set(change.upserts.map(keyOf));
+  const known = new Set(check(resources).map(identity));
+  const caused = problems.filter((problem) => changed.has(keyOf(problem)) || !known.has(identity(problem)));
+  if (caused.length > 0) throw refusal(caused, edit);
+}
+
+function identity({ kind, name, field, reason }: Problem): string {
+  return JSON.stringify([kind, name, field, reason]);
+}
+
+/** A fault in what was sent is an invalid argument; one that the change would bring to other resources is a failed precondition. */
+function refusal(problems: readonly Problem[], edit: Edit): AdminError {
+  const fields = new Map(edit.puts.map(({ row, message, field }) => [keyOf({ kind: row.kind, name: message.name }), field]));
+  const sent = problems.filter((problem) => fields.has(keyOf(problem)));
+  const others = problems.filter((problem) => !fields.has(keyOf(problem)));
+  const violations = [...sent, ...others].map((problem) => violationOf(problem, fields.get(keyOf(problem))));
+  if (sent.length > 0) return invalid(violations);
+  if (edit.puts.length > 0) return new AdminError(code.failedPrecondition, 'CONFIG_INVALID', summary(violations), violations);
+  const users = [...new Set(others.map(nameOf))].join(', ');
+  return new AdminError(code.failedPrecondition, 'RESOURCE_IN_USE', `It is in use by ${users}.`, violations);
+}
+
+function violationOf(problem: Problem, sentAs: string | undefined): FieldViolation {
+  const root = sentAs ?? nameOf(problem);
+  return { field: problem.field === '' ? root : `${root}.${problem.field}`, description: problem.reason };
+}
+
+function nameOf({ kind, name }: Key): string {
+  return `${kindOf(kind).word} "${name}"`;
+}

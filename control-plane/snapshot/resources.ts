@@ -1,0 +1,67 @@
+import { fromBinary } from '@bufbuild/protobuf';
+
+import { RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+
+import type { Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+
+/** A resource with its body decoded. */
+export type Decoded =
+  | { readonly kind: typeof Kind.SERVICE; readonly message: Service }
+  | { readonly kind: typeof Kind.ROUTE; readonly message: Route }
+  | { readonly kind: typeof Kind.SCHEMA; readonly message: Schema };
+
+/** The config as checks look at it: decoded, by kind and name. */
+export interface Config {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly schemas: ReadonlyMap<string, Schema>;
+  /** Oldest first. */
+  readonly routes: readonly Route[];
+  /** Keys of resources that are there, and taken out of the config because of a problem. */
+  readonly leftOut: ReadonlySet<string>;
+}
+
+/** Null when the body is not a message of the kind, or not of the name it is kept under. */
+export function decodeResource(resource: Resource): Decoded | null {
+  try {
+    const decoded = decode(resource);
+    return decoded?.message.name === resource.name ? decoded : null;
+  } catch {
+    return null;
+  }
+}
+
+function decode({ kind, body }: Resource): Decoded | null {
+  switch (kind) {
+    case Kind.SERVICE:
+      return { kind, message: fromBinary(ServiceSchema, body) };
+    case Kind.ROUTE:
+      return { kind, message: fromBinary(RouteSchema, body) };
+    case Kind.SCHEMA:
+      return { kind, message: fromBinary(SchemaSchema, body) };
+    case Kind.UNSPECIFIED:
+    case Kind.POLICY:
+    case Kind.CERTIFICATE:
+    case Kind.CONSUMER:
+      return null;
+  }
+}
+
+export function toConfig(resources: Iterable<Decoded>, leftOut: ReadonlySet<string>): Config {
+  const services = new Map<string, Service>();
+  const schemas = new Map<string, Schema>();
+  const routes: Route[] = [];
+  for (const { kind, message } of resources) {
+    if (kind === Kind.SERVICE) services.set(message.name, message);
+    else if (kind === Kind.SCHEMA) schemas.set(message.name, message);
+    else routes.push(message);
+  }
+  return { services, schemas, routes: routes.toSorted(byAge), leftOut };
+}
+
+function byAge(a: Route, b: Route): number {
+  const revisions = (a.meta?.createdRevision ?? 0n) - (b.meta?.createdRevision ?? 0n);
+  if (revisions !== 0n) return revisions < 0n ? -1 : 1;
+  return (a.meta?.ordinal ?? 0) - (b.meta?.ordinal ?? 0);
+}

@@ -1,0 +1,62 @@
+import { Protocol, RouteProtocol } from '../../proto/gen/sluice/v1/config_pb.js';
+import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { keyOf } from '../../proto/snapshot/snapshot.js';
+import { checkTimeouts } from './timeouts.js';
+
+import type { Route, Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Fault } from './fault.js';
+import type { Config } from './resources.js';
+
+/** How a route fits the rest of the config: what it refers to is there, and is of the kind that the route needs. */
+export function checkReferences(route: Route, config: Config): Fault[] {
+  const service = config.services.get(route.service);
+  if (service === undefined) {
+    return [{ field: 'service', reason: absence(Kind.SERVICE, 'service', route.service, config) }, ...missingSchema(route, config)];
+  }
+  return [...checkProtocol(route, service), ...missingSchema(route, config), ...checkTimeouts(route.timeouts, service.timeouts)];
+}
+
+/** What can be said of a route alone, beyond how it matches. */
+export function checkShape(route: Route): Fault[] {
+  return [...(route.transcode === undefined ? checkPlain(route) : checkTranscoded(route)), ...checkRedirect(route)];
+}
+
+function missingSchema({ transcode }: Route, config: Config): Fault[] {
+  if (transcode === undefined || config.schemas.has(transcode.schema)) return [];
+  return [{ field: 'transcode.schema', reason: absence(Kind.SCHEMA, 'schema', transcode.schema, config) }];
+}
+
+function absence(kind: Kind, word: string, name: string, { leftOut }: Config): string {
+  return leftOut.has(keyOf({ kind, name })) ? `${word} "${name}" is left out because of a problem of its own` : `there is no ${word} "${name}"`;
+}
+
+function checkProtocol(route: Route, { name, protocol }: Service): Fault[] {
+  const speaksGrpc = protocol === Protocol.GRPC || protocol === Protocol.GRPCS;
+  if (route.transcode !== undefined && !speaksGrpc) {
+    return [{ field: 'service', reason: `service "${name}" does not speak grpc or grpcs, which a transcoded route needs` }];
+  }
+  if (route.transcode === undefined && speaksGrpc) {
+    return [{ field: 'service', reason: `service "${name}" speaks gRPC: the route needs transcode` }];
+  }
+  return [];
+}
+
+function checkPlain({ hosts, paths, methods, headers }: Route): Fault[] {
+  if (hosts.length + paths.length + methods.length + headers.length > 0) return [];
+  return [{ field: '', reason: 'needs at least one of hosts, paths, methods and headers' }];
+}
+
+function checkTranscoded({ paths, methods, rewrite }: Route): Fault[] {
+  const fromRules = 'must not be set with transcode: the http rules of the schema give';
+  const faults: Fault[] = [];
+  if (paths.length > 0) faults.push({ field: 'paths', reason: `${fromRules} the paths` });
+  if (methods.length > 0) faults.push({ field: 'methods', reason: `${fromRules} the methods` });
+  if (rewrite !== '') faults.push({ field: 'rewrite', reason: `${fromRules} the method to call` });
+  return faults;
+}
+
+function checkRedirect({ httpsRedirect, protocols }: Route): Fault[] {
+  if (httpsRedirect === 0) return [];
+  if (protocols.length === 1 && protocols[0] === RouteProtocol.HTTPS) return [];
+  return [{ field: 'https_redirect', reason: 'needs protocols to be https alone' }];
+}

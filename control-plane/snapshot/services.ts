@@ -1,0 +1,67 @@
+import { X509Certificate } from 'node:crypto';
+
+import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
+import { checkTimeouts } from './timeouts.js';
+
+import type { Service, StaticEndpoint, UpstreamTls } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Fault } from './fault.js';
+
+/** What a node could not use in a service, beyond the rules that stand in the proto. */
+export function checkService(service: Service): Fault[] {
+  const source = service.discovery?.source;
+  return [
+    ...(source?.case === 'static' ? checkEndpoints(source.value.endpoints) : []),
+    ...checkPath(service.path),
+    ...checkHost(service.host),
+    ...checkTimeouts(service.timeouts),
+    ...(service.tls === undefined ? [] : checkTls(service.tls, service.protocol)),
+  ];
+}
+
+/** Endpoints are known by address and port, so a second one of the same would be lost. */
+function checkEndpoints(endpoints: readonly StaticEndpoint[]): Fault[] {
+  const faults: Fault[] = [];
+  const seen = new Map<string, number>();
+  for (const [i, { address, port }] of endpoints.entries()) {
+    const id = `${address.toLowerCase()} ${port}`;
+    const first = seen.get(id);
+    if (first === undefined) seen.set(id, i);
+    else faults.push({ field: `discovery.static.endpoints[${i}]`, reason: `is the same address and port as endpoints[${first}]` });
+  }
+  return faults;
+}
+
+const dot = '(?:\\.|%2e)';
+const dotSegment = new RegExp(`/${dot}${dot}?(?:/|$)`, 'i');
+
+/** It goes into request targets as it is. */
+function checkPath(path: string): Fault[] {
+  const fault = (reason: string): Fault[] => [{ field: 'path', reason }];
+  if (/[^\x21-\x7e]/.test(path)) return fault('must be ASCII without spaces and control characters; escape others as %XX');
+  if (/%(?![0-9a-f]{2})/i.test(path)) return fault('has a malformed % escape');
+  if (dotSegment.test(path)) return fault('must not have a "." or ".." segment');
+  return [];
+}
+
+function checkHost(host: string): Fault[] {
+  const port = /:(\d+)$/.exec(host)?.[1];
+  if (port === undefined || (Number(port) >= 1 && Number(port) <= 65535)) return [];
+  return [{ field: 'host', reason: 'has a port that is not between 1 and 65535' }];
+}
+
+function checkTls(tls: UpstreamTls, protocol: Protocol): Fault[] {
+  if (protocol !== Protocol.HTTPS && protocol !== Protocol.GRPCS) {
+    return [{ field: 'tls', reason: 'is only for services whose protocol is https or grpcs' }];
+  }
+  return tls.caPem === '' || isCertificates(tls.caPem) ? [] : [{ field: 'tls.ca_pem', reason: 'is not a list of PEM certificates' }];
+}
+
+function isCertificates(pem: string): boolean {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  try {
+    for (const block of blocks) void new X509Certificate(block);
+    return blocks.length > 0;
+  } catch {
+    return false;
+  }
+}
