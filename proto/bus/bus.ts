@@ -61,7 +61,7 @@ export class BusError extends Error {
   }
 }
 
-export { maxEnvelopeBytes, open, openLarge, protocolVersion, seal, sealLarge } from './envelope.js';
+export { maxEnvelopeBytes, open, openLarge, protocolVersion, seal, sealLarge, sealPlain } from './envelope.js';
 export { subjectsOf } from './subjects.js';
 export type { Opened } from './envelope.js';
 export type { Subjects } from './subjects.js';

@@ -32,6 +32,11 @@ export function seal<D extends DescMessage>(schema: D, message: MessageShape<D>)
   return wrap(schema, Codec.BROTLI, brotliCompressSync(body, fast));
 }
 
+/** As `seal`, for a message whose content is compressed already. */
+export function sealPlain<D extends DescMessage>(schema: D, message: MessageShape<D>): Uint8Array {
+  return wrap(schema, Codec.IDENTITY, toBinary(schema, message));
+}
+
 /** As `seal`, compressing off the event loop. */
 export async function sealLarge<D extends DescMessage>(schema: D, message: MessageShape<D>): Promise<Uint8Array> {
   const body = toBinary(schema, message);
