@@ -1,0 +1,32 @@
+import { ProxyError } from '../../errors.js';
+import type { Profile } from '../profile.js';
+
+export type BodyFormat = 'json' | 'protobuf';
+
+const protobufTypes = new Set([
+  'application/x-protobuf',
+  'application/protobuf',
+  'application/proto',
+  'application/vnd.google.protobuf',
+]);
+
+/** What a Content-Type says of a body (CN1, CN2); grpc-gateway takes whatever else it is as JSON. */
+export function bodyFormat(contentType: string, profile: Profile): BodyFormat {
+  if (contentType === '' || contentType === 'application/json') return 'json';
+  const [type = '', ...parameters] = contentType
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
+  if (protobufTypes.has(type)) return 'protobuf';
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice(8)
+    .replaceAll('"', '');
+  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
+    throw new ProxyError('unsupported_media_type', undefined, { message: 'The body must be UTF-8.' });
+  }
+  const isJson =
+    type === 'application/json' || type.endsWith('+json') || (type === 'text/plain' && profile !== 'strict');
+  if (isJson || profile === 'grpc-gateway') return 'json';
+  throw new ProxyError('unsupported_media_type');
+}

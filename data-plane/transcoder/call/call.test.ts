@@ -1,0 +1,406 @@
+import { readFileSync } from 'node:fs';
+import { create, fromBinary, toBinary, createFileRegistry, toJson, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { anyPack, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { expect, test } from 'vitest';
+import { BadRequestSchema } from '../../../proto/gen/google/rpc/error_details_pb.js';
+import { StatusSchema } from '../../../proto/gen/google/rpc/status_pb.js';
+import { buildDescriptors } from '../../../test/support/descriptors.js';
+import { BufferedBody } from '../../body.js';
+import { ProxyError } from '../../errors.js';
+import { headerValue, type HeaderList } from '../../headers.js';
+import {
+  loadSchema,
+  prepareCall,
+  readReply,
+  schemaBindings,
+  type Answer,
+  type GrpcCall,
+  type Profile,
+  type TranscodedRequest,
+} from '../transcoder.js';
+import { frameMessage } from './framing.js';
+
+const set = buildDescriptors({
+  'library.proto': readFileSync(new URL('../fixtures/library.proto', import.meta.url), 'utf8'),
+});
+const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, set));
+const schema = present(loadSchema(set).schema);
+const ascii = new TextEncoder();
+
+function present<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined) throw new Error('nothing there');
+  return value;
+}
+
+interface Sent {
+  method: string;
+  template: string;
+  variables?: string[];
+  query?: string;
+  body?: string;
+  headers?: HeaderList;
+  profile?: Profile;
+}
+
+function request({
+  method,
+  template,
+  variables = [],
+  query = '',
+  body = '',
+  headers = [],
+  profile = 'grpc-gateway',
+}: Sent): TranscodedRequest {
+  const { bindings } = schemaBindings(schema, { services: [], profile });
+  const binding = present(bindings.find((it) => it.httpMethod === method && it.template.text === template));
+  const source = new BufferedBody(ascii.encode(body));
+  return {
+    binding,
+    variables,
+    target: `/x${query}`,
+    headers,
+    body: source,
+    maxMessageBytes: 1_000,
+    takesTrailers: false,
+  };
+}
+
+function callOf(sent: Sent): GrpcCall {
+  let made: GrpcCall | undefined;
+  prepareCall(request(sent), {
+    ready: (call) => (made = call),
+    failed: (error) => {
+      throw error;
+    },
+  });
+  return present(made);
+}
+
+/** The request message that the call carries, as canonical JSON. */
+function messageOf(sent: Sent): JsonValue {
+  const { binding } = request(sent);
+  const framed = (callOf(sent).body as BufferedBody).bytes;
+  expect(framed.length).toBe(5 + new DataView(framed.buffer, framed.byteOffset).getUint32(1));
+  const type = present(registry.getMessage(binding.method.input().name));
+  return toJson(type, fromBinary(type, framed.subarray(5)), { registry });
+}
+
+function violationOf(sent: Sent): { field: string; description: string } {
+  try {
+    callOf(sent);
+  } catch (error) {
+    if (error instanceof ProxyError && error.detail.violations?.[0] !== undefined) return error.detail.violations[0];
+    throw error;
+  }
+  throw new Error('the request was taken');
+}
+
+function answerTo(
+  sent: Sent,
+  headers: HeaderList,
+  body: Uint8Array,
+  trailers: HeaderList | null,
+  status = 200,
+): Answer {
+  let answer: Answer | undefined;
+  readReply(request(sent), status, headers, new BufferedBody(body, trailers), {
+    answered: (it) => (answer = it),
+    failed: (error) => {
+      throw error;
+    },
+  });
+  return present(answer);
+}
+
+function jsonOf(answer: Answer): unknown {
+  return JSON.parse(new TextDecoder().decode((answer.body as BufferedBody).bytes));
+}
+
+function framed(type: string, json: JsonValue): Uint8Array {
+  const desc = present(registry.getMessage(type));
+  return frameMessage(toBinary(desc, fromJson(desc, json, { registry })));
+}
+
+const getBook: Sent = { method: 'GET', template: '/v1/{name=shelves/*/books/*}', variables: ['shelves/1/books/2'] };
+const createBook: Sent = { method: 'POST', template: '/v1/shelves/{shelf}/books', variables: ['7'] };
+const listBooks: Sent = { method: 'GET', template: '/v1/shelves/{shelf}/books', variables: ['7'] };
+const grpcHead: HeaderList = ['content-type', 'application/grpc'];
+const ok: HeaderList = ['grpc-status', '0'];
+
+test('a call is a POST to the method, with trailers and content type as gRPC wants them', () => {
+  const call = callOf(getBook);
+
+  expect(call.target).toBe('/library.v1.Library/GetBook');
+  expect(headerValue(call.headers, 'te')).toBe('trailers');
+  expect(headerValue(call.headers, 'content-type')).toBe('application/grpc');
+});
+
+test('UN2, UN3 a multi-segment variable keeps %2F as written and decodes the rest', () => {
+  expect(messageOf({ ...getBook, variables: ['shelves/a%20b/books/c%2fd%3A'] })).toEqual({
+    name: 'shelves/a b/books/c%2fd:',
+  });
+  expect(messageOf({ method: 'GET', template: '/v1/books/{name}', variables: ['c%2Fd+e'] })).toEqual({ name: 'c/d+e' });
+});
+
+test('BD2 the body is one field, path and query give the rest', () => {
+  const sent = {
+    ...createBook,
+    query: '?request_id=r%201&unknown=1',
+    body: '{"title":"T","author":{"name":"A"},"copies":"9007199254740993"}',
+  };
+
+  expect(messageOf(sent)).toEqual({
+    shelf: '7',
+    requestId: 'r 1',
+    book: { title: 'T', author: { name: 'A' }, copies: '9007199254740993' },
+  });
+});
+
+test('BD9, BD12 a path value wins over the same field of the body', () => {
+  const sent: Sent = {
+    method: 'PATCH',
+    template: '/v1/{book.name=shelves/*/books/*}',
+    variables: ['shelves/1/books/2'],
+    body: '{"name":"other","title":"T"}',
+  };
+
+  expect(messageOf(sent)).toMatchObject({ book: { name: 'shelves/1/books/2', title: 'T' } });
+});
+
+test('BD5 an empty body and one of blanks leave the body field unset', () => {
+  expect(messageOf(createBook)).toEqual({ shelf: '7' });
+  expect(messageOf({ ...createBook, body: ' \r\n\t' })).toEqual({ shelf: '7' });
+});
+
+test('QP1 to QP4 parameters name nested, repeated, enum and map fields by either name', () => {
+  const query =
+    '?pageSize=5&tags=a&tags=b%26c&genres=GENRE_POETRY&genres=1&author.name=x&author.born=-4&counts[k.1]=3&counts.z=4';
+
+  expect(messageOf({ ...listBooks, query })).toEqual({
+    shelf: '7',
+    pageSize: 5,
+    tags: ['a', 'b&c'],
+    genres: ['GENRE_POETRY', 'GENRE_NOVEL'],
+    author: { name: 'x', born: -4 },
+    counts: { 'k.1': 3, z: 4 },
+  });
+});
+
+const kinds: Sent = { method: 'GET', template: '/v1/kinds/{i32}', variables: ['-5'] };
+
+test('QP6 to QP11 every kind of field takes its text', () => {
+  const query =
+    '?d=-1.5e3&f=Infinity&i64=-9223372036854775808&u64=18446744073709551615&f64=1&f32=2&flag=TRUE&text=%C3%A9&raw=-_-_&u32=4294967295' +
+    '&genre=2&sf32=-2&sf64=-3&s32=-4&s64=-9007199254740993&time=2020-01-01T00:00:00%2B01:00&span=1h2m3.5s&mask=a_b,c&boxed=5' +
+    '&anyObject={"a":[1]}&any_value=null&numbers=1&numbers=-2&left=&nested.nested.i32=1&__proto__=p&constructor=c&names[-1]=m&maybe' +
+    '&cu.st%5Bom%5D=q&times=2020-01-01T00:00:00Z';
+
+  expect(messageOf({ ...kinds, query })).toEqual({
+    d: -1500,
+    f: 'Infinity',
+    i64: '-9223372036854775808',
+    u64: '18446744073709551615',
+    i32: -5,
+    f64: '1',
+    f32: 2,
+    flag: true,
+    text: 'é',
+    raw: '+/+/',
+    u32: 4294967295,
+    genre: 'GENRE_POETRY',
+    sf32: -2,
+    sf64: '-3',
+    s32: -4,
+    s64: '-9007199254740993',
+    time: '2019-12-31T23:00:00Z',
+    span: '3723.500s',
+    mask: 'aB,c',
+    boxed: '5',
+    anyObject: { a: [1] },
+    anyValue: null,
+    numbers: [1, -2],
+    left: '',
+    nested: { nested: { i32: 1 } },
+    Proto: 'p',
+    constructor: 'c',
+    names: { '-1': 'm' },
+    maybe: '',
+    'cu.st[om]': 'q',
+    times: ['2020-01-01T00:00:00Z'],
+  });
+});
+
+test.each([
+  ['QP5 a single field twice', '?page_size=1&pageSize=1', 'page_size'],
+  ['QP7 an integer that is none', '?page_size=1e3', 'page_size'],
+  ['QP7 an integer out of range', '?page_size=2147483648', 'page_size'],
+  ['QP7 an empty integer', '?page_size=', 'page_size'],
+  ['QP9 an unknown enum name', '?genres=NOPE', 'genres'],
+  ['QP12 a message', '?author=x', 'author'],
+  ['a field of a scalar', '?page_size.x=1', 'page_size'],
+  ['a malformed escape', '?author.name=%zz', 'author.name'],
+])('%s is a 400 that names the field', (_title, query, field) => {
+  expect(violationOf({ ...listBooks, query }).field).toBe(field);
+});
+
+test('ER11 a bad path value, and a bad body, are a 400 that names the field and repeats no value', () => {
+  expect(violationOf({ ...createBook, variables: ['secret'] })).toEqual({
+    field: 'shelf',
+    description: 'is not a 64-bit integer',
+  });
+  expect(JSON.stringify(violationOf({ ...createBook, body: '{"copies":"secret"}' }))).not.toContain('secret');
+});
+
+test('BD11 two members of a oneof are a 400 in any order', () => {
+  expect(violationOf({ ...kinds, query: '?left=a&right=1' }).field).toMatch(/left|right/);
+  expect(violationOf({ ...kinds, query: '?right=1&left=a' }).field).toMatch(/left|right/);
+});
+
+test('QP13 an unknown parameter is a 400 in strict, save the ones that clients add', () => {
+  expect(violationOf({ ...listBooks, query: '?nope=1', profile: 'strict' }).field).toBe('nope');
+  expect(messageOf({ ...listBooks, query: '?key=1&utm_source=x&$alt=json', profile: 'strict' })).toEqual({
+    shelf: '7',
+  });
+});
+
+test('HB1 the bytes of a body become an HttpBody, whatever they are', () => {
+  const sent: Sent = {
+    method: 'POST',
+    template: '/v1/upload',
+    body: '{"not": parsed',
+    headers: ['Content-Type', 'image/png'],
+  };
+
+  expect(messageOf(sent)).toEqual({ contentType: 'image/png', data: 'eyJub3QiOiBwYXJzZWQ=' });
+});
+
+test('SZ1 a body over the limit is refused', () => {
+  expect(() => callOf({ ...createBook, body: 'x'.repeat(1_001) })).toThrow('payload_too_large');
+});
+
+test('HD1, HD8 grpc-gateway passes on its own selection of fields, prefixed', () => {
+  const headers = [
+    'Accept',
+    'a',
+    'Authorization',
+    'b',
+    'X-Other',
+    'c',
+    'Grpc-Metadata-Trace',
+    'd',
+    'Grpc-Timeout',
+    '2S',
+    'X-Forwarded-For',
+    'e',
+  ];
+  const call = callOf({ ...getBook, headers });
+
+  expect(call.timeoutMs).toBe(2_000);
+  expect(call.headers.slice(6)).toEqual([
+    'grpcgateway-accept',
+    'a',
+    'grpcgateway-authorization',
+    'b',
+    'authorization',
+    'b',
+    'trace',
+    'd',
+    'x-forwarded-for',
+    'e',
+  ]);
+});
+
+test('HD3 a binary field that is not base64 is a 400', () => {
+  expect(violationOf({ ...getBook, headers: ['Grpc-Metadata-X-Bin', '%%'] }).field).toBe('header x-bin');
+});
+
+test('a reply becomes JSON with its metadata as fields', () => {
+  const body = framed('library.v1.Book', { name: 'n', copies: '5' });
+  const answer = answerTo(getBook, [...grpcHead, 'x-trace', 't', 'x-http-header-etag', '"1"'], body, ok);
+
+  expect(answer.status).toBe(200);
+  expect(answer.headers).toEqual(['Content-Type', 'application/json', 'Grpc-Metadata-x-trace', 't', 'etag', '"1"']);
+  expect(jsonOf(answer)).toMatchObject({ name: 'n', copies: '5', title: '', tags: [] });
+});
+
+test('RS1 response_body is the body alone', () => {
+  const body = framed('library.v1.ListBooksResponse', { books: [{ name: 'n' }] });
+
+  expect(jsonOf(answerTo({ ...listBooks, template: '/v1/shelves/{shelf}/titles' }, grpcHead, body, ok))).toMatchObject([
+    { name: 'n' },
+  ]);
+});
+
+test('RS3 x-http-code sets the status of a success', () => {
+  const body = framed('library.v1.Book', {});
+
+  expect(answerTo(getBook, [...grpcHead, 'x-http-code', '201'], body, ok).status).toBe(201);
+  expect(answerTo(getBook, grpcHead, body, [...ok, 'x-http-code', '100']).status).toBe(200);
+});
+
+test('ER2 to ER5 a status is mapped and keeps its details, trailers-only or not', () => {
+  const detail = anyPack(
+    BadRequestSchema,
+    create(BadRequestSchema, { fieldViolations: [{ field: 'f', description: 'd' }] }),
+  );
+  const details = toBinary(
+    StatusSchema,
+    create(StatusSchema, {
+      code: 3,
+      message: 'm',
+      details: [detail, { typeUrl: 'type.googleapis.com/no.Such', value: new Uint8Array([1, 2]) }],
+    }),
+  );
+  const trailers = [
+    'grpc-status',
+    '5',
+    'grpc-message',
+    'no%20such%',
+    'grpc-status-details-bin',
+    Buffer.from(details).toString('base64'),
+  ];
+
+  for (const answer of [
+    answerTo(getBook, [...grpcHead, ...trailers], new Uint8Array(0), null),
+    answerTo(getBook, grpcHead, framed('library.v1.Book', {}), trailers),
+  ]) {
+    expect(answer).toMatchObject({ status: 404, grpcCode: 5 });
+    expect(jsonOf(answer)).toMatchObject({
+      code: 5,
+      message: 'no such%',
+      details: [
+        { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: [{ field: 'f', description: 'd' }] },
+        { '@type': 'type.googleapis.com/no.Such', value: 'AQI=' },
+      ],
+    });
+  }
+});
+
+test.each([
+  ['ER1 an unknown code', ['grpc-status', '99'], 500, 99],
+  ['ER7 no status', [], 500, 2],
+  ['ER9 unauthenticated', ['grpc-status', '16', 'grpc-message', 'who'], 401, 16],
+])('%s is answered by the table', (_title, trailers, status, code) => {
+  expect(answerTo(getBook, grpcHead, new Uint8Array(0), trailers)).toMatchObject({ status, grpcCode: code });
+});
+
+test('ER7 an answer that is not gRPC is mapped by its HTTP status', () => {
+  expect(answerTo(getBook, ['content-type', 'text/html'], new Uint8Array(3), null, 403)).toMatchObject({
+    status: 403,
+    grpcCode: 7,
+  });
+  expect(answerTo(getBook, ['content-type', 'text/html'], new Uint8Array(3), null, 502)).toMatchObject({
+    status: 503,
+    grpcCode: 14,
+  });
+});
+
+test.each([
+  ['no message', new Uint8Array(0)],
+  ['two messages', new Uint8Array(10)],
+  ['a message cut short', new Uint8Array([0, 0, 0, 0, 9, 1])],
+  ['a compressed message without encoding', new Uint8Array([1, 0, 0, 0, 0])],
+  ['bytes that are not the message', new Uint8Array([0, 0, 0, 0, 1, 0xff])],
+])('ST15, SZ2 %s with status OK is a malformed reply', (_title, body) => {
+  expect(() => answerTo(getBook, grpcHead, body, ok)).toThrow('upstream_malformed');
+});

@@ -1,0 +1,106 @@
+const utf8 = new TextEncoder();
+
+/**
+ * Protobuf wire bytes in one growing buffer. Callers that know the layout write straight into `buf` at `pos` after `reserve`.
+ * A writer is used by one call at a time and kept for the next.
+ */
+export class WireWriter {
+  buf: Uint8Array;
+  pos = 0;
+  #view: DataView;
+
+  constructor(size = 1024) {
+    this.buf = new Uint8Array(size);
+    this.#view = new DataView(this.buf.buffer);
+  }
+
+  /** Makes room for `bytes` more. */
+  reserve(bytes: number): void {
+    if (this.pos + bytes <= this.buf.length) return;
+    const grown = new Uint8Array(Math.max(this.buf.length * 2, this.pos + bytes));
+    grown.set(this.buf.subarray(0, this.pos));
+    this.buf = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+
+  /** The bytes written since `start`, as a copy of their own. */
+  copy(start = 0): Uint8Array {
+    return this.buf.slice(start, this.pos);
+  }
+
+  /** An unsigned 32-bit varint. */
+  varint32(value: number): void {
+    this.reserve(5);
+    const buf = this.buf;
+    let rest = value >>> 0;
+    while (rest > 0x7f) {
+      buf[this.pos++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    buf[this.pos++] = rest;
+  }
+
+  /** A 64-bit varint from its two halves. */
+  varint64(low: number, high: number): void {
+    this.reserve(10);
+    const buf = this.buf;
+    let lo = low >>> 0;
+    let hi = high >>> 0;
+    while (hi > 0 || lo > 0x7f) {
+      buf[this.pos++] = (lo & 0x7f) | 0x80;
+      lo = ((lo >>> 7) | (hi << 25)) >>> 0;
+      hi >>>= 7;
+    }
+    buf[this.pos++] = lo;
+  }
+
+  /** A signed 32-bit integer as int32 and enum fields have it: negative ones take ten bytes. */
+  int32(value: number): void {
+    if (value >= 0) this.varint32(value);
+    else this.varint64(value, 0xffffffff);
+  }
+
+  fixed32(value: number): void {
+    this.reserve(4);
+    this.#view.setInt32(this.pos, value, true);
+    this.pos += 4;
+  }
+
+  fixed64(low: number, high: number): void {
+    this.fixed32(low);
+    this.fixed32(high);
+  }
+
+  float(value: number): void {
+    this.reserve(4);
+    this.#view.setFloat32(this.pos, value, true);
+    this.pos += 4;
+  }
+
+  double(value: number): void {
+    this.reserve(8);
+    this.#view.setFloat64(this.pos, value, true);
+    this.pos += 8;
+  }
+
+  tag(number: number, wireType: number): void {
+    this.varint32(((number << 3) | wireType) >>> 0);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.buf.set(bytes, this.pos);
+    this.pos += bytes.length;
+  }
+
+  /** Length and bytes. */
+  bytes(bytes: Uint8Array): void {
+    this.varint32(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** Length and UTF-8 of the text. */
+  string(text: string): void {
+    this.bytes(utf8.encode(text));
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * JSON over HTTP to gRPC and back, by the google.api.http rules of uploaded descriptors. The control plane loads schemas and
+ * compiles bindings to check them; a node routes requests to the bindings and carries each call out with prepareCall and
+ * readReply. This room never touches a socket or a clock, and never trusts a descriptor, a request or a reply.
+ */
+export { loadSchema, type Schema, type SchemaProblem } from './schema/schema.js';
+export { schemaBindings, type Binding, type BindingOptions } from './binding/bindings.js';
+export {
+  prepareCall,
+  readReply,
+  type Answer,
+  type CallReadiness,
+  type Cancel,
+  type GrpcCall,
+  type ReplyObserver,
+  type TranscodedRequest,
+} from './call/call.js';
+export { grpcTimeout } from './call/metadata.js';
+export { profileOf, type Profile } from './profile.js';
