@@ -68,7 +68,7 @@ describe('upstreamHeaders', () => {
 
 describe('addReplyFields', () => {
   it('joins Via field lines into one and adds the latencies', () => {
-    const fields = addReplyFields(['Via', '1.1 a', 'Server', 'x', 'via', '1.1 b'], 2, 15);
+    const fields = addReplyFields(['Via', '1.1 a', 'Server', 'x', 'via', '1.1 b'], { proxyMs: 2, upstreamMs: 15 });
 
     expect(headerValue(fields, 'via')).toBe('1.1 a, 1.1 b, 1.1 sluice');
     expect(headerValues(fields, 'via')).toHaveLength(1);

@@ -137,14 +137,21 @@ export function hostOnly(authority: string): string {
   return colon < 0 || authority.endsWith(']') ? authority : authority.slice(0, colon);
 }
 
+export interface Latency {
+  readonly proxyMs: number;
+  readonly upstreamMs: number;
+}
+
 /** Adds what the gateway says of itself to a reply's fields, in place. */
-export function addReplyFields(fields: HeaderList, proxyMs: number, upstreamMs: number): HeaderList {
+export function addReplyFields(fields: HeaderList, latency: Latency | null): HeaderList {
   let via = '1.1 sluice';
   for (let i = fields.length - 2; i >= 0; i -= 2) {
     if (!isHeader(fields[i] as string, 'via')) continue;
     via = `${fields[i + 1] as string}, ${via}`;
     fields.splice(i, 2);
   }
-  fields.push('Via', via, 'X-Sluice-Proxy-Latency', String(proxyMs), 'X-Sluice-Upstream-Latency', String(upstreamMs));
+  fields.push('Via', via);
+  if (latency === null) return fields;
+  fields.push('X-Sluice-Proxy-Latency', String(latency.proxyMs), 'X-Sluice-Upstream-Latency', String(latency.upstreamMs));
   return fields;
 }

@@ -2,8 +2,8 @@ import type { Endpoint } from './endpoint.js';
 import { CyclePicker } from './cycle.js';
 import { SmoothPicker } from './smooth.js';
 
-export { Endpoint, endpointAuthority } from './endpoint.js';
-export type { EndpointHealth } from './endpoint.js';
+export { Endpoint } from './endpoint.js';
+export type { EndpointAddress, EndpointHealth } from './endpoint.js';
 
 /**
  * Chooses an endpoint for one attempt. A picker is made anew when the endpoints change; the counters live in the endpoints.

@@ -1,5 +1,13 @@
 import type { Transport } from '../upstream/transport.js';
 
+/** An endpoint as the snapshot names it; those that take no requests are left out before. */
+export interface EndpointAddress {
+  readonly id: string;
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+}
+
 /**
  * One address of a service, as long as the registry names it. Everything that must outlive a rebuild of the picker lives here:
  * the running value of the round robin, the health counters and the transport with its connections.
@@ -8,6 +16,8 @@ export class Endpoint {
   readonly id: string;
   readonly address: string;
   readonly port: number;
+  /** As it stands in a Host field. */
+  readonly authority: string;
   readonly transport: Transport;
   /** Share of the requests; 0 takes none. */
   weight: number;
@@ -16,10 +26,11 @@ export class Endpoint {
   requestsInFlight = 0;
   readonly health: EndpointHealth = { connectFailures: 0, serverErrors: 0, ejections: 0, ejectedUntilMs: 0 };
 
-  constructor(id: string, address: string, port: number, weight: number, transport: Transport) {
+  constructor({ id, address, port, weight }: EndpointAddress, authority: string, transport: Transport) {
     this.id = id;
     this.address = address;
     this.port = port;
+    this.authority = authority;
     this.weight = weight;
     this.transport = transport;
   }
@@ -34,9 +45,4 @@ export interface EndpointHealth {
   /** In a row, for the growing length; an answer after the end of an ejection clears it. */
   ejections: number;
   ejectedUntilMs: number;
-}
-
-/** `host:port` as it stands in a Host field or a log line. */
-export function endpointAuthority(endpoint: Pick<Endpoint, 'address' | 'port'>): string {
-  return endpoint.address.includes(':') ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`;
 }

@@ -1,3 +1,5 @@
+import type { ExchangeSummary } from '../exchange.js';
+
 /**
  * Counters of the request path in the Prometheus text format. A series is a route or a service, never a path or an endpoint,
  * so their number is bounded by the config. Recording is a few array writes: no label objects, no string keys per request.
@@ -14,7 +16,9 @@ export class RouteMetrics {
   bytesSent = 0;
   retries = 0;
 
-  record(status: number, durationMs: number): void {
+  record({ status, durationMs, bytesReceived, bytesSent }: ExchangeSummary): void {
+    this.bytesReceived += bytesReceived;
+    this.bytesSent += bytesSent;
     const statusClass = (status / 100) | 0;
     increment(this.byStatusClass, statusClass < 6 ? statusClass : 0);
     let bucket = 0;

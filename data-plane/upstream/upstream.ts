@@ -1,15 +1,7 @@
-import { Endpoint, weightedRoundRobin, type Picker } from '../balancer/balancer.js';
+import { Endpoint, weightedRoundRobin, type EndpointAddress, type Picker } from '../balancer/balancer.js';
 import { ProxyError } from '../errors.js';
 import { RetryBudget } from '../retry.js';
 import type { Transport } from './transport.js';
-
-/** An endpoint as the snapshot names it; those that take no requests are left out before. */
-export interface EndpointAddress {
-  readonly id: string;
-  readonly address: string;
-  readonly port: number;
-  readonly weight: number;
-}
 
 export type TransportFactory = (endpoint: EndpointAddress) => Transport;
 
@@ -22,12 +14,14 @@ export class Upstream {
   requestsInFlight = 0;
   readonly #transportFor: TransportFactory;
   readonly #random: () => number;
+  readonly #defaultPort: number;
   #endpoints: ReadonlyMap<string, Endpoint> = new Map();
   #list: readonly Endpoint[] = [];
   #picker: Picker;
 
-  constructor(transportFor: TransportFactory, random: () => number) {
+  constructor(transportFor: TransportFactory, defaultPort: number, random: () => number) {
     this.#transportFor = transportFor;
+    this.#defaultPort = defaultPort;
     this.#random = random;
     this.#picker = weightedRoundRobin([], random);
   }
@@ -61,7 +55,13 @@ export class Upstream {
       known.weight = address.weight;
       return known;
     }
-    return new Endpoint(address.id, address.address, address.port, address.weight, this.#transportFor(address));
+    return new Endpoint(address, this.#authority(address), this.#transportFor(address));
+  }
+
+  /** The port is left out where it is the scheme's. */
+  #authority({ address, port }: EndpointAddress): string {
+    const host = address.includes(':') ? `[${address}]` : address;
+    return port === this.#defaultPort ? host : `${host}:${port}`;
   }
 
   /** Lets calls in flight finish. */

@@ -1,0 +1,289 @@
+import type { Endpoint } from './balancer/balancer.js';
+import type { BodySource } from './body.js';
+import type { ClientTrust } from './client-trust.js';
+import { errorTable, ProxyError } from './errors.js';
+import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver, Tunnel } from './exchange.js';
+import { forwardRequest, isReplayable, type Outgoing } from './forward.js';
+import { headerValue, type HeaderList } from './headers.js';
+import { reportConnectFailure, reportServerError, reportSuccess } from './health/health.js';
+import type { Metrics } from './ops/ops.js';
+import { mayRetry } from './retry.js';
+import type { Match } from './router/router.js';
+import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
+import { addReplyFields, upstreamHeaders, type ClientFacts } from './shape.js';
+import { grpcTimeout, prepareCall, readReply, type Answer, type Binding, type Cancel, type GrpcCall, type TranscodedRequest } from './transcoder/transcoder.js';
+import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
+import type { ActiveCall, CallObserver } from './upstream/transport.js';
+import { WheelTimer, type TimerWheel } from './wheel.js';
+
+/**
+ * One request from the client's head to the last byte of the answer; start reading here. The steps, in order: match, shape (or
+ * transcode), pick, send, and then either reply or, where it is safe, pick again. Nothing is parsed and no socket is touched in
+ * this file. The runtime is read once, so a request ends with the config it began with.
+ */
+export class Proxy implements RequestHandler {
+  readonly #context: ProxyContext;
+
+  constructor(context: ProxyContext) {
+    this.#context = context;
+  }
+
+  handle(exchange: Exchange): RequestObserver {
+    const request = new ProxiedRequest(this.#context, exchange);
+    request.start();
+    return request;
+  }
+}
+
+export interface ProxyContext {
+  /** The runtime in force; null while the node has never had a config. */
+  current(): Runtime | null;
+  readonly trust: ClientTrust;
+  readonly metrics: Metrics;
+  readonly timers: TimerWheel;
+  readonly latencyHeaders: boolean;
+  /** Milliseconds on the clock of the exchanges' `startMs`. */
+  nowMs(): number;
+}
+
+/** Bytes of one message, either way, of a transcoded call. */
+const maxMessageBytes = 4 * 1024 * 1024;
+
+/** Most requests need one attempt, so none of them makes a list of its own. */
+const noEndpoints: readonly Endpoint[] = [];
+
+class ProxiedRequest implements RequestObserver, CallObserver {
+  readonly #context: ProxyContext;
+  readonly #exchange: Exchange;
+  #target: RouteTarget | null = null;
+  #outgoing: Outgoing | null = null;
+  #transcoded: TranscodedRequest | null = null;
+  /** The transcoder is reading a body, from the client or from the service. */
+  #transcoding: Cancel | null = null;
+  #endpoint: Endpoint | null = null;
+  #tried: readonly Endpoint[] = noEndpoints;
+  #active: ActiveCall | null = null;
+  #deadline: WheelTimer | null = null;
+  #deadlineMs = Infinity;
+  #sentMs = 0;
+  #retrying = false;
+
+  constructor(context: ProxyContext, exchange: Exchange) {
+    this.#context = context;
+    this.#exchange = exchange;
+  }
+
+  start(): void {
+    try {
+      const runtime = this.#context.current();
+      if (runtime === null) throw new ProxyError('no_config');
+      const facts = this.#context.trust.facts(this.#exchange);
+      const match = runtime.match(this.#exchange);
+      requireProtocol(this.#exchange.head, match.target.route, facts.secure);
+      this.#target = match.target;
+      match.target.upstream.requestsInFlight++;
+      this.#startDeadline(match.target.route.settings.timeouts.requestMs);
+      this.#shape(match, facts, match.target.binding);
+    } catch (error) {
+      this.#fail(asProxyError(error));
+    }
+  }
+
+  #shape(match: Match<RouteTarget>, facts: ClientFacts, binding: Binding | null): void {
+    if (binding === null) this.#send(forwardRequest(this.#exchange, match, facts));
+    else this.#transcode(match, facts, binding);
+  }
+
+  #transcode(match: Match<RouteTarget>, facts: ClientFacts, binding: Binding): void {
+    const { head, body, id } = this.#exchange;
+    this.#transcoded = {
+      binding,
+      variables: match.variables(),
+      target: head.target,
+      headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, ''),
+      body,
+      maxMessageBytes,
+      takesTrailers: hasToken(headerValue(head.headers, 'te') ?? '', 'trailers'),
+    };
+    this.#transcoding = prepareCall(this.#transcoded, {
+      ready: (call) => this.#callService(call, match.target),
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  #callService({ target, headers, body, timeoutMs }: GrpcCall, { route }: RouteTarget): void {
+    this.#transcoding = null;
+    if (timeoutMs !== null) this.#startDeadline(timeoutMs);
+    if (timeoutMs === 0) this.#fail(new ProxyError('request_deadline'));
+    else this.#send({ method: 'POST', target, authority: route.settings.service.host, headers, body, upgrade: null });
+  }
+
+  #send(outgoing: Outgoing): void {
+    this.#outgoing = outgoing;
+    this.#attempt(outgoing, this.#target as RouteTarget);
+  }
+
+  #attempt(outgoing: Outgoing, { route, upstream }: RouteTarget): void {
+    const nowMs = this.#context.nowMs();
+    const endpoint = upstream.pick(nowMs, this.#tried);
+    if (endpoint === null) {
+      this.#fail(new ProxyError('no_endpoint'));
+      return;
+    }
+    this.#endpoint = endpoint;
+    endpoint.requestsInFlight++;
+    this.#sentMs = nowMs;
+    this.#active = endpoint.transport.send(
+      {
+        method: outgoing.method,
+        target: outgoing.target,
+        authority: outgoing.authority === '' ? endpoint.authority : outgoing.authority,
+        headers: this.#transcoded === null ? outgoing.headers : withTimeout(outgoing.headers, this.#deadlineMs - nowMs),
+        body: outgoing.body,
+        upgrade: outgoing.upgrade,
+        timeouts: route.settings.timeouts,
+      },
+      this,
+    );
+  }
+
+  informed(status: number, headers: HeaderList): void {
+    if (this.#transcoded === null) this.#exchange.inform(status, headers);
+  }
+
+  replied(status: number, headers: HeaderList, body: BodySource): void {
+    if (this.#transcoded === null) {
+      this.#judge(status >= 500);
+      this.#exchange.respond(status, this.#signed(headers), body);
+      return;
+    }
+    this.#transcoding = readReply(this.#transcoded, status, headers, body, {
+      answered: (answer) => this.#answer(answer),
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  #answer({ status, headers, body, grpcCode }: Answer): void {
+    this.#transcoding = null;
+    this.#judge(isServiceFault(grpcCode));
+    this.#exchange.respond(status, this.#signed(headers), body);
+  }
+
+  upgraded(status: number, headers: HeaderList, tunnel: Tunnel): void {
+    this.#judge(false);
+    this.#clearDeadline();
+    this.#exchange.upgrade(status, headers, tunnel);
+  }
+
+  /** The attempt brought no answer: try another endpoint where that cannot do the work twice, else answer the error. */
+  failed(error: ProxyError): void {
+    const { route, upstream } = this.#target as RouteTarget;
+    const endpoint = this.#endpoint as Endpoint;
+    const outgoing = this.#outgoing as Outgoing;
+    this.#active = null;
+    endpoint.requestsInFlight--;
+    this.#endpoint = null;
+    this.#judgeFailure(error, endpoint);
+    this.#tried = [...this.#tried, endpoint];
+    const { maxAttempts, budgetPercent } = route.settings.retries;
+    const attempt = { error, method: this.#exchange.head.method, attempts: this.#tried.length, maxAttempts };
+    const replayable = isReplayable(outgoing.body);
+    if (!mayRetry({ ...attempt, replayable }) || !this.#takeBudget(upstream.requestsInFlight, budgetPercent)) {
+      this.#fail(error);
+      return;
+    }
+    route.metrics.retries++;
+    this.#attempt(outgoing, this.#target as RouteTarget);
+  }
+
+  #takeBudget(requestsInFlight: number, budgetPercent: number): boolean {
+    this.#retrying ||= (this.#target as RouteTarget).upstream.retryBudget.take(requestsInFlight, budgetPercent);
+    return this.#retrying;
+  }
+
+  /** The client is gone: free what works for it. */
+  aborted(error: ProxyError): void {
+    this.#stop(error);
+  }
+
+  finished(summary: ExchangeSummary): void {
+    if (summary.error !== null) this.#context.metrics.error(summary.error.kind);
+    this.#clearDeadline();
+    if (this.#endpoint !== null) this.#endpoint.requestsInFlight--;
+    if (this.#target === null) return;
+    const { route, upstream } = this.#target;
+    upstream.requestsInFlight--;
+    if (this.#retrying) upstream.retryBudget.giveBack();
+    route.metrics.record(summary);
+  }
+
+  /** After the answer's head has gone out this can only break the connection off; `exchange.fail` knows. */
+  #fail(error: ProxyError): void {
+    this.#stop(error);
+    this.#exchange.fail(this.#transcoded === null ? error : asGrpcError(error));
+  }
+
+  #stop(error: ProxyError): void {
+    this.#transcoding?.cancel(error);
+    this.#transcoding = null;
+    this.#active?.cancel();
+    this.#active = null;
+  }
+
+  #startDeadline(ms: number): void {
+    const nowMs = this.#context.nowMs();
+    if (ms <= 0 || nowMs + ms >= this.#deadlineMs) return;
+    this.#deadlineMs = nowMs + ms;
+    this.#deadline ??= new WheelTimer(() => this.#fail(new ProxyError('request_deadline')));
+    this.#context.timers.set(this.#deadline, ms);
+  }
+
+  #clearDeadline(): void {
+    if (this.#deadline !== null) this.#context.timers.remove(this.#deadline);
+    this.#deadline = null;
+  }
+
+  #judge(failed: boolean): void {
+    const endpoint = this.#endpoint as Endpoint;
+    const { upstream } = this.#target as RouteTarget;
+    if (failed) reportServerError(endpoint, upstream.endpoints, this.#context.nowMs());
+    else reportSuccess(endpoint);
+  }
+
+  #judgeFailure(error: ProxyError, endpoint: Endpoint): void {
+    const { upstream } = this.#target as RouteTarget;
+    if (error.source !== 'upstream') return;
+    const nowMs = this.#context.nowMs();
+    if (error.retry === 'if-unsent') reportConnectFailure(endpoint, upstream.endpoints, nowMs);
+    else reportServerError(endpoint, upstream.endpoints, nowMs);
+  }
+
+  #signed(headers: HeaderList): HeaderList {
+    if (!this.#context.latencyHeaders) return addReplyFields(headers, null);
+    const nowMs = this.#context.nowMs();
+    const upstreamMs = Math.round(nowMs - this.#sentMs);
+    const proxyMs = Math.max(0, Math.round(nowMs - this.#exchange.startMs) - upstreamMs);
+    return addReplyFields(headers, { proxyMs, upstreamMs });
+  }
+}
+
+/** What remains of the deadline goes along (HD9), so that the service does not work longer than anyone waits. */
+function withTimeout(headers: HeaderList, leftMs: number): HeaderList {
+  return leftMs === Infinity ? headers : [...headers, 'grpc-timeout', grpcTimeout(Math.max(1, Math.floor(leftMs)))];
+}
+
+/** DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS: the service's state and not the caller's request is the reason. */
+function isServiceFault(grpcCode: number): boolean {
+  return grpcCode === 4 || grpcCode === 13 || grpcCode === 14 || grpcCode === 15;
+}
+
+/** To callers of a gRPC method a service that cannot be reached is UNAVAILABLE, which is 503 (ER8). */
+function asGrpcError(error: ProxyError): ProxyError {
+  const row = errorTable[error.kind];
+  if (row.source !== 'upstream' || row.code !== 14) return error;
+  return new ProxyError(error.kind, error.cause, { ...error.detail, status: 503 });
+}
+
+function asProxyError(error: unknown): ProxyError {
+  return error instanceof ProxyError ? error : new ProxyError('internal', error);
+}

@@ -1,0 +1,159 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { RouteSchema, SchemaSchema, ServiceSchema, type PathMatch, type Route, type Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import { Kind, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Problem } from '../../proto/snapshot/problem.js';
+import type { RouteMetrics } from '../ops/ops.js';
+import { compileRouter, type PathRule, type RouteEntry, type Router } from '../router/router.js';
+import type { PathRule as UpstreamPathRule } from '../shape.js';
+import { loadSchema, profileOf, schemaBindings, type Binding, type Schema } from '../transcoder/transcoder.js';
+import type { Upstream } from '../upstream/upstream.js';
+import { Rewrite } from './rewrite.js';
+import { routeSettings, serviceSettings, type RouteSettings, type ServiceSettings } from './settings.js';
+
+/** What a matched request is handled by. */
+export interface RouteTarget {
+  readonly route: CompiledRoute;
+  /** The gRPC method that a transcoded route calls; null forwards the request. */
+  readonly binding: Binding | null;
+  readonly upstream: Upstream;
+}
+
+export interface CompiledRoute {
+  readonly settings: RouteSettings;
+  readonly pathRule: UpstreamPathRule;
+  readonly rewrite: Rewrite | null;
+  readonly metrics: RouteMetrics;
+}
+
+/** The long-lived things that a compiled route refers to. */
+export interface RuntimeParts {
+  upstream(service: ServiceSettings): Upstream;
+  metrics(route: string): RouteMetrics;
+}
+
+export interface CompiledConfig {
+  readonly router: Router<RouteTarget>;
+  readonly routes: readonly CompiledRoute[];
+  /** Anything in here means that the config must not be run. */
+  readonly problems: readonly Problem[];
+}
+
+/** Makes what runs of a config's resources. Touches nothing that is running: the result takes effect when it is swapped in. */
+export function compileConfig(resources: readonly Resource[], parts: RuntimeParts): CompiledConfig {
+  const compiler = new Compiler(parts);
+  for (const resource of resources) compiler.read(resource);
+  return compiler.compile();
+}
+
+class Compiler {
+  readonly #parts: RuntimeParts;
+  readonly #services = new Map<string, Service>();
+  readonly #schemas = new Map<string, Schema>();
+  readonly #routes: Route[] = [];
+  readonly #compiled: CompiledRoute[] = [];
+  readonly #entries: RouteEntry<RouteTarget>[] = [];
+  readonly #problems: Problem[] = [];
+
+  constructor(parts: RuntimeParts) {
+    this.#parts = parts;
+  }
+
+  read({ kind, name, body }: Resource): void {
+    try {
+      if (kind === Kind.SERVICE) this.#services.set(name, fromBinary(ServiceSchema, body));
+      else if (kind === Kind.ROUTE) this.#routes.push(fromBinary(RouteSchema, body));
+      else if (kind === Kind.SCHEMA) this.#readSchema(name, fromBinary(SchemaSchema, body).descriptorSet);
+    } catch {
+      this.#problems.push({ kind, name, field: '', reason: 'cannot be decoded' });
+    }
+  }
+
+  #readSchema(name: string, descriptorSet: Uint8Array): void {
+    const { schema, problems } = loadSchema(descriptorSet);
+    if (schema !== null) this.#schemas.set(name, schema);
+    for (const { file, symbol, reason } of problems) {
+      this.#problems.push({ kind: Kind.SCHEMA, name, field: 'descriptor_set', reason: `${file} ${symbol}: ${reason}` });
+    }
+  }
+
+  compile(): CompiledConfig {
+    for (const route of this.#routes) if (route.enabled !== false) this.#addRoute(route);
+    const { router, problems } = compileRouter(this.#entries);
+    for (const { name, field, reason } of problems) this.#problems.push({ kind: Kind.ROUTE, name, field, reason });
+    return { router, routes: this.#compiled, problems: this.#problems };
+  }
+
+  #addRoute(route: Route): void {
+    const service = this.#services.get(route.service);
+    if (service === undefined) {
+      this.#report(route, 'service', `there is no service "${route.service}"`);
+      return;
+    }
+    const settings = routeSettings(route, service);
+    const compiled: CompiledRoute = {
+      settings,
+      pathRule: { stripPath: settings.stripPath, servicePath: settings.service.path },
+      rewrite: route.rewrite === '' ? null : new Rewrite(route.rewrite),
+      metrics: this.#parts.metrics(route.name),
+    };
+    this.#compiled.push(compiled);
+    const upstream = this.#parts.upstream(serviceSettings(service));
+    if (route.transcode === undefined) this.#entries.push({ ...criteria(route), target: { route: compiled, binding: null, upstream } });
+    else this.#addBindings(route, compiled, upstream);
+  }
+
+  #addBindings(route: Route, compiled: CompiledRoute, upstream: Upstream): void {
+    const { schema: name = '', services = [], profile = 0 } = route.transcode ?? {};
+    const schema = this.#schemas.get(name);
+    if (schema === undefined) {
+      this.#report(route, 'transcode.schema', `there is no schema "${name}"`);
+      return;
+    }
+    const { bindings, problems } = schemaBindings(schema, { services, profile: profileOf(profile) });
+    for (const { symbol, template, reason } of problems) this.#report(route, 'transcode', `${symbol} ${template}: ${reason}`);
+    for (const binding of bindings) {
+      this.#entries.push({ ...bindingCriteria(route, binding), target: { route: compiled, binding, upstream } });
+    }
+  }
+
+  #report(route: Route, field: string, reason: string): void {
+    this.#problems.push({ kind: Kind.ROUTE, name: route.name, field, reason });
+  }
+}
+
+function criteria(route: Route): Omit<RouteEntry<RouteTarget>, 'target'> {
+  return {
+    name: route.name,
+    priority: route.priority,
+    hosts: route.hosts,
+    paths: route.paths.map(pathRule),
+    methods: route.methods,
+    headers: route.headers,
+    createdRevision: route.meta?.createdRevision ?? 0n,
+    ordinal: route.meta?.ordinal ?? 0,
+  };
+}
+
+function bindingCriteria(route: Route, { method, template, httpMethod, profile }: Binding): Omit<RouteEntry<RouteTarget>, 'target'> {
+  return {
+    ...criteria(route),
+    detail: method.path,
+    paths: [{ kind: 'template', text: template.text, trailingSlash: profile === 'envoy' ? 'strip' : 'strict' }],
+    methods: httpMethod === '*' ? [] : [httpMethod],
+  };
+}
+
+function pathRule({ kind }: PathMatch): PathRule {
+  switch (kind.case) {
+    case 'prefix':
+    case 'exact':
+    case 'template':
+      return { kind: kind.case, text: kind.value };
+    case 'segmentPrefix':
+      return { kind: 'segment_prefix', text: kind.value };
+    case 'regex':
+      return { kind: 'regex', pattern: kind.value.pattern, priority: kind.value.priority };
+    case undefined:
+      return { kind: 'prefix', text: '' };
+  }
+}

@@ -1,0 +1,172 @@
+import { EndpointState, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Problem } from '../../proto/snapshot/problem.js';
+import type { EndpointAddress } from '../balancer/balancer.js';
+import { ProxyError } from '../errors.js';
+import type { Exchange, RequestHead } from '../exchange.js';
+import type { Metrics } from '../ops/ops.js';
+import type { Match, NoMatch, Router } from '../router/router.js';
+import type { Transport } from '../upstream/transport.js';
+import { Upstream } from '../upstream/upstream.js';
+import { compileConfig, type CompiledRoute, type RouteTarget } from './compile.js';
+import type { ServiceSettings } from './settings.js';
+
+export type { CompiledRoute, RouteTarget } from './compile.js';
+export type { RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
+
+/** A compiled config in force. Never changed once it is; a request that holds one ends with it. */
+export class Runtime {
+  readonly #router: Router<RouteTarget>;
+
+  constructor(router: Router<RouteTarget>) {
+    this.#router = router;
+  }
+
+  /** The route for a request; throws the ProxyError that says why there is none. */
+  match({ head, peer }: Exchange): Match<RouteTarget> {
+    const { target, method, authority, headers } = head;
+    const queryAt = target.indexOf('?');
+    const path = queryAt < 0 ? target : target.slice(0, queryAt);
+    const match = this.#router.match({ method, path, host: authority, headers, serverName: peer.tlsServerName });
+    if (match.kind === 'match') return match;
+    throw noMatchError(match);
+  }
+}
+
+function noMatchError(noMatch: NoMatch): ProxyError {
+  switch (noMatch.kind) {
+    case 'no_route':
+      return new ProxyError('no_route');
+    case 'method_not_allowed':
+      return new ProxyError('method_not_allowed', undefined, { headers: ['Allow', noMatch.allow.join(', ')] });
+    case 'bad_path':
+      return new ProxyError('bad_path');
+    case 'path_too_long':
+      return new ProxyError('uri_too_long');
+  }
+}
+
+/** Throws 426, or the redirect that the route names, for a request over a protocol that the route does not take. */
+export function requireProtocol(head: RequestHead, { settings }: CompiledRoute, secure: boolean): void {
+  if (secure ? settings.https : settings.http) return;
+  if (!secure && settings.httpsRedirect !== 0) {
+    const location = `https://${head.authority}${head.target}`;
+    throw new ProxyError('https_required', undefined, { status: settings.httpsRedirect, headers: ['Location', location] });
+  }
+  if (secure) throw new ProxyError('no_route');
+  throw new ProxyError('https_required', undefined, { headers: ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'] });
+}
+
+export interface RuntimeOptions {
+  readonly metrics: Metrics;
+  transport(service: ServiceSettings, endpoint: EndpointAddress): Transport;
+  /** [0, 1). */
+  random(): number;
+}
+
+/** Thrown by `applyConfig`; the runtime before it stays in force. */
+export class ConfigRefusedError extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(`${problem.name} ${problem.field}: ${problem.reason}`);
+    this.problem = problem;
+  }
+}
+
+/** Holds the runtime in force and the upstreams that outlive it. The follower feeds it; the proxy reads `current` once a request. */
+export class RuntimeHolder {
+  readonly #options: RuntimeOptions;
+  #current: Runtime | null = null;
+  #routes: readonly CompiledRoute[] = [];
+  #upstreams: ReadonlyMap<string, KeyedUpstream> = new Map();
+  #endpoints: ReadonlyMap<string, EndpointAddress[]> = new Map();
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+  }
+
+  current(): Runtime | null {
+    return this.#current;
+  }
+
+  get routes(): readonly CompiledRoute[] {
+    return this.#routes;
+  }
+
+  upstream(service: string): Upstream | undefined {
+    return this.#upstreams.get(service)?.upstream;
+  }
+
+  /** Compiles everything, then swaps one reference. Upstreams that no config names any more finish what they have in flight. */
+  applyConfig(resources: readonly Resource[]): void {
+    const next = new Map<string, KeyedUpstream>();
+    const { router, routes, problems } = compileConfig(resources, {
+      upstream: (service) => this.#upstreamFor(service, next),
+      metrics: (route) => this.#options.metrics.route(route),
+    });
+    const [problem] = problems;
+    if (problem !== undefined) {
+      this.#closeUnused(next, this.#upstreams);
+      throw new ConfigRefusedError(problem);
+    }
+    const before = this.#upstreams;
+    this.#upstreams = next;
+    this.#routes = routes;
+    this.#current = new Runtime(router);
+    this.#closeUnused(before, next);
+    this.#options.metrics.retain(new Set(routes.map(({ settings }) => settings.name)));
+  }
+
+  /** Takes the complete sets of the services named, and forgets those of services in `removed`. */
+  applyEndpoints(sets: readonly EndpointSet[], removed: readonly string[] = []): void {
+    const endpoints = new Map(this.#endpoints);
+    for (const service of removed) endpoints.delete(service);
+    for (const set of sets) endpoints.set(set.service, addresses(set));
+    this.#endpoints = endpoints;
+    for (const service of [...removed, ...sets.map((set) => set.service)]) {
+      this.#upstreams.get(service)?.upstream.setEndpoints(endpoints.get(service) ?? []);
+    }
+  }
+
+  /** Finishes what is in flight, everywhere. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#upstreams.values()].map(({ upstream }) => upstream.close()));
+  }
+
+  destroy(): void {
+    for (const { upstream } of this.#upstreams.values()) upstream.destroy();
+  }
+
+  #upstreamFor(service: ServiceSettings, next: Map<string, KeyedUpstream>): Upstream {
+    const made = next.get(service.name);
+    if (made !== undefined) return made.upstream;
+    const key = JSON.stringify([service.protocol, service.tls]);
+    const known = this.#upstreams.get(service.name);
+    const keyed = known?.key === key ? known : { key, upstream: this.#makeUpstream(service) };
+    next.set(service.name, keyed);
+    return keyed.upstream;
+  }
+
+  #makeUpstream(service: ServiceSettings): Upstream {
+    const defaultPort = service.tls === null ? 80 : 443;
+    const upstream = new Upstream((endpoint) => this.#options.transport(service, endpoint), defaultPort, this.#options.random);
+    upstream.setEndpoints(this.#endpoints.get(service.name) ?? []);
+    return upstream;
+  }
+
+  #closeUnused(before: ReadonlyMap<string, KeyedUpstream>, kept: ReadonlyMap<string, KeyedUpstream>): void {
+    for (const [name, { upstream }] of before) if (kept.get(name)?.upstream !== upstream) void upstream.close();
+  }
+}
+
+/** An upstream is good for a config as long as the settings that its connections were made with are the same. */
+interface KeyedUpstream {
+  readonly key: string;
+  readonly upstream: Upstream;
+}
+
+function addresses({ endpoints }: EndpointSet): EndpointAddress[] {
+  return endpoints
+    .filter(({ state, weight }) => state !== EndpointState.OUT && weight > 0)
+    .map(({ id, address, port, weight }) => ({ id, address, port, weight }));
+}
