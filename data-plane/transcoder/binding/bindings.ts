@@ -1,4 +1,4 @@
-import { canonicalTemplate, parseTemplate, type Template } from '../../router/template.js';
+import { canonicalTemplate, parseTemplate, type Template } from '../../router/router.js';
 import type { Codecs } from '../codec/codec.js';
 import { takesText } from '../codec/text.js';
 import type { Profile } from '../profile.js';

@@ -79,10 +79,10 @@ function callOf(sent: Sent): GrpcCall {
 /** The request message that the call carries, as canonical JSON. */
 function messageOf(sent: Sent): JsonValue {
   const { binding } = request(sent);
-  const framed = (callOf(sent).body as BufferedBody).bytes;
-  expect(framed.length).toBe(5 + new DataView(framed.buffer, framed.byteOffset).getUint32(1));
+  const wire = (callOf(sent).body as BufferedBody).bytes;
+  expect(wire.length).toBe(5 + new DataView(wire.buffer, wire.byteOffset).getUint32(1));
   const type = present(registry.getMessage(binding.method.input().name));
-  return toJson(type, fromBinary(type, framed.subarray(5)), { registry });
+  return toJson(type, fromBinary(type, wire.subarray(5)), { registry });
 }
 
 function violationOf(sent: Sent): { field: string; description: string } {
