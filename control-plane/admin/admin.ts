@@ -6,7 +6,7 @@ import { Health } from '../../proto/gen/grpc/health/v1/health_pb.js';
 import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
 import { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { AdminError, code } from '../errors.js';
-import { checkState, createMemo } from '../snapshot/snapshot.js';
+import { CheckMemo, checkState } from '../snapshot/snapshot.js';
 import { applyHandlers } from './apply.js';
 import { serve } from './grpc/grpc.js';
 import { HealthState } from './grpc/health.js';
@@ -59,7 +59,12 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
   const closing = new AbortController();
   const names = [Admin.typeName, Health.typeName, ServerReflection.typeName];
   const health = new HealthState(names);
-  addServices(server, deps, { validator, health, reflection: new Reflection([Admin, Health, ServerReflection], names) }, closing.signal);
+  addServices(
+    server,
+    deps,
+    { validator, health, reflection: new Reflection([Admin, Health, ServerReflection], names) },
+    closing.signal,
+  );
   return {
     async start(host, port) {
       validator.warmUp(Admin.methods.map(({ input }) => input));
@@ -79,24 +84,36 @@ interface Parts {
   readonly reflection: Reflection;
 }
 
-function addServices(server: Server, deps: AdminDeps, { validator, health, reflection }: Parts, closing: AbortSignal): void {
+function addServices(
+  server: Server,
+  deps: AdminDeps,
+  { validator, health, reflection }: Parts,
+  closing: AbortSignal,
+): void {
   const { store, clock, logger } = deps;
   const boundary: Boundary = {
     admit: (schema, message) => validator.check(schema, message),
     toAdminError: (error, method) => (error instanceof AdminError ? error : unexpected(error, method, logger)),
   };
-  const memo = createMemo();
+  const memo = new CheckMemo();
   const writer = new ConfigWriter(store, clock, (resources) => checkState(resources, memo));
-  serve(server, Admin, {
-    ...serviceHandlers(store, writer),
-    ...routeHandlers(store, writer),
-    ...schemaHandlers(store, writer),
-    ...applyHandlers(writer),
-    ...revisionHandlers(store),
-    ...nodeHandlers({ ...deps, closing }),
-  }, boundary);
+  serve(
+    server,
+    Admin,
+    {
+      ...serviceHandlers(store, writer),
+      ...routeHandlers(store, writer),
+      ...schemaHandlers(store, writer),
+      ...applyHandlers(writer),
+      ...revisionHandlers(store),
+      ...nodeHandlers({ ...deps, closing }),
+    },
+    boundary,
+  );
   serve(server, Health, health.handlers(), boundary);
-  const answer = { serverReflectionInfo: async (request: Parameters<Reflection['answer']>[0]) => reflection.answer(request) };
+  const answer = {
+    serverReflectionInfo: async (request: Parameters<Reflection['answer']>[0]) => reflection.answer(request),
+  };
   serve(server, ServerReflection, answer, boundary);
   // Older clients ask under this name; the messages are the same.
   serve(server, ServerReflection, answer, boundary, 'grpc.reflection.v1alpha.ServerReflection');
@@ -106,12 +123,20 @@ function addServices(server: Server, deps: AdminDeps, { validator, health, refle
 function unexpected(error: unknown, method: string, logger: AdminLogger): AdminError {
   const id = randomUUID();
   logger.error('admin call failed', { id, method, error });
-  return new AdminError(code.internal, 'INTERNAL', `The control plane failed; its log says more under ${id}.`, [], error);
+  return new AdminError(
+    code.internal,
+    'INTERNAL',
+    `The control plane failed; its log says more under ${id}.`,
+    [],
+    error,
+  );
 }
 
 function bind(server: Server, address: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error === null ? resolve(port) : reject(error)));
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    );
   });
 }
 

@@ -42,7 +42,11 @@ function putsOf({ services, routes, schemas }: ApplyRequest): Put[] {
   return puts;
 }
 
-function putsOfKind<M extends ConfigMessage>(row: ResourceKind<M> & ResourceKind, list: string, messages: readonly M[]): Put[] {
+function putsOfKind<M extends ConfigMessage>(
+  row: ResourceKind<M> & ResourceKind,
+  list: string,
+  messages: readonly M[],
+): Put[] {
   return messages.map((message, ordinal) => ({ row, message, field: `${list}[${ordinal}]`, ordinal }));
 }
 
@@ -53,16 +57,20 @@ function refuseRepeatedNames(puts: readonly Put[]): void {
     const key = keyOf({ kind: row.kind, name: message.name });
     const earlier = first.get(key);
     if (earlier === undefined) first.set(key, field);
-    else violations.push({ field: `${field}.name`, description: `${earlier} is a ${row.word} "${message.name}" already` });
+    else
+      violations.push({ field: `${field}.name`, description: `${earlier} is a ${row.word} "${message.name}" already` });
   }
   if (violations.length > 0) throw invalid(violations);
 }
 
 function checkRevision({ version }: State, expected: bigint | undefined): void {
   if (expected === undefined || version.revision === expected) return;
-  throw new AdminError(code.aborted, 'REVISION_MISMATCH', `The config is at revision ${version.revision}, not ${expected}.`, [
-    { field: 'expected_revision', description: `the config is at revision ${version.revision}` },
-  ]);
+  throw new AdminError(
+    code.aborted,
+    'REVISION_MISMATCH',
+    `The config is at revision ${version.revision}, not ${expected}.`,
+    [{ field: 'expected_revision', description: `the config is at revision ${version.revision}` }],
+  );
 }
 
 function unnamed(state: State, puts: readonly Put[]): Key[] {

@@ -12,7 +12,9 @@ export interface Target {
 
 /** How far the nodes are with a revision. A node that runs a later one of the same lineage has applied it. Pure. */
 export function convergenceOf(target: Target, records: readonly NodeRecord[]): Convergence {
-  const nodes = records.map((record) => nodeConvergence(target, record)).toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  const nodes = records
+    .map((record) => nodeConvergence(target, record))
+    .toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   const count = (state: NodeConvergenceState) => nodes.filter((node) => node.state === state).length;
   const pending = count(NodeConvergenceState.PENDING);
   return create(ConvergenceSchema, {
@@ -29,14 +31,17 @@ export function convergenceOf(target: Target, records: readonly NodeRecord[]): C
 function nodeConvergence(target: Target, record: NodeRecord): NodeConvergence {
   const { nodeId, configLagMs, refusal } = record.status;
   const state = stateOf(target, record);
-  if (state === NodeConvergenceState.APPLIED) return create(NodeConvergenceSchema, { nodeId, state, lagMs: configLagMs });
-  if (state === NodeConvergenceState.REFUSED && refusal !== undefined) return create(NodeConvergenceSchema, { nodeId, state, refusal });
+  if (state === NodeConvergenceState.APPLIED)
+    return create(NodeConvergenceSchema, { nodeId, state, lagMs: configLagMs });
+  if (state === NodeConvergenceState.REFUSED && refusal !== undefined)
+    return create(NodeConvergenceSchema, { nodeId, state, refusal });
   return create(NodeConvergenceSchema, { nodeId, state });
 }
 
 function stateOf({ lineage, revision }: Target, { status, silent }: NodeRecord): NodeConvergenceState {
   const { config } = status;
-  if (config !== undefined && config.lineage === lineage && config.revision >= revision) return NodeConvergenceState.APPLIED;
+  if (config !== undefined && config.lineage === lineage && config.revision >= revision)
+    return NodeConvergenceState.APPLIED;
   if (silent) return NodeConvergenceState.SILENT;
   if (status.refusal !== undefined && status.refusal.revision >= revision) return NodeConvergenceState.REFUSED;
   return NodeConvergenceState.PENDING;

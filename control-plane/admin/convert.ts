@@ -44,7 +44,12 @@ export interface Stamp {
 }
 
 /** The resource to store for `message`, as the successor of one with the meta `previous`, whose age it keeps. */
-export function toResource(row: ResourceKind, message: ConfigMessage, previous: Meta | undefined, stamp: Stamp): Resource {
+export function toResource(
+  row: ResourceKind,
+  message: ConfigMessage,
+  previous: Meta | undefined,
+  stamp: Stamp,
+): Resource {
   const now = timestampFromMs(stamp.nowMs);
   const meta = create(MetaSchema, {
     revision: stamp.revision,
@@ -54,7 +59,11 @@ export function toResource(row: ResourceKind, message: ConfigMessage, previous: 
     createTime: previous?.createTime ?? now,
     updateTime: now,
   });
-  return create(ResourceSchema, { kind: row.kind, name: message.name, body: toBinary(row.schema, { ...message, meta }) });
+  return create(ResourceSchema, {
+    kind: row.kind,
+    name: message.name,
+    body: toBinary(row.schema, { ...message, meta }),
+  });
 }
 
 export function fromResource<M extends ConfigMessage>(row: ResourceKind<M>, resource: Resource): M {

@@ -33,7 +33,8 @@ function compare(path: string, before: Json, after: Json, changes: FieldChange[]
       compare(path === '' ? key : `${path}.${key}`, before[key], after[key], changes);
     }
   } else if (isObjectList(before) && isObjectList(after)) {
-    for (let i = 0; i < Math.max(before.length, after.length); i++) compare(`${path}[${i}]`, before[i], after[i], changes);
+    for (let i = 0; i < Math.max(before.length, after.length); i++)
+      compare(`${path}[${i}]`, before[i], after[i], changes);
   } else {
     const [was, is] = [text(before), text(after)];
     if (was !== is) changes.push(create(FieldChangeSchema, { path, before: cut(was), after: cut(is) }));

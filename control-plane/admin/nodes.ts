@@ -33,9 +33,11 @@ export function nodeHandlers({ store, nodes, endpoints, closing }: NodeDeps): No
   return {
     listNodes: async () => {
       const { version } = await store.read();
-      const list = nodes.nodes().map(({ status, silent, lastSeenMs }) =>
-        create(NodeSchema, { status, silent, lastSeen: timestampFromMs(lastSeenMs) }),
-      );
+      const list = nodes
+        .nodes()
+        .map(({ status, silent, lastSeenMs }) =>
+          create(NodeSchema, { status, silent, lastSeen: timestampFromMs(lastSeenMs) }),
+        );
       const byId = list.toSorted((a, b) => ((a.status?.nodeId ?? '') < (b.status?.nodeId ?? '') ? -1 : 1));
       return create(ListNodesResponseSchema, { nodes: byId, revision: version.revision });
     },
@@ -47,7 +49,11 @@ export function nodeHandlers({ store, nodes, endpoints, closing }: NodeDeps): No
       }
       const set = endpoints.endpoints(name);
       if (set === null) {
-        throw new AdminError(code.unavailable, 'ENDPOINTS_UNKNOWN', `The registry has not answered for service "${name}" yet.`);
+        throw new AdminError(
+          code.unavailable,
+          'ENDPOINTS_UNKNOWN',
+          `The registry has not answered for service "${name}" yet.`,
+        );
       }
       return create(ListEndpointsResponseSchema, { endpoints: set, version: endpoints.version() });
     },
@@ -66,15 +72,19 @@ async function* watchConvergence(
   if (revision > version.revision) {
     throw invalid([{ field: 'revision', description: `the newest revision is ${version.revision}` }]);
   }
-  const turns = new Turns(table, request.timeout === undefined ? defaultTimeoutMs : durationMs(request.timeout), [gone, closing]);
+  const turns = new Turns(table, request.timeout === undefined ? defaultTimeoutMs : durationMs(request.timeout), [
+    gone,
+    closing,
+  ]);
   try {
-    for (let sent = ''; ; ) {
+    for (let sent = ''; ;) {
       const picture = convergenceOf({ lineage: version.lineage, revision }, table.nodes());
       const text = toJsonString(ConvergenceSchema, picture);
       if (text !== sent) yield picture;
       sent = text;
       if (picture.done || gone.aborted) return;
-      if (closing.aborted) throw new AdminError(code.unavailable, 'CLOSING', 'This control plane is shutting down; ask another.');
+      if (closing.aborted)
+        throw new AdminError(code.unavailable, 'CLOSING', 'This control plane is shutting down; ask another.');
       if (turns.late) {
         const message = `${picture.pending} nodes are still pending at revision ${revision}.`;
         throw new AdminError(code.deadlineExceeded, 'NOT_CONVERGED', message);

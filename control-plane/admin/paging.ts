@@ -31,7 +31,8 @@ export function cutPage<T>(items: readonly T[], request: ListRequest, pageable: 
     end++;
   }
   const last = items[end - 1];
-  const nextPageToken = last === undefined || end === items.length ? '' : encodeToken(pageable.list, pageable.mark(last));
+  const nextPageToken =
+    last === undefined || end === items.length ? '' : encodeToken(pageable.list, pageable.mark(last));
   return { items: items.slice(0, end), nextPageToken };
 }
 

@@ -60,7 +60,8 @@ export function plan(state: State, edit: Edit, nowMs: number, check: Check): Pla
     changes.push(changeOf(row, before, message));
   }
   const deletes = edit.deletes.filter((key) => current.has(keyOf(key))).map((key) => create(ResourceKeySchema, key));
-  for (const { kind, name } of deletes) changes.push(create(ResourceChangeSchema, { kind, name, action: ChangeAction.DELETE }));
+  for (const { kind, name } of deletes)
+    changes.push(create(ResourceChangeSchema, { kind, name, action: ChangeAction.DELETE }));
   const change = { upserts, deletes };
   refuseNewProblems(state.resources, change, edit, check);
   return { change, changes: changes.toSorted(inReportOrder) };
@@ -97,12 +98,15 @@ function identity({ kind, name, field, reason }: Problem): string {
 
 /** A fault in what was sent is an invalid argument; one that the change would bring to other resources is a failed precondition. */
 function refusal(problems: readonly Problem[], edit: Edit): AdminError {
-  const fields = new Map(edit.puts.map(({ row, message, field }) => [keyOf({ kind: row.kind, name: message.name }), field]));
+  const fields = new Map(
+    edit.puts.map(({ row, message, field }) => [keyOf({ kind: row.kind, name: message.name }), field]),
+  );
   const sent = problems.filter((problem) => fields.has(keyOf(problem)));
   const others = problems.filter((problem) => !fields.has(keyOf(problem)));
   const violations = [...sent, ...others].map((problem) => violationOf(problem, fields.get(keyOf(problem))));
   if (sent.length > 0) return invalid(violations);
-  if (edit.puts.length > 0) return new AdminError(code.failedPrecondition, 'CONFIG_INVALID', summary(violations), violations);
+  if (edit.puts.length > 0)
+    return new AdminError(code.failedPrecondition, 'CONFIG_INVALID', summary(violations), violations);
   const users = [...new Set(others.map(nameOf))].join(', ');
   return new AdminError(code.failedPrecondition, 'RESOURCE_IN_USE', `It is in use by ${users}.`, violations);
 }

@@ -65,13 +65,23 @@ export class ResourceApi<M extends ConfigMessage> {
   async list(request: ListRequest): Promise<ResourceList<M>> {
     const mark = pageMark(request, this.#row.word);
     const { resources, version } = await this.#store.read();
-    const rest = resources.filter(({ kind, name }) => kind === this.#row.kind && (mark === null || compareNames(name, mark) > 0));
-    const page = cutPage(rest, request, { list: this.#row.word, mark: ({ name }) => name, bytes: ({ body }) => body.length });
+    const rest = resources.filter(
+      ({ kind, name }) => kind === this.#row.kind && (mark === null || compareNames(name, mark) > 0),
+    );
+    const page = cutPage(rest, request, {
+      list: this.#row.word,
+      mark: ({ name }) => name,
+      bytes: ({ body }) => body.length,
+    });
     const items = page.items.map((resource) => fromResource(this.#row, resource));
     return { items, nextPageToken: page.nextPageToken, revision: version.revision };
   }
 
-  async #put(message: M | undefined, call: CallContext, allow: (stored: Resource | undefined, name: string) => void): Promise<M> {
+  async #put(
+    message: M | undefined,
+    call: CallContext,
+    allow: (stored: Resource | undefined, name: string) => void,
+  ): Promise<M> {
     if (message === undefined) throw new Error('a required message passed validation without being there');
     const put: Put = { row: kindOf(this.#row.kind), message, field: this.#row.word, ordinal: 0 };
     const { state } = await this.#writer.write(call.peer, (newest) => {
@@ -83,9 +93,12 @@ export class ResourceApi<M extends ConfigMessage> {
 
   #checkEtag(stored: Resource | undefined, etag: string): void {
     if (etag === '' || stored === undefined || fromResource(this.#row, stored).meta?.etag === etag) return;
-    throw new AdminError(code.aborted, 'ETAG_MISMATCH', `The ${this.#row.word} was changed by someone else; read it again.`, [
-      { field: 'etag', description: `is not the etag of ${this.#row.word} "${stored.name}" any more` },
-    ]);
+    throw new AdminError(
+      code.aborted,
+      'ETAG_MISMATCH',
+      `The ${this.#row.word} was changed by someone else; read it again.`,
+      [{ field: 'etag', description: `is not the etag of ${this.#row.word} "${stored.name}" any more` }],
+    );
   }
 
   #message(state: State, name: string): M {

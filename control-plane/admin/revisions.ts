@@ -26,11 +26,15 @@ export function revisionHandlers(store: Store): Pick<Handlers<typeof Admin>, 'li
       const before = revisionBefore(request);
       const limit = Math.min(pageSize(request), maxRevisionsPerPage);
       const history = await store.history(before, limit + 1);
-      const page = cutPage(history.map(toRevision), { ...request, pageSize: limit }, {
-        list: 'revision',
-        mark: ({ revision }) => String(revision),
-        bytes: (revision) => toBinary(RevisionSchema, revision).length,
-      });
+      const page = cutPage(
+        history.map(toRevision),
+        { ...request, pageSize: limit },
+        {
+          list: 'revision',
+          mark: ({ revision }) => String(revision),
+          bytes: (revision) => toBinary(RevisionSchema, revision).length,
+        },
+      );
       return create(ListRevisionsResponseSchema, { revisions: [...page.items], nextPageToken: page.nextPageToken });
     },
   };
@@ -39,7 +43,8 @@ export function revisionHandlers(store: Store): Pick<Handlers<typeof Admin>, 'li
 function revisionBefore(request: ListRequest): bigint | null {
   const mark = pageMark(request, 'revision');
   if (mark === null) return null;
-  if (!/^\d{1,18}$/.test(mark)) throw invalid([{ field: 'page_token', description: 'is not a next_page_token of this list' }]);
+  if (!/^\d{1,18}$/.test(mark))
+    throw invalid([{ field: 'page_token', description: 'is not a next_page_token of this list' }]);
   return BigInt(mark);
 }
 

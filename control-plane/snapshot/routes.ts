@@ -11,14 +11,21 @@ import type { Config } from './resources.js';
 export function checkReferences(route: Route, config: Config): Fault[] {
   const service = config.services.get(route.service);
   if (service === undefined) {
-    return [{ field: 'service', reason: absence(Kind.SERVICE, 'service', route.service, config) }, ...missingSchema(route, config)];
+    return [
+      { field: 'service', reason: absence(Kind.SERVICE, 'service', route.service, config) },
+      ...missingSchema(route, config),
+    ];
   }
-  return [...checkProtocol(route, service), ...missingSchema(route, config), ...checkTimeouts(route.timeouts, service.timeouts)];
+  return [
+    ...checkProtocol(route, service),
+    ...missingSchema(route, config),
+    ...checkTimeouts(route.timeouts, service.timeouts),
+  ];
 }
 
 /** What can be said of a route alone, beyond how it matches. */
 export function checkShape(route: Route): Fault[] {
-  return [...(route.transcode === undefined ? checkPlain(route) : checkTranscoded(route)), ...checkRedirect(route)];
+  return [...(route.transcode === undefined ? [] : checkTranscoded(route)), ...checkRedirect(route)];
 }
 
 function missingSchema({ transcode }: Route, config: Config): Fault[] {
@@ -27,23 +34,22 @@ function missingSchema({ transcode }: Route, config: Config): Fault[] {
 }
 
 function absence(kind: Kind, word: string, name: string, { leftOut }: Config): string {
-  return leftOut.has(keyOf({ kind, name })) ? `${word} "${name}" is left out because of a problem of its own` : `there is no ${word} "${name}"`;
+  return leftOut.has(keyOf({ kind, name }))
+    ? `${word} "${name}" is left out because of a problem of its own`
+    : `there is no ${word} "${name}"`;
 }
 
 function checkProtocol(route: Route, { name, protocol }: Service): Fault[] {
   const speaksGrpc = protocol === Protocol.GRPC || protocol === Protocol.GRPCS;
   if (route.transcode !== undefined && !speaksGrpc) {
-    return [{ field: 'service', reason: `service "${name}" does not speak grpc or grpcs, which a transcoded route needs` }];
+    return [
+      { field: 'service', reason: `service "${name}" does not speak grpc or grpcs, which a transcoded route needs` },
+    ];
   }
   if (route.transcode === undefined && speaksGrpc) {
     return [{ field: 'service', reason: `service "${name}" speaks gRPC: the route needs transcode` }];
   }
   return [];
-}
-
-function checkPlain({ hosts, paths, methods, headers }: Route): Fault[] {
-  if (hosts.length + paths.length + methods.length + headers.length > 0) return [];
-  return [{ field: '', reason: 'needs at least one of hosts, paths, methods and headers' }];
 }
 
 function checkTranscoded({ paths, methods, rewrite }: Route): Fault[] {

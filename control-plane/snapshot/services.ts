@@ -26,7 +26,11 @@ function checkEndpoints(endpoints: readonly StaticEndpoint[]): Fault[] {
     const id = `${address.toLowerCase()} ${port}`;
     const first = seen.get(id);
     if (first === undefined) seen.set(id, i);
-    else faults.push({ field: `discovery.static.endpoints[${i}]`, reason: `is the same address and port as endpoints[${first}]` });
+    else
+      faults.push({
+        field: `discovery.static.endpoints[${i}]`,
+        reason: `is the same address and port as endpoints[${first}]`,
+      });
   }
   return faults;
 }
@@ -37,7 +41,8 @@ const dotSegment = new RegExp(`/${dot}${dot}?(?:/|$)`, 'i');
 /** It goes into request targets as it is. */
 function checkPath(path: string): Fault[] {
   const fault = (reason: string): Fault[] => [{ field: 'path', reason }];
-  if (/[^\x21-\x7e]/.test(path)) return fault('must be ASCII without spaces and control characters; escape others as %XX');
+  if (/[^\x21-\x7e]/.test(path))
+    return fault('must be ASCII without spaces and control characters; escape others as %XX');
   if (/%(?![0-9a-f]{2})/i.test(path)) return fault('has a malformed % escape');
   if (dotSegment.test(path)) return fault('must not have a "." or ".." segment');
   return [];
@@ -53,7 +58,9 @@ function checkTls(tls: UpstreamTls, protocol: Protocol): Fault[] {
   if (protocol !== Protocol.HTTPS && protocol !== Protocol.GRPCS) {
     return [{ field: 'tls', reason: 'is only for services whose protocol is https or grpcs' }];
   }
-  return tls.caPem === '' || isCertificates(tls.caPem) ? [] : [{ field: 'tls.ca_pem', reason: 'is not a list of PEM certificates' }];
+  return tls.caPem === '' || isCertificates(tls.caPem)
+    ? []
+    : [{ field: 'tls.ca_pem', reason: 'is not a list of PEM certificates' }];
 }
 
 function isCertificates(pem: string): boolean {

@@ -45,7 +45,9 @@ export class AdminClient {
   ): Promise<MessageShape<Methods[K]['output']>> {
     const method: DescMethod = Admin.method[name];
     const output: Methods[K]['output'] = Admin.method[name].output;
-    return this.send(method.name, toBinary(method.input, create(method.input, request))).then((bytes) => fromBinary(output, bytes));
+    return this.send(method.name, toBinary(method.input, create(method.input, request))).then((bytes) =>
+      fromBinary(output, bytes),
+    );
   }
 
   /** Sends bytes that need not be a message. */
@@ -60,7 +62,13 @@ export class AdminClient {
 
   /** Messages of a server stream as they come; `cancel` by leaving the loop. */
   async *stream(rpc: string, bytes: Uint8Array, service: string = Admin.typeName): AsyncGenerator<Uint8Array> {
-    const call = this.#client.makeServerStreamRequest(`/${service}/${rpc}`, toBuffer, toBuffer, Buffer.from(bytes), new Metadata());
+    const call = this.#client.makeServerStreamRequest(
+      `/${service}/${rpc}`,
+      toBuffer,
+      toBuffer,
+      Buffer.from(bytes),
+      new Metadata(),
+    );
     try {
       for await (const message of call) yield message as Buffer;
     } finally {
@@ -90,18 +98,23 @@ function toBuffer(bytes: Buffer): Buffer {
 /** The refusal that `call` ends with; fails when it succeeds, or ends with anything but a gRPC status. */
 export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
   const error: unknown = await call.then(
-    (answer) => new Error(`was not refused: ${JSON.stringify(answer, (_, v: unknown) => (typeof v === 'bigint' ? `${v}` : v)).slice(0, 300)}`),
+    (answer) =>
+      new Error(
+        `was not refused: ${JSON.stringify(answer, (_, v: unknown) => (typeof v === 'bigint' ? `${v}` : v)).slice(0, 300)}`,
+      ),
     (failure: unknown) => failure,
   );
   if (!isServiceError(error)) throw error;
   const [details] = error.metadata.get('grpc-status-details-bin');
-  if (!Buffer.isBuffer(details)) return { code: error.code, message: error.details, reason: '', fields: [], descriptions: [] };
+  if (!Buffer.isBuffer(details))
+    return { code: error.code, message: error.details, reason: '', fields: [], descriptions: [] };
   const status = fromBinary(StatusSchema, details);
   const violations = status.details.flatMap((any) => anyUnpack(any, BadRequestSchema)?.fieldViolations ?? []);
   return {
     code: error.code,
     message: error.details,
-    reason: status.details.map((any) => anyUnpack(any, ErrorInfoSchema)?.reason).find((reason) => reason !== undefined) ?? '',
+    reason:
+      status.details.map((any) => anyUnpack(any, ErrorInfoSchema)?.reason).find((reason) => reason !== undefined) ?? '',
     fields: violations.map(({ field }) => field),
     descriptions: violations.map(({ description }) => description),
   };
@@ -160,7 +173,9 @@ export async function startAdmin(wrap: (store: Store) => Store = (store) => stor
   const store = await openPglite({ lineage: randomUUID() });
   const tables = new SettableTables();
   const logged: AdminFixture['logged'] = [];
-  const logger = { error: (message: string, fields: Readonly<Record<string, unknown>>) => void logged.push({ message, fields }) };
+  const logger = {
+    error: (message: string, fields: Readonly<Record<string, unknown>>) => void logged.push({ message, fields }),
+  };
   const server = createAdminServer({ store: wrap(store), nodes: tables, endpoints: tables, clock: Date.now, logger });
   const address = `127.0.0.1:${await server.start('127.0.0.1', 0)}`;
   const client = new AdminClient(address);

@@ -35,7 +35,11 @@ export interface Boundary {
 /** One function per rpc, by the name that generated code gives it. A bidirectional stream is answered message by message. */
 export type Handlers<S extends DescService> = { readonly [M in keyof S['method']]: MethodHandler<S['method'][M]> };
 
-type MethodHandler<M> = M extends { input: infer I extends DescMessage; output: infer O extends DescMessage; methodKind: infer K }
+type MethodHandler<M> = M extends {
+  input: infer I extends DescMessage;
+  output: infer O extends DescMessage;
+  methodKind: infer K;
+}
   ? K extends 'server_streaming'
     ? (request: MessageShape<I>, call: CallContext) => AsyncIterable<MessageShape<O>>
     : (request: MessageShape<I>, call: CallContext) => Promise<MessageShape<O>>
@@ -43,7 +47,10 @@ type MethodHandler<M> = M extends { input: infer I extends DescMessage; output: 
 
 type AnyMessage = MessageShape<DescMessage>;
 type AnyHandlers = Readonly<
-  Record<string, ((request: AnyMessage, call: CallContext) => Promise<AnyMessage> | AsyncIterable<AnyMessage>) | undefined>
+  Record<
+    string,
+    ((request: AnyMessage, call: CallContext) => Promise<AnyMessage> | AsyncIterable<AnyMessage>) | undefined
+  >
 >;
 type Serve = (bytes: Buffer, call: CallContext) => Promise<AnyMessage> | AsyncIterable<AnyMessage>;
 
@@ -72,9 +79,7 @@ export function serve<S extends DescService>(
 }
 
 type Implementation =
-  | handleUnaryCall<Buffer, Buffer>
-  | handleServerStreamingCall<Buffer, Buffer>
-  | handleBidiStreamingCall<Buffer, Buffer>;
+  handleUnaryCall<Buffer, Buffer> | handleServerStreamingCall<Buffer, Buffer> | handleBidiStreamingCall<Buffer, Buffer>;
 
 function methodDefinition(method: DescMethod, typeName: string): ServiceDefinition[string] {
   return {
@@ -98,8 +103,9 @@ function implement(method: DescMethod, boundary: Boundary, run: Serve): Implemen
   switch (method.methodKind) {
     case 'unary':
       return (call, callback) => {
-        void settle(async () => encode(await one(run(call.request, contextOf(call)))))
-          .then((result) => ('error' in result ? callback(fail(result.error)) : callback(null, result.value)));
+        void settle(async () => encode(await one(run(call.request, contextOf(call))))).then((result) =>
+          'error' in result ? callback(fail(result.error)) : callback(null, result.value),
+        );
       };
     case 'server_streaming':
       return (call: ServerWritableStream<Buffer, Buffer>) => {
@@ -114,10 +120,12 @@ function implement(method: DescMethod, boundary: Boundary, run: Serve): Implemen
         const context = contextOf(call);
         call.on('data', (bytes: Buffer) => {
           call.pause();
-          void settle(async () => write(call, encode(await one(run(bytes, context))), context.signal)).then((result) => {
-            if ('error' in result) call.emit('error', fail(result.error));
-            else call.resume();
-          });
+          void settle(async () => write(call, encode(await one(run(bytes, context))), context.signal)).then(
+            (result) => {
+              if ('error' in result) call.emit('error', fail(result.error));
+              else call.resume();
+            },
+          );
         });
         call.on('end', () => call.end());
       };
@@ -144,11 +152,21 @@ function decode(schema: DescMessage, bytes: Uint8Array): AnyMessage {
   try {
     return fromBinary(schema, bytes, { readUnknownFields: false });
   } catch (error) {
-    throw new AdminError(code.invalidArgument, 'MALFORMED_MESSAGE', `The request is not a ${schema.typeName}.`, [], error);
+    throw new AdminError(
+      code.invalidArgument,
+      'MALFORMED_MESSAGE',
+      `The request is not a ${schema.typeName}.`,
+      [],
+      error,
+    );
   }
 }
 
-function contextOf(call: { getPeer(): string; cancelled: boolean; on(event: 'cancelled', heard: () => void): unknown }): CallContext {
+function contextOf(call: {
+  getPeer(): string;
+  cancelled: boolean;
+  on(event: 'cancelled', heard: () => void): unknown;
+}): CallContext {
   const abort = new AbortController();
   if (call.cancelled) abort.abort();
   call.on('cancelled', () => abort.abort());

@@ -28,7 +28,8 @@ export class HealthState {
   handlers(): Handlers<typeof Health> {
     return {
       check: async ({ service }) => {
-        if (!this.#services.has(service)) throw new AdminError(code.notFound, 'NO_SUCH_SERVICE', 'No service of this name is served here.');
+        if (!this.#services.has(service))
+          throw new AdminError(code.notFound, 'NO_SUCH_SERVICE', 'No service of this name is served here.');
         return this.#status();
       },
       list: async () => {

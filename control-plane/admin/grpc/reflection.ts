@@ -88,7 +88,8 @@ export class Reflection {
 
   #addMessage(message: DescMessage, file: DescFile): void {
     this.#symbols.set(message.typeName, file);
-    for (const member of [...message.fields, ...message.oneofs]) this.#symbols.set(`${message.typeName}.${member.name}`, file);
+    for (const member of [...message.fields, ...message.oneofs])
+      this.#symbols.set(`${message.typeName}.${member.name}`, file);
     for (const nested of message.nestedMessages) this.#addMessage(nested, file);
     for (const nested of message.nestedEnums) this.#addEnum(nested, file);
     for (const nested of message.nestedExtensions) this.#addExtension(nested, file);

@@ -30,7 +30,11 @@ export function toStatus(error: AdminError): Status {
   const info = create(ErrorInfoSchema, { reason: error.reason, domain: 'sluice' });
   const details = [anyPack(ErrorInfoSchema, info)];
   if (kept.length > 0) details.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations: kept })));
-  return create(StatusSchema, { code: error.code, message: left === 0 ? message : `${message} (${left} more left out)`, details });
+  return create(StatusSchema, {
+    code: error.code,
+    message: left === 0 ? message : `${message} (${left} more left out)`,
+    details,
+  });
 }
 
 function fitting(violations: readonly FieldViolation[]): FieldViolation[] {

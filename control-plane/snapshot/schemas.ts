@@ -1,0 +1,61 @@
+import { loadSchema, profileOf, schemaBindings } from '../../data-plane/transcoder/transcoder.js';
+
+import type { Schema as Descriptors, Binding, SchemaProblem } from '../../data-plane/transcoder/transcoder.js';
+import type { Schema, Transcode } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Fault } from './fault.js';
+
+export interface LoadedSchema {
+  /** Null when the set cannot be read at all. */
+  readonly descriptors: Descriptors | null;
+  /** Every bad file and http rule, whether or not a route uses it. */
+  readonly faults: readonly Fault[];
+}
+
+export interface BindingCheck {
+  readonly bindings: readonly Binding[];
+  readonly faults: readonly Fault[];
+}
+
+/** Services are looked at one by one: two whose rules collide may still be served by two routes. */
+export function loadDescriptors({ descriptorSet }: Schema): LoadedSchema {
+  const { schema, problems } = loadSchema(descriptorSet);
+  const inRules = (schema?.services ?? []).flatMap((service) => checkRules(schema, service));
+  return {
+    descriptors: schema,
+    faults: [...problems, ...inRules].map((problem) => ({ field: 'descriptor_set', reason: inWords(problem) })),
+  };
+}
+
+function checkRules(descriptors: Descriptors | null, service: string): readonly SchemaProblem[] {
+  return descriptors === null
+    ? []
+    : schemaBindings(descriptors, { services: [service], profile: 'grpc-gateway' }).problems;
+}
+
+/** The bindings that a route takes from a schema. Faults are in the route's own fields. */
+export function chooseBindings(descriptors: Descriptors, { services, profile, schema }: Transcode): BindingCheck {
+  const unknown = services.flatMap((name, i) =>
+    descriptors.services.includes(name)
+      ? []
+      : [{ field: `transcode.services[${i}]`, reason: `schema "${schema}" has no service ${name}` }],
+  );
+  if (unknown.length > 0) return { bindings: [], faults: unknown };
+  const { bindings, problems } = schemaBindings(descriptors, { services, profile: profileOf(profile) });
+  if (bindings.length === 0 && problems.length === 0) {
+    const reason = `no service of schema "${schema}" has http rules: name the services to serve in transcode.services`;
+    return { bindings, faults: [{ field: 'transcode.schema', reason }] };
+  }
+  return { bindings, faults: problems.map((problem) => ({ field: 'transcode.services', reason: inWords(problem) })) };
+}
+
+/** `library.proto: acme.Library.GetBook: template "/v1/{x": column 5: the variable is not closed`, as far as each part is known. */
+function inWords({ file, symbol, template, column, reason }: SchemaProblem): string {
+  const parts = [
+    file,
+    symbol,
+    template === '' ? '' : `template ${JSON.stringify(template)}`,
+    column === 0 ? '' : `column ${column}`,
+    reason,
+  ];
+  return parts.filter((part) => part !== '').join(': ');
+}
