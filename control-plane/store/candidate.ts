@@ -9,9 +9,9 @@ import type { LeaderObserver } from './store.js';
 /** Any number, as long as every replica has the same; advisory locks are per database. */
 const LEADER_LOCK = 7_304_185_512;
 const ASK_MS = 250;
-const BEAT_MS = 500;
+const BEAT_MS = 400;
 /** The server ends the leader's session, and with it the lock, when it hears nothing for this long: paused or cut off. */
-const SILENCE_MS = 2200;
+const SILENCE_MS = 1500;
 
 /**
  * Stands for leader on Postgres: a session lock on a connection of its own elects, and the epoch it then takes is the fence.
