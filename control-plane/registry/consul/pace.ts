@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Times of one blocking query. */
+export interface Timing {
+  /** How long Consul may hold a query when nothing changes; it adds up to a sixteenth. */
+  readonly waitMs: number;
+  /** For a read that does not block, and for the way to and from Consul of one that does. */
+  readonly readTimeoutMs: number;
+  readonly graceMs: number;
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+  /** A stale answer older than this is not used. */
+  readonly maxLastContactMs: number;
+  /** How long reads stay with the leader after that. */
+  readonly leaderReadsMs: number;
+}
+
+export const defaultTiming: Timing = {
+  waitMs: 15_000,
+  readTimeoutMs: 5_000,
+  graceMs: 1_000,
+  minBackoffMs: 200,
+  maxBackoffMs: 10_000,
+  maxLastContactMs: 5_000,
+  leaderReadsMs: 60_000,
+};
+
+const BURST = 2;
+const REFILL_MS = 100;
+
+/** Lets two through at once and then one per 100 ms: free when changes are rare, and a bound when Consul answers without end. */
+export class TokenBucket {
+  #tokens = BURST;
+  #atMs = performance.now();
+
+  /** Rejects when `signal` aborts. */
+  async take(signal: AbortSignal): Promise<void> {
+    const nowMs = performance.now();
+    this.#tokens = Math.min(BURST, this.#tokens + (nowMs - this.#atMs) / REFILL_MS);
+    this.#atMs = nowMs;
+    this.#tokens -= 1;
+    if (this.#tokens < 0) await sleep(-this.#tokens * REFILL_MS, undefined, { signal });
+  }
+}
+
+/** Full jitter: a uniform part of the doubled wait, so that many queries that failed together do not come back together. */
+export function backoffMs(failures: number, { minBackoffMs, maxBackoffMs }: Timing, random: number): number {
+  return random * Math.min(maxBackoffMs, minBackoffMs * 2 ** Math.min(failures, 20));
+}
