@@ -1,4 +1,4 @@
-import { compareResources, keyOf } from './order.js';
+import { compareResources, keyOf, placeOf } from './order.js';
 
 import type { Resource, ResourceKey } from '../gen/sluice/v1/snapshot_pb.js';
 
@@ -12,25 +12,33 @@ export interface ResourceChanges {
  * then upserts in their order; deleting what is not there changes nothing.
  */
 export function applyChange(resources: readonly Resource[], change: ResourceChanges): Resource[] {
-  const changed = new Set<string>(change.deletes.map(keyOf));
-  const upserts = new Map<string, Resource>();
-  for (const resource of change.upserts) {
-    changed.add(keyOf(resource));
-    upserts.set(keyOf(resource), resource);
+  const outcomes = new Map<string, Outcome>();
+  for (const key of change.deletes) outcomes.set(keyOf(key), { key, resource: undefined });
+  for (const resource of change.upserts) outcomes.set(keyOf(resource), { key: resource, resource });
+
+  const applied: Resource[] = [];
+  let next = 0;
+  for (const { key, resource } of [...outcomes.values()].toSorted((a, b) => compareResources(a.key, b.key))) {
+    const place = placeOf(resources, key, next);
+    copy(resources, next, place, applied);
+    const replaced = resources[place];
+    next = replaced !== undefined && compareResources(replaced, key) === 0 ? place + 1 : place;
+    if (resource !== undefined) applied.push(resource);
   }
-  if (changed.size === 0) return [...resources];
-  const kept = resources.filter((resource) => !changed.has(keyOf(resource)));
-  return merge(kept, [...upserts.values()].toSorted(compareResources));
+  copy(resources, next, resources.length, applied);
+  return applied;
 }
 
-function merge(a: readonly Resource[], b: readonly Resource[]): Resource[] {
-  const merged: Resource[] = [];
-  let next = 0;
-  for (const resource of a) {
-    for (let other = b[next]; other !== undefined && compareResources(other, resource) < 0; other = b[++next])
-      merged.push(other);
-    merged.push(resource);
+interface Outcome {
+  readonly key: Pick<ResourceKey, 'kind' | 'name'>;
+  /** Undefined when the change takes it away. */
+  readonly resource: Resource | undefined;
+}
+
+/** Without `push(...slice)`, which puts the whole slice on the stack. */
+function copy(from: readonly Resource[], start: number, end: number, to: Resource[]): void {
+  for (let index = start; index < end; index++) {
+    const resource = from[index];
+    if (resource !== undefined) to.push(resource);
   }
-  merged.push(...b.slice(next));
-  return merged;
 }

@@ -37,15 +37,18 @@ export function sortResources(resources: Iterable<Resource>): Resource[] {
 
 /** The resource of that kind and name among `resources`, which must be sorted. */
 export function findResource(resources: readonly Resource[], key: Named): Resource | undefined {
-  let [low, high] = [0, resources.length - 1];
-  while (low <= high) {
+  const found = resources[placeOf(resources, key)];
+  return found !== undefined && compareResources(found, key) === 0 ? found : undefined;
+}
+
+/** The index of the first of sorted `resources`, from `start` on, that does not come before `key`. */
+export function placeOf(resources: readonly Resource[], key: Named, start = 0): number {
+  let [low, high] = [start, resources.length];
+  while (low < high) {
     const middle = (low + high) >>> 1;
     const candidate = resources[middle];
-    if (candidate === undefined) return undefined;
-    const order = compareResources(candidate, key);
-    if (order === 0) return candidate;
-    if (order < 0) low = middle + 1;
-    else high = middle - 1;
+    if (candidate !== undefined && compareResources(candidate, key) < 0) low = middle + 1;
+    else high = middle;
   }
-  return undefined;
+  return low;
 }
