@@ -1,0 +1,232 @@
+import { BufferedBody, type BodySink, type BodySource } from '../body.js';
+import { ProxyError } from '../errors.js';
+import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../exchange.js';
+import { headerValue, type HeaderList } from '../headers.js';
+import type { StreamBody } from '../socket/stream-body.js';
+import { chunkedEnd, chunkStart, statusLine, writeFields, type FieldsWritten } from '../wire/http1/http1.js';
+import { errorAnswer } from './respond.js';
+
+/** What an exchange asks of the connection that it runs on. */
+export interface ExchangeConnection {
+  readonly peer: Peer;
+  readonly dateLine: string;
+  /** Whether the connection can serve another request after this answer. */
+  mayKeepAlive(): boolean;
+  writeText(text: string): boolean;
+  write(data: string | Uint8Array): boolean;
+  /** The answer is written; `keepAlive` as it was announced. */
+  answered(keepAlive: boolean): void;
+  /** The answer cannot be completed: cut the connection so that the client sees it. */
+  cut(): void;
+  /** The connection's bytes are a tunnel's from now on. */
+  joinTunnel(tunnel: Tunnel, output: BodySink): void;
+}
+
+type Phase = 'waiting' | 'answering' | 'tunnel' | 'done';
+type Framing = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
+
+/** A body up to this size leaves in one string with its head: cheaper than a vectored write up to about here. */
+const inlineBodyBytes = 4_096;
+
+/** One request and its answer on an HTTP/1 connection. It is also the sink that the answer's body is written to. */
+export class Http1Exchange implements Exchange, BodySink {
+  readonly id: string;
+  readonly head: RequestHead;
+  readonly body: BufferedBody | StreamBody;
+  readonly startMs: number;
+  readonly #connection: ExchangeConnection;
+  #observer: RequestObserver | null = null;
+  #phase: Phase = 'waiting';
+  #framing: Framing = 'none';
+  #keepAlive = false;
+  #status = 0;
+  #error: ProxyError | null = null;
+  #announced = 0;
+  #sent = 0;
+  #source: BodySource | null = null;
+  #stalled = false;
+
+  constructor(connection: ExchangeConnection, id: string, head: RequestHead, body: BufferedBody | StreamBody, startMs: number) {
+    this.#connection = connection;
+    this.id = id;
+    this.head = head;
+    this.body = body;
+    this.startMs = startMs;
+  }
+
+  get peer(): Peer {
+    return this.#connection.peer;
+  }
+
+  get answerBegun(): boolean {
+    return this.#phase !== 'waiting';
+  }
+
+  /** The handler may answer before it returns its observer, so that one is told afterwards. */
+  observe(observer: RequestObserver): void {
+    this.#observer = observer;
+    if (this.#phase === 'done') observer.finished(this.#summary());
+  }
+
+  inform(status: number, headers: HeaderList): void {
+    if (this.#phase !== 'waiting' || this.head.version !== '1.1') return;
+    this.#connection.write(`${writeFields(statusLine(status), headers).text}\r\n`);
+  }
+
+  respond(status: number, headers: HeaderList, body: BodySource): void {
+    if (this.#phase !== 'waiting') {
+      body.cancel(new ProxyError('internal', new Error('answered twice')));
+      return;
+    }
+    this.#phase = 'answering';
+    this.#status = status;
+    this.#framing = this.#framingOf(status, body);
+    this.#keepAlive = this.#framing !== 'close' && this.#connection.mayKeepAlive();
+    const head = this.#headText(writeFields(statusLine(status), headers), body);
+    if (this.#framing === 'none') {
+      if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
+      this.#connection.writeText(head);
+      this.#finish();
+    } else if (body instanceof BufferedBody && body.length <= inlineBodyBytes && this.#framing === 'length') {
+      this.#respondInline(head, body);
+    } else {
+      this.#connection.write(head);
+      this.#source = body;
+      body.start(this);
+    }
+  }
+
+  #respondInline(head: string, body: BufferedBody): void {
+    const { bytes } = body;
+    this.#sent = bytes.length;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    this.#connection.writeText(head + text);
+    this.#finish();
+  }
+
+  #framingOf(status: number, body: BodySource): Framing {
+    if (this.head.method === 'HEAD' || status === 204 || status === 304 || status < 200) return 'none';
+    const { length } = body;
+    if (length !== null && !(body instanceof BufferedBody && body.trailers !== null && this.head.version === '1.1')) {
+      this.#announced = length;
+      return 'length';
+    }
+    return this.head.version === '1.1' ? 'chunked' : 'close';
+  }
+
+  #headText(written: FieldsWritten, body: BodySource): string {
+    let text = written.text;
+    if (!written.hasDate) text += this.#connection.dateLine;
+    if (this.#framing === 'length') text += `Content-Length: ${this.#announced}\r\n`;
+    else if (this.#framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
+    else if (this.#framing === 'none') text += this.#lengthWithoutBody(written, body);
+    if (!this.#keepAlive) return `${text}Connection: close\r\n\r\n`;
+    return this.head.version === '1.0' ? `${text}Connection: keep-alive\r\n\r\n` : `${text}\r\n`;
+  }
+
+  /** What the length would have been, where that may be said at all (RFC 9110 section 8.6). */
+  #lengthWithoutBody(written: FieldsWritten, body: BodySource): string {
+    if (this.#status === 204 || this.#status < 200) return '';
+    if (written.contentLength !== null && /^\d{1,15}$/.test(written.contentLength)) {
+      return `Content-Length: ${written.contentLength}\r\n`;
+    }
+    return this.head.method === 'HEAD' && body.length !== null && body.length > 0 ? `Content-Length: ${body.length}\r\n` : '';
+  }
+
+  upgrade(status: number, headers: HeaderList, tunnel: Tunnel): void {
+    if (this.#phase !== 'waiting') {
+      tunnel.received.cancel(new ProxyError('internal', new Error('answered twice')));
+      return;
+    }
+    this.#phase = 'tunnel';
+    this.#framing = 'tunnel';
+    this.#status = status;
+    const { text } = writeFields(statusLine(status), headers);
+    const protocol = headerValue(headers, 'upgrade') === undefined ? `Upgrade: ${headerValue(this.head.headers, 'upgrade') ?? ''}\r\n` : '';
+    this.#connection.write(`${text}${protocol}Connection: Upgrade\r\n\r\n`);
+    this.#source = tunnel.received;
+    this.#connection.joinTunnel(tunnel, this);
+  }
+
+  /** As an exchange: the gateway's own answer. As a sink: the body broke off. Either way a cut once a head has gone out. */
+  fail(error: ProxyError): void {
+    if (this.#phase === 'done') return;
+    this.#error ??= error;
+    if (this.#phase === 'waiting') {
+      const { status, headers, body } = errorAnswer(error, this.id, headerValue(this.head.headers, 'content-type'));
+      this.respond(status, headers, body);
+      return;
+    }
+    // The head has gone out, so the client can only be told by cutting the connection before the body's end.
+    this.#source?.cancel(error);
+    this.#complete();
+    this.#connection.cut();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#phase === 'done') return true;
+    const connection = this.#connection;
+    this.#sent += chunk.length;
+    let hasRoom: boolean;
+    if (this.#framing === 'chunked') {
+      connection.write(chunkStart(chunk.length));
+      connection.write(chunk);
+      hasRoom = connection.write('\r\n');
+    } else {
+      if (this.#framing === 'length' && this.#sent > this.#announced) {
+        this.fail(new ProxyError('internal', new Error('body longer than announced')));
+        return true;
+      }
+      hasRoom = connection.write(chunk);
+    }
+    if (!hasRoom) this.#stalled = true;
+    return hasRoom;
+  }
+
+  end(trailers: HeaderList | null): void {
+    if (this.#phase === 'done') return;
+    if (this.#framing === 'length' && this.#sent !== this.#announced) {
+      this.fail(new ProxyError('internal', new Error('body shorter than announced')));
+      return;
+    }
+    if (this.#framing === 'chunked') this.#connection.write(chunkedEnd(trailers));
+    this.#finish();
+  }
+
+  /** The connection has room again. */
+  drained(): void {
+    if (!this.#stalled) return;
+    this.#stalled = false;
+    this.#source?.resume();
+  }
+
+  /** The client's connection is gone, or its request cannot be read to the end. Everything that works for it stops. */
+  abort(error: ProxyError): void {
+    if (this.#phase === 'done') return;
+    this.#error ??= error;
+    this.#source?.cancel(error);
+    this.#phase = 'done';
+    this.#observer?.aborted(error);
+    this.#observer?.finished(this.#summary());
+  }
+
+  #finish(): void {
+    this.#complete();
+    this.#connection.answered(this.#keepAlive);
+  }
+
+  #complete(): void {
+    this.#phase = 'done';
+    this.#observer?.finished(this.#summary());
+  }
+
+  #summary(): ExchangeSummary {
+    return {
+      status: this.#status,
+      error: this.#error,
+      bytesReceived: this.body instanceof BufferedBody ? this.body.length : this.body.received,
+      bytesSent: this.#sent,
+      durationMs: performance.now() - this.startMs,
+    };
+  }
+}

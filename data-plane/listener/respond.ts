@@ -1,0 +1,49 @@
+import { errorTable, type ProxyError } from '../errors.js';
+import type { HeaderList } from '../headers.js';
+import { BufferedBody } from '../body.js';
+
+/** An answer that the gateway itself makes. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: BufferedBody;
+}
+
+/**
+ * The gateway's own answer for an error, the only one there is: a google.rpc.Status as JSON, or a gRPC status without messages
+ * for gRPC callers. It holds the table's text and what `detail` allows to be told, never the cause.
+ */
+export function errorAnswer(error: ProxyError, requestId: string, requestContentType: string | undefined): ErrorAnswer {
+  const { code, message: tableMessage } = errorTable[error.kind];
+  const message = error.detail.message ?? tableMessage;
+  const own = ['X-Sluice-Error', error.kind, ...(error.detail.headers ?? [])];
+  if (isGrpc(requestContentType)) {
+    const status = ['Content-Type', requestContentType, 'grpc-status', String(code), 'grpc-message', percentEncoded(message)];
+    return { status: 200, headers: [...status, ...own], body: new BufferedBody(new Uint8Array(0)) };
+  }
+  const body = Buffer.from(JSON.stringify({ code, message, details: details(error, requestId) }));
+  return { status: error.status, headers: ['Content-Type', 'application/json', ...own], body: new BufferedBody(body) };
+}
+
+function details(error: ProxyError, requestId: string): object[] {
+  const info = {
+    '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+    reason: error.kind.toUpperCase(),
+    domain: 'sluice',
+    metadata: { request_id: requestId },
+  };
+  const fieldViolations = error.detail.violations;
+  if (fieldViolations === undefined || fieldViolations.length === 0) return [info];
+  return [info, { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations }];
+}
+
+function isGrpc(contentType: string | undefined): contentType is string {
+  return contentType !== undefined && contentType.toLowerCase().startsWith('application/grpc');
+}
+
+/** The encoding of grpc-message: UTF-8, with everything but printable ASCII and `%` itself as %XX. */
+function percentEncoded(message: string): string {
+  return message.replace(/[^\x20-\x24\x26-\x7e]+/g, (part) =>
+    Array.from(Buffer.from(part), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  );
+}

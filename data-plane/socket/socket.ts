@@ -1,0 +1,149 @@
+import { connect as connectTcp, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
+import { SharedReadBuffer } from './read-buffer.js';
+
+/** What a socket tells its connection. */
+export interface SocketEvents {
+  onConnect(): void;
+  /** Bytes arrived in bytes[start, end). They may be kept only if `owned`; else they are gone when the call returns. */
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void;
+  /** Everything written has left, after a `write` that returned false. */
+  onDrain(): void;
+  /** The peer sends no more. */
+  onPeerEnd(): void;
+  /** The last event, once. */
+  onClose(error: Error | null): void;
+}
+
+/** Bytes that a socket holds before it asks its writer to stop: two full reads of the other side. */
+export const socketBufferBytes = 131_072;
+
+/**
+ * A TCP or TLS connection as the HTTP engine uses it: no stream machinery on the read side, text and bytes out, all writes of
+ * one turn of the event loop in one system call when they are many.
+ */
+export class ByteSocket {
+  readonly #socket: Socket;
+  readonly #events: SocketEvents;
+  #corked = false;
+  #error: Error | null = null;
+  #reachedPeer = false;
+
+  constructor(socket: Socket, events: SocketEvents, readsInto: 'data-events' | 'own-buffer') {
+    this.#socket = socket;
+    this.#events = events;
+    if (readsInto === 'data-events') socket.on('data', (bytes: Buffer) => events.onBytes(bytes, 0, bytes.length, true));
+    socket.once('connect', () => (this.#reachedPeer = true));
+    socket.on('drain', () => events.onDrain());
+    socket.on('end', () => events.onPeerEnd());
+    socket.on('error', (error: Error) => (this.#error = error));
+    socket.on('close', () => events.onClose(this.#error));
+  }
+
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** Takes latin1 text that leaves at once. */
+  writeText(text: string): boolean {
+    return this.#socket.write(text, 'latin1');
+  }
+
+  /** Takes latin1 text or bytes that leave with all else that is written in this turn. */
+  write(data: string | Uint8Array): boolean {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(uncork, this);
+    }
+    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+  }
+
+  /** The last write failed at once, so none of its bytes left. */
+  get failedAtOnce(): boolean {
+    return this.#socket.errored !== null;
+  }
+
+  /** A TCP connection has been made, if not yet a TLS session. */
+  get reachedPeer(): boolean {
+    return this.#reachedPeer;
+  }
+
+  get isOpen(): boolean {
+    return !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  /** The peer has yet to take much of what was written; `onDrain` will tell when it has. */
+  get isFull(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Sends what is written, then says that no more comes. Reading goes on. */
+  end(): void {
+    this.uncork();
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Destroys so that the peer cannot take what it got for a whole message that ended. */
+  reset(): void {
+    if (this.#socket.connecting || this.#socket instanceof TLSSocket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  uncork(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#socket.uncork();
+  }
+}
+
+function uncork(socket: ByteSocket): void {
+  socket.uncork();
+}
+
+/** Connects; `onConnect` is told after the TLS handshake, if there is one. */
+export function openSocket(address: string, port: number, tls: ConnectionOptions | null, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
+  const options: TcpNetConnectOpts = {
+    host: address,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    allowHalfOpen: true,
+    writableHighWaterMark: socketBufferBytes,
+    onread: readInto(reads, events),
+  } as TcpNetConnectOpts;
+  const socket = tls === null ? connectTcp(options) : connectTls({ ...options, ...tls });
+  const byteSocket = new ByteSocket(socket, events, 'own-buffer');
+  socket.once(tls === null ? 'connect' : 'secureConnect', () => events.onConnect());
+  return byteSocket;
+}
+
+/** Node's `onread`: no stream buffer, no event and, while reads are small, no allocation per read. */
+function readInto(reads: SharedReadBuffer, events: SocketEvents): OnReadOpts {
+  let current = reads.shared;
+  let lastBytes = 0;
+  return {
+    buffer: () => {
+      const next = reads.next(current, lastBytes);
+      if (next !== undefined) current = next;
+      return next ?? current;
+    },
+    callback: (bytesRead: number) => {
+      lastBytes = bytesRead;
+      events.onBytes(current, 0, bytesRead, current !== reads.shared);
+      return true;
+    },
+  };
+}

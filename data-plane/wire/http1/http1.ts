@@ -1,0 +1,16 @@
+/**
+ * HTTP/1.1 as bytes and text (RFC 9112): a strict incremental parser for either side, and the serialisers of heads and
+ * chunks. This room never touches a socket, a clock or a route.
+ */
+export { MessageParser, type MessageEvents, type MessageHead, type WireLimits } from './parser.js';
+export { splitTarget, type RequestTarget } from './target.js';
+export {
+  chunkedEnd,
+  chunkStart,
+  isSafeAuthority,
+  safeTarget,
+  statusLine,
+  writeFields,
+  type FieldsWritten,
+} from './serialize.js';
+export { Violation, type ViolationKind } from './violation.js';

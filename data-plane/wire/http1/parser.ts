@@ -1,0 +1,200 @@
+import type { HeaderList } from '../../headers.js';
+import { ChunkDecoder } from './chunked.js';
+import { FieldFacts, readFields, type FieldLimits } from './fields.js';
+import { HeadBuffer } from './head-buffer.js';
+import { readRequestLine, readStatusLine, StartLine } from './start-line.js';
+import { malformed } from './violation.js';
+
+/** The start line and the field lines of a message. */
+export interface MessageHead {
+  /** '' in responses. */
+  readonly method: string;
+  /** As it stands in the request line; '' in responses. */
+  readonly target: string;
+  /** 0 in requests. */
+  readonly status: number;
+  readonly minor: 0 | 1;
+  readonly headers: HeaderList;
+}
+
+/** What a parser tells. Byte ranges are valid during the call only, unless the caller owns the buffer it feeds. */
+export interface MessageEvents {
+  /** A message whose whole body lies in bytes[bodyStart, bodyEnd): nothing else is told of it. */
+  onMessage(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number): void;
+  /** A head whose body follows: `onBody` any number of times, then `onEnd`. */
+  onHead(head: MessageHead): void;
+  onBody(bytes: Buffer, start: number, end: number): void;
+  onEnd(trailers: HeaderList | null): void;
+}
+
+export interface WireLimits extends FieldLimits {
+  /** Start line and field lines together; also of a trailer section. */
+  readonly maxHeadBytes: number;
+  readonly maxTargetBytes: number;
+}
+
+type Mode = 'request' | 'response';
+type Step = 'head' | 'length' | 'chunked' | 'trailers' | 'close';
+
+/**
+ * Reads one side's messages of an HTTP/1.1 connection: bytes in, events out, as strict as RFC 9112 allows. Throws `Violation`.
+ *
+ * `feed` stops at the end of each message and says how far it came, so that the owner decides when the next one is read. The
+ * usual small message comes as one `onMessage` and keeps nothing; a head in pieces is gathered up to the limit.
+ */
+export class MessageParser {
+  readonly facts = new FieldFacts();
+  /** Set by the owner of a response parser before each answer to a HEAD. */
+  answersHead = false;
+  readonly #mode: Mode;
+  readonly #limits: WireLimits;
+  readonly #events: MessageEvents;
+  readonly #line = new StartLine();
+  readonly #chunks = new ChunkDecoder();
+  readonly #pieces: HeadBuffer;
+  #step: Step = 'head';
+  #left = 0;
+
+  constructor(mode: Mode, limits: WireLimits, events: MessageEvents) {
+    this.#mode = mode;
+    this.#limits = limits;
+    this.#events = events;
+    this.#pieces = new HeadBuffer(limits.maxHeadBytes);
+  }
+
+  /** No byte of a next message has been read. */
+  get betweenMessages(): boolean {
+    return this.#step === 'head' && this.#pieces.length === 0;
+  }
+
+  /** The head of a message is not complete yet. */
+  get inHead(): boolean {
+    return this.#step === 'head';
+  }
+
+  /** Reads until the end of a message or of the bytes; returns the index of the first byte not taken. */
+  feed(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    if (this.#step === 'head') {
+      at = this.#feedHead(bytes, at, end);
+      if (this.#step === 'head') return at;
+    }
+    if (this.#step === 'length') return this.#feedLength(bytes, at, end);
+    if (this.#step === 'close') {
+      if (at < end) this.#events.onBody(bytes, at, end);
+      return end;
+    }
+    if (this.#step === 'chunked') {
+      at = this.#chunks.feed(bytes, at, end, this.#events);
+      if (!this.#chunks.atTrailers) return at;
+      this.#step = 'trailers';
+    }
+    return this.#feedTrailers(bytes, at, end);
+  }
+
+  /** The peer sends no more. Ends a body that only the end of the connection delimits; true when no message was cut off. */
+  finish(): boolean {
+    if (this.#step === 'close') {
+      this.#step = 'head';
+      this.#events.onEnd(null);
+      return true;
+    }
+    return this.betweenMessages;
+  }
+
+  #feedHead(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end) {
+      const headEnd = this.#pieces.find(bytes, at, end);
+      if (headEnd < 0) return end;
+      const held = this.#pieces.take();
+      if (held !== null) {
+        const isEmptyLine = held.length === 2;
+        if (!isEmptyLine) return this.#readHead(held, 0, held.length, bytes, headEnd, end);
+      } else if (headEnd - at > 2) {
+        return this.#readHead(bytes, at, headEnd, bytes, headEnd, end);
+      }
+      // RFC 9112 section 2.2: empty lines before a request line are passed over.
+      if (this.#mode === 'response') throw malformed('empty line before the status line');
+      at = headEnd;
+    }
+    return at;
+  }
+
+  /** The head is head[from, to); what follows it is bytes[bodyStart, end). */
+  #readHead(head: Buffer, from: number, to: number, bytes: Buffer, bodyStart: number, end: number): number {
+    const text = head.toString('latin1', from, to);
+    const line = this.#line;
+    const facts = this.facts;
+    let message: MessageHead;
+    if (this.#mode === 'request') {
+      readRequestLine(head, from, this.#limits.maxTargetBytes, line);
+      facts.reset(line.minor);
+      const headers = readFields(head, line.next, to - 2, text, from, this.#limits, facts);
+      const method = text.slice(0, line.methodEnd - from);
+      message = { method, target: text.slice(line.targetStart - from, line.targetEnd - from), status: 0, minor: line.minor, headers };
+    } else {
+      readStatusLine(head, from, to, line);
+      facts.reset(line.minor);
+      const headers = readFields(head, line.next, to - 2, text, from, this.#limits, facts);
+      message = { method: '', target: '', status: line.status, minor: line.minor, headers };
+    }
+    return this.#startBody(message, bytes, bodyStart, end);
+  }
+
+  /** RFC 9112 section 6.3, without its leniencies: one way to delimit a body, or none. */
+  #startBody(message: MessageHead, bytes: Buffer, bodyStart: number, end: number): number {
+    const { facts } = this;
+    if (facts.chunked && (facts.contentLength >= 0 || message.minor === 0)) throw malformed('Transfer-Encoding with Content-Length or HTTP/1.0');
+    if (this.#mode === 'response' && (this.answersHead || isBodyless(message.status))) {
+      this.#events.onMessage(message, bytes, bodyStart, bodyStart);
+      return bodyStart;
+    }
+    if (facts.chunked) {
+      this.#chunks.reset();
+      this.#step = 'chunked';
+    } else if (facts.contentLength < 0 && this.#mode === 'response') {
+      this.#step = 'close';
+    } else {
+      const length = Math.max(0, facts.contentLength);
+      if (length <= end - bodyStart) {
+        this.#events.onMessage(message, bytes, bodyStart, bodyStart + length);
+        return bodyStart + length;
+      }
+      this.#step = 'length';
+      this.#left = length;
+    }
+    this.#events.onHead(message);
+    return bodyStart;
+  }
+
+  #feedLength(bytes: Buffer, start: number, end: number): number {
+    if (start === end) return end;
+    const stop = Math.min(end, start + this.#left);
+    this.#left -= stop - start;
+    this.#events.onBody(bytes, start, stop);
+    if (this.#left === 0) this.#end(null);
+    return stop;
+  }
+
+  #feedTrailers(bytes: Buffer, start: number, end: number): number {
+    if (start === end) return end;
+    const sectionEnd = this.#pieces.find(bytes, start, end);
+    if (sectionEnd < 0) return end;
+    const held = this.#pieces.take();
+    const section = held ?? bytes.subarray(start, sectionEnd);
+    const text = section.toString('latin1');
+    const trailers = readFields(section, 0, section.length - 2, text, 0, this.#limits, null);
+    this.#end(trailers.length === 0 ? null : trailers);
+    return sectionEnd;
+  }
+
+  #end(trailers: HeaderList | null): void {
+    this.#step = 'head';
+    this.#events.onEnd(trailers);
+  }
+}
+
+function isBodyless(status: number): boolean {
+  return status < 200 || status === 204 || status === 304;
+}

@@ -1,0 +1,33 @@
+import { malformed, Violation } from './violation.js';
+
+export interface RequestTarget {
+  readonly authority: string;
+  /** Origin form, or `*`. */
+  readonly target: string;
+}
+
+const hostAndPort = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?$/;
+const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
+
+/**
+ * Checks a request target against its method and Host (RFC 9112 section 3.2) and brings it to origin form. `host` is null when
+ * there is none, which only HTTP/1.0 allows. An absolute form whose authority is not the Host is refused: two recipients could
+ * take it for two different sites.
+ */
+export function splitTarget(method: string, target: string, host: string | null, minor: 0 | 1): RequestTarget {
+  if (host === null) {
+    if (minor === 1) throw malformed('no Host');
+  } else if (!hostAndPort.test(host)) {
+    throw malformed('Host');
+  }
+  if (target.charCodeAt(0) === 0x2f /* / */) return { authority: host ?? '', target };
+  if (method === 'CONNECT') throw new Violation('not_implemented', 'CONNECT');
+  if (target === '*' && method === 'OPTIONS') return { authority: host ?? '', target };
+  const absolute = absoluteForm.exec(target);
+  if (absolute === null) throw malformed('form of the request target');
+  const authority = absolute[1] as string;
+  const rest = absolute[2] as string;
+  if (!hostAndPort.test(authority)) throw malformed('authority of the request target');
+  if (host !== null && host.toLowerCase() !== authority.toLowerCase()) throw malformed('Host differs from the request target');
+  return { authority, target: rest.startsWith('/') ? rest : `/${rest}` };
+}
