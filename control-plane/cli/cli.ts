@@ -5,6 +5,10 @@ import type { Output, OutputFormat } from './print.js';
 import { deleteResource, dump, kindOf, kindWords, printResources, type KindWord } from './resources.js';
 import { printEndpoints, printHistory, printNodes } from './status.js';
 
+export { applyFiles, waitForNodes } from './apply.js';
+export { AdminClient } from './client.js';
+export { newestRevision } from './status.js';
+
 /** What a command ends with: 0 done, 1 refused by the gateway, 2 wrong usage, 3 no control plane reached. */
 export type ExitCode = 0 | 1 | 2 | 3;
 

@@ -5,6 +5,11 @@ import { EndpointState, NodePhase } from '../../proto/gen/sluice/v1/snapshot_pb.
 import type { AdminClient } from './client.js';
 import { changeLines, table, type Output } from './print.js';
 
+/** The newest committed revision; 0 before the first change. */
+export async function newestRevision(client: AdminClient): Promise<bigint> {
+  return (await client.call(Admin.method.listNodes, create(ListNodesRequestSchema))).revision;
+}
+
 /** What the cluster is doing, for people. */
 export async function printNodes(client: AdminClient, output: Output): Promise<void> {
   const { nodes, revision } = await client.call(Admin.method.listNodes, create(ListNodesRequestSchema));

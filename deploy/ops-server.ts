@@ -1,0 +1,57 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a process shows on its ops port. */
+export interface OpsPages {
+  /** Whether traffic should come here, and why or why not. */
+  ready(): { readonly ready: boolean; readonly detail: Readonly<Record<string, unknown>> };
+  /** Prometheus text format. */
+  metrics(): string;
+  /** Pages under /debug/, by name; each gives something that JSON can hold. */
+  readonly debug: Readonly<Record<string, () => unknown>>;
+}
+
+export interface OpsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Serves /livez, /readyz, /metrics and /debug/…; off the request path, so it may be made of library parts. */
+export async function serveOps(pages: OpsPages, host: string, port: number): Promise<OpsServer> {
+  const server = createServer((request, response) => answer(pages, request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function answer(pages: OpsPages, request: IncomingMessage, response: ServerResponse): void {
+  const path = (request.url ?? '/').split('?')[0] ?? '/';
+  if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'GET only\n');
+  if (path === '/livez') return text(response, 200, 'ok\n');
+  if (path === '/metrics') return text(response, 200, pages.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
+  if (path === '/readyz') {
+    const { ready, detail } = pages.ready();
+    return json(response, ready ? 200 : 503, { ready, ...detail });
+  }
+  const page = path.startsWith('/debug/') ? pages.debug[path.slice('/debug/'.length)] : undefined;
+  if (page !== undefined) return json(response, 200, page());
+  const names = Object.keys(pages.debug).map((name) => `/debug/${name}`);
+  return text(response, 404, `${['/livez', '/readyz', '/metrics', ...names].join('\n')}\n`);
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  const plain = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value);
+  text(response, status, `${JSON.stringify(body, plain, 2)}\n`, 'application/json');
+}
+
+function text(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, { 'content-type': type }).end(body);
+}
