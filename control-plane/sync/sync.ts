@@ -39,7 +39,7 @@ export interface SyncOptions {
   readonly registry: Registry;
   readonly bus: Bus;
   readonly subjects: Subjects;
-  /** One token: letters, digits, "-" and "_". Differs between replicas. */
+  /** Differs between replicas. */
   readonly replicaId: string;
   readonly log: SyncLog;
   readonly timings?: Partial<SyncTimings>;

@@ -10,7 +10,16 @@ test('every subject names the cluster and the version of the protocol', () => {
   expect(subjects.blobRequestOf('cp-1')).toBe('gw.main.v1.req.blob.cp-1');
 });
 
-test.each(['', 'a.b', '*', '>', 'a b', 'ä', 'x'.repeat(129)])('the name %j cannot become part of a subject', (name) => {
-  expect(() => subjectsOf(name)).toThrow('cluster');
-  expect(() => subjectsOf('main').nodeStatus(name)).toThrow('node id');
+test.each([
+  ['node.example.org-8080', 'gw.main.v1.node.node%2Eexample%2Eorg-8080.status'],
+  ['*', 'gw.main.v1.node.%2A.status'],
+  ['>', 'gw.main.v1.node.%3E.status'],
+  ['a b', 'gw.main.v1.node.a%20b.status'],
+])('the node id %j is one token', (nodeId, subject) => {
+  expect(subjectsOf('main').nodeStatus(nodeId)).toBe(subject);
+});
+
+test.each(['', 'x'.repeat(257)])('an empty or endless name is refused', (name) => {
+  expect(() => subjectsOf(name)).toThrow('the name of the cluster must have 1 to 256 characters');
+  expect(() => subjectsOf('main').nodeStatus(name)).toThrow('the node id must have 1 to 256 characters');
 });

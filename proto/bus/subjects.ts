@@ -1,6 +1,6 @@
 /**
  * The names under which the planes talk, for one cluster. The version in them is that of the protocol: two versions can share a
- * server while a cluster is upgraded. Throws on a name that is not one token.
+ * server while a cluster is upgraded. Throws on an empty or endless name.
  */
 export interface Subjects {
   readonly configPatch: string;
@@ -20,7 +20,7 @@ export interface Subjects {
 }
 
 export function subjectsOf(cluster: string): Subjects {
-  const prefix = `gw.${token('cluster', cluster)}.v1`;
+  const prefix = `gw.${token('name of the cluster', cluster)}.v1`;
   return {
     configPatch: `${prefix}.cfg.patch`,
     configHint: `${prefix}.cfg.hint`,
@@ -38,9 +38,8 @@ export function subjectsOf(cluster: string): Subjects {
 }
 
 /** A dot, a wildcard or white space in a name would reach, or be reached by, somebody else. */
-function token(what: string, value: string): string {
-  if (!/^[A-Za-z0-9_-]{1,128}$/.test(value)) {
-    throw new Error(`${what} ${JSON.stringify(value.slice(0, 140))} must be 1 to 128 letters, digits, "-" or "_"`);
-  }
-  return value;
+function token(what: string, name: string): string {
+  if (name === '' || name.length > 256)
+    throw new Error(`the ${what} must have 1 to 256 characters, not ${name.length}`);
+  return encodeURIComponent(name).replace(/[.*]/g, (character) => (character === '.' ? '%2E' : '%2A'));
 }

@@ -1,0 +1,94 @@
+export interface RepairTimes {
+  /** The first attempt comes within this, so that many nodes do not ask in the same moment. */
+  readonly spreadMs: () => number;
+  /** Failed attempts double from here, at random below it. */
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** `again`: worth another attempt, after `afterMs` if the control plane said so. */
+export type RepairOutcome = 'done' | { readonly again: string; readonly afterMs?: number };
+
+/**
+ * Asks the control plane for what is missing: one attempt at a time, soon at first and with growing pauses while it fails. However
+ * many reasons come up meanwhile, they make one more attempt.
+ */
+export class Repair {
+  readonly #attempt: (signal: AbortSignal) => Promise<RepairOutcome>;
+  readonly #times: RepairTimes;
+  readonly #failed: (reason: string) => void;
+  readonly #closing = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #failures = 0;
+
+  /** `failed` hears why an attempt did not help. */
+  constructor(
+    attempt: (signal: AbortSignal) => Promise<RepairOutcome>,
+    times: RepairTimes,
+    failed: (reason: string) => void,
+  ) {
+    this.#attempt = attempt;
+    this.#times = times;
+    this.#failed = failed;
+  }
+
+  /** Soon, unless an attempt is due later because others failed. */
+  want(): void {
+    if (this.#running !== null) this.#again = true;
+    else this.#timer ??= this.#after(Math.random() * this.#times.spreadMs());
+  }
+
+  /** As `want`, and forgets former failures: things have changed, as when the connection is back. */
+  wantAfresh(): void {
+    this.#failures = 0;
+    this.#stopTimer();
+    this.want();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the follower was closed'));
+    this.#stopTimer();
+    await this.#running;
+  }
+
+  #run(): void {
+    this.#stopTimer();
+    if (!this.#closing.signal.aborted) this.#running = this.#attemptOnce();
+  }
+
+  async #attemptOnce(): Promise<void> {
+    this.#again = false;
+    let outcome: RepairOutcome;
+    try {
+      outcome = await this.#attempt(this.#closing.signal);
+    } catch (error) {
+      outcome = { again: error instanceof Error ? error.message : String(error) };
+    }
+    this.#running = null;
+    this.#settle(outcome);
+  }
+
+  #settle(outcome: RepairOutcome): void {
+    if (this.#closing.signal.aborted) return;
+    if (outcome === 'done') {
+      this.#failures = 0;
+      if (this.#again) this.want();
+      return;
+    }
+    const { baseMs, capMs } = this.#times;
+    const windowMs = Math.min(capMs, baseMs * 2 ** this.#failures++);
+    this.#failed(outcome.again);
+    this.#timer = this.#after((outcome.afterMs ?? 0) + Math.random() * windowMs);
+  }
+
+  #after(ms: number): NodeJS.Timeout | undefined {
+    return this.#closing.signal.aborted ? undefined : setTimeout(() => this.#run(), ms);
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
