@@ -9,6 +9,7 @@ import { natsBus } from '../proto/bus/nats.js';
 import { ConfigError } from './config.js';
 import { stopInOrder, stopSignal, type StopStep } from './life.js';
 import type { Log } from './log.js';
+import { softwareVersion } from './version.js';
 import { serveOps, type OpsPages } from './ops-server.js';
 
 /** One control plane of a cluster, until told to stop. */
@@ -17,7 +18,7 @@ export async function runControlPlane(config: ControlPlaneConfig, log: Log): Pro
   const stopped = stopSignal();
   const store = await openPostgres({ url: config.databaseUrl, lineage: randomUUID(), applicationName: `sluice ${config.replicaId}` });
   const bus = natsBus({ servers: config.natsUrl.split(','), name: config.replicaId, log });
-  const registry = createRegistry({ consul: config.consul, log });
+  const registry = createRegistry(config.consul, log);
   const controlPlane = await startControlPlane(config, { store, bus, registry, log });
   await serveUntil(stopped, controlPlane, controlPlane.stopSteps, { host: config.opsHost, port: config.opsPort }, log);
 }
@@ -26,7 +27,7 @@ export async function runControlPlane(config: ControlPlaneConfig, log: Log): Pro
 export async function runDataPlane(config: DataPlaneConfig, log: Log): Promise<void> {
   const stopped = stopSignal();
   const bus = natsBus({ servers: config.natsUrl.split(','), name: config.nodeId, log });
-  const dataPlane = await startDataPlane(config, { bus, log });
+  const dataPlane = await startDataPlane(config, { bus, log, softwareVersion: softwareVersion() });
   await serveUntil(stopped, dataPlane, dataPlane.stopSteps, { host: config.opsHost, port: config.opsPort }, log);
 }
 

@@ -14,6 +14,7 @@ import { MemoryBroker } from '../proto/bus/memory.js';
 import { demoCommands, demoConfigFile, demoPorts, startDemoServices } from './demo/demo.js';
 import { stopInOrder, stopSignal, type StopStep } from './life.js';
 import type { Log } from './log.js';
+import { softwareVersion } from './version.js';
 import { serveOps } from './ops-server.js';
 
 export interface StandaloneOptions {
@@ -48,10 +49,10 @@ async function start(options: StandaloneOptions, steps: StopStep[]): Promise<voi
     const services = await startDemoServices(demoPorts);
     steps.push({ name: 'demo services', deadlineMs: 2_000, stop: () => services.close() });
   }
-  const dataPlane = await startDataPlane(dataConfig, { bus: broker.connect(), log });
+  const dataPlane = await startDataPlane(dataConfig, { bus: broker.connect(), log, softwareVersion: softwareVersion() });
   steps.push(...dataPlane.stopSteps.toReversed());
   const store = await opening;
-  const registry = createRegistry({ consul: controlConfig.consul, log });
+  const registry = createRegistry(controlConfig.consul, log);
   const controlPlane = await startControlPlane(controlConfig, { store, bus: broker.connect(), registry, log });
   steps.push(...controlPlane.stopSteps.toReversed());
   for (const [pages, host, port] of [

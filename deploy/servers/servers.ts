@@ -12,6 +12,8 @@ import { freePort, freePorts } from './ports.js';
 import type { Binary, FindOptions, ServerName } from './binaries/binaries.js';
 import type { RunningServer } from './process/process.js';
 
+export { ServerProcess } from './process/process.js';
+export { makeWorkDir } from './user.js';
 export { freePort, freePorts };
 export type { Binary, FindOptions, RunningServer, ServerName };
 

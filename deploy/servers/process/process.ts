@@ -8,12 +8,11 @@ import { spawnServer } from './spawn.js';
 import { processTree, signalAll, waitUntilGone } from './tree.js';
 
 import type { ChildProcess } from 'node:child_process';
-import type { ServerName } from '../binaries/binaries.js';
 import type { SpawnOptions } from './spawn.js';
 
 /** A server as a test or script holds it. Every method resolves when what it says has happened. */
 export interface RunningServer {
-  readonly name: ServerName;
+  readonly name: string;
   /** What clients connect to. */
   readonly url: string;
   readonly port: number;
@@ -36,7 +35,7 @@ export interface RunningServer {
 
 /** Everything needed to start one server, as often as asked. */
 export type Launch = SpawnOptions & {
-  readonly name: ServerName;
+  readonly name: string;
   readonly url: string;
   readonly port: number;
   /** What ends it in an orderly way, then harder signals for when that is overdue. */
@@ -53,7 +52,7 @@ const LOG_LINES = 40;
 
 /** One server run as our child. It is ready when start() resolves, and it never outlives this process. */
 export class ServerProcess implements RunningServer {
-  readonly name: ServerName;
+  readonly name: string;
   readonly url: string;
   readonly port: number;
   readonly #launch: Launch;

@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startDemoServices, type DemoServices } from '../demo/demo.js';
+import { freePorts, startConsul, startHaproxy, startNats, startPostgres, type RunningServer } from '../servers/servers.js';
+import { registerInstances } from './consul-registration.js';
+import { haproxyConfig } from './load-balancer.js';
+import { startMember, type Member } from './member.js';
+
+/** A whole cluster on loopback: real servers, our own processes, example services registered in Consul. */
+export interface Cluster {
+  readonly postgres: RunningServer;
+  readonly nats: RunningServer;
+  readonly consul: RunningServer;
+  readonly loadBalancer: RunningServer;
+  readonly controlPlanes: readonly Member[];
+  readonly nodes: readonly Member[];
+  readonly services: DemoServices;
+  /** Starts one node more; `stateDir` may be one that another node has left. It ends with the cluster. */
+  addNode(id: string, stateDir?: string): Promise<Member>;
+  stateDirOf(nodeId: string): string;
+  /** Ends everything and removes its files. */
+  close(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly controlPlanes: number;
+  readonly nodes: number;
+}
+
+interface Closing {
+  close(): Promise<void>;
+}
+
+/** Starts a cluster and resolves when every member is ready. On failure everything that was started is ended. */
+export async function startCluster({ controlPlanes, nodes }: ClusterOptions): Promise<Cluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-cluster-'));
+  const opened: Closing[] = [{ close: () => rm(folder, { recursive: true, force: true }) }];
+  const keep = async <T extends RunningServer>(starting: Promise<T>): Promise<T> => {
+    const server = await starting;
+    opened.push({ close: () => server.stop() });
+    return server;
+  };
+  const close = async (): Promise<void> => {
+    for (const each of opened.splice(0).toReversed()) await each.close();
+  };
+  try {
+    const [postgres, nats, consul] = await Promise.all([keep(startPostgres()), keep(startNats()), keep(startConsul())]);
+    const services = await startDemoServices({ orders: [0, 0, 0], bookstore: [0, 0] });
+    opened.push(services);
+    await registerDemo(consul.url, services);
+    const urls = { postgres: postgres.url, nats: nats.url, consul: consul.url };
+    const planes = await Promise.all(named('cp', controlPlanes).map((id) => keep(startControlPlaneMember(id, urls))));
+    const stateDirOf = (id: string): string => join(folder, id);
+    const startNode = (id: string, stateDir = stateDirOf(id)): Promise<Member> => keep(startNodeMember(id, urls.nats, stateDir));
+    const members = await Promise.all(named('node', nodes).map((id) => startNode(id)));
+    const backends = members.map(({ name, port, opsPort }) => ({ id: name, host: '127.0.0.1', port, opsPort }));
+    const loadBalancer = await keep(startHaproxy({ config: (port) => haproxyConfig(port, backends) }));
+    return { postgres, nats, consul, loadBalancer, controlPlanes: planes, nodes: members, services, addNode: startNode, stateDirOf, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function named(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`);
+}
+
+async function startControlPlaneMember(id: string, urls: { readonly postgres: string; readonly nats: string; readonly consul: string }): Promise<Member> {
+  const [port = 0, opsPort = 0] = await freePorts(2);
+  return startMember({
+    id,
+    command: 'control-plane',
+    port,
+    opsPort,
+    flags: {
+      'replica-id': id,
+      'admin-port': String(port),
+      'control-ops-port': String(opsPort),
+      'database-url': urls.postgres,
+      'nats-url': urls.nats,
+      'consul-address': urls.consul,
+    },
+  });
+}
+
+async function startNodeMember(id: string, natsUrl: string, stateDir: string): Promise<Member> {
+  const [port = 0, opsPort = 0] = await freePorts(2);
+  return startMember({
+    id,
+    command: 'data-plane',
+    port,
+    opsPort,
+    flags: { 'node-id': id, host: '127.0.0.1', 'http-port': String(port), 'ops-port': String(opsPort), 'nats-url': natsUrl, 'state-dir': stateDir },
+  });
+}
+
+/** The example services with weights, so that balancing shows. */
+async function registerDemo(consulUrl: string, { orders, bookstore }: DemoServices): Promise<void> {
+  await registerInstances(consulUrl, 'orders', orders.map(({ port }, i) => ({ id: `orders-${i + 1}`, port, weight: i === 0 ? 3 : 1 })));
+  await registerInstances(consulUrl, 'bookstore', bookstore.map(({ port }, i) => ({ id: `bookstore-${i + 1}`, port, weight: 1 })));
+}

@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url';
+import { AdminClient, applyFiles, waitForNodes } from '../../control-plane/cli/cli.js';
+import { demoCommands } from '../demo/demo.js';
+import { stopSignal } from '../life.js';
+import type { RunningServer } from '../servers/servers.js';
+import { startCluster, type Cluster } from './cluster.js';
+import type { Member } from './member.js';
+
+const configFile = new URL(
+  import.meta.url.includes('/dist/') ? '../../../deploy/cluster/cluster.yaml' : './cluster.yaml',
+  import.meta.url,
+);
+
+/** `npm run cluster [-- --json]`: starts a cluster, applies its config, says where everything is, and runs until Ctrl-C. */
+async function main(): Promise<void> {
+  const json = process.argv.includes('--json');
+  const stopped = stopSignal();
+  const cluster = await startCluster({ controlPlanes: 2, nodes: 3 });
+  try {
+    await applyConfig(cluster);
+    print(cluster, json);
+    await stopped;
+  } finally {
+    await cluster.close();
+  }
+}
+
+async function applyConfig({ controlPlanes }: Cluster): Promise<void> {
+  const client = new AdminClient(`127.0.0.1:${controlPlanes[0]?.port}`);
+  try {
+    const options = { dryRun: false, prune: false, expectedRevision: null };
+    const { revision } = await applyFiles(client, [fileURLToPath(configFile)], options);
+    await waitForNodes(client, { line: () => undefined, error: console.error }, revision, 10_000);
+  } finally {
+    client.close();
+  }
+}
+
+function print(cluster: Cluster, json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify(addresses(cluster)));
+    return;
+  }
+  const { postgres, nats, consul, loadBalancer, controlPlanes, nodes } = cluster;
+  console.log(`load balancer  ${loadBalancer.url}`);
+  for (const { name, url, opsPort } of nodes) console.log(`${name}         ${url}  (ops http://127.0.0.1:${opsPort})`);
+  for (const { name, port, opsPort } of controlPlanes) console.log(`${name}           admin 127.0.0.1:${port}  (ops http://127.0.0.1:${opsPort})`);
+  for (const { name, url, version } of [postgres, nats, consul]) console.log(`${name} ${version}  ${url}`);
+  console.log('');
+  for (const command of demoCommands(loadBalancer.port, controlPlanes[0]?.port ?? 0)) console.log(`  ${command}`);
+  console.log('\nstop with Ctrl-C');
+}
+
+/** One line for scripts: where everything is, and which process it is. */
+function addresses({ postgres, nats, consul, loadBalancer, controlPlanes, nodes, services }: Cluster): object {
+  const server = ({ url, port, pid, version }: RunningServer): object => ({ url, port, pid, version });
+  const member = ({ name, url, port, opsPort, pid }: Member): object => ({ id: name, url, port, opsPort, pid });
+  return {
+    loadBalancer: server(loadBalancer),
+    nodes: nodes.map(member),
+    controlPlanes: controlPlanes.map((each) => ({ ...member(each), admin: `127.0.0.1:${each.port}` })),
+    postgres: server(postgres),
+    nats: server(nats),
+    consul: server(consul),
+    services: { orders: services.orders.map(({ port }) => port), bookstore: services.bookstore.map(({ port }) => port) },
+  };
+}
+
+await main();
