@@ -1,4 +1,4 @@
-import { compareNames } from '../../proto/snapshot/snapshot.js';
+import { compareNames, findResource } from '../../proto/snapshot/snapshot.js';
 import { AdminError, code } from '../errors.js';
 import { fromResource, kindOf } from './convert.js';
 import { cutPage, pageMark } from './paging.js';
@@ -108,7 +108,7 @@ export class ResourceApi<M extends ConfigMessage> {
   }
 
   #find({ resources }: State, name: string): Resource | undefined {
-    return resources.find((resource) => resource.kind === this.#row.kind && resource.name === name);
+    return findResource(resources, { kind: this.#row.kind, name });
   }
 
   #notFound(name: string): AdminError {

@@ -165,6 +165,8 @@ export interface AdminFixture extends AsyncDisposable {
   /** What the server wrote to its log as an error. */
   readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
   revision(): Promise<bigint>;
+  /** Closes the server alone. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -179,11 +181,12 @@ export async function startAdmin(wrap: (store: Store) => Store = (store) => stor
   const server = createAdminServer({ store: wrap(store), nodes: tables, endpoints: tables, clock: Date.now, logger });
   const address = `127.0.0.1:${await server.start('127.0.0.1', 0)}`;
   const client = new AdminClient(address);
+  const stop = (): Promise<void> => server.close(1000);
   const close = async (): Promise<void> => {
     client.close();
-    await server.close(1000);
+    await stop();
     await store.close();
   };
   const revision = async () => (await store.read()).version.revision;
-  return { client, address, store, tables, logged, revision, close, [Symbol.asyncDispose]: close };
+  return { client, address, store, tables, logged, revision, stop, close, [Symbol.asyncDispose]: close };
 }

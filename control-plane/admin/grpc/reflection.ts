@@ -21,7 +21,7 @@ type Answer = ServerReflectionResponse['messageResponse'];
 
 /**
  * Answers the reflection protocol for `services` from the descriptors they were generated with, byte for byte, so that options
- * (http rules, validation rules) arrive whole. A file is answered with all its imports, imports first to last.
+ * (http rules, validation rules) arrive whole. A file is answered with all its imports, itself first.
  */
 export class Reflection {
   readonly #services: readonly string[];
@@ -116,10 +116,18 @@ function files(file: DescFile | undefined, asked: string): Answer {
   return { case: 'fileDescriptorResponse', value: create(FileDescriptorResponseSchema, { fileDescriptorProto }) };
 }
 
-function withImports(file: DescFile, seen = new Set<DescFile>()): DescFile[] {
-  seen.add(file);
-  for (const imported of file.dependencies) if (!seen.has(imported)) withImports(imported, seen);
-  return [...seen];
+/** Each file before all that it imports. */
+function withImports(file: DescFile): DescFile[] {
+  const seen = new Set<DescFile>();
+  const importsFirst: DescFile[] = [];
+  const visit = (next: DescFile): void => {
+    if (seen.has(next)) return;
+    seen.add(next);
+    next.dependencies.forEach(visit);
+    importsFirst.push(next);
+  };
+  visit(file);
+  return importsFirst.toReversed();
 }
 
 function refusal(errorCode: number, errorMessage: string): Answer {
