@@ -40,7 +40,7 @@ function criteriaKey(route: RouteCriteria): string {
 }
 
 function set(values: readonly string[]): string[] {
-  return [...new Set(values)].sort();
+  return [...new Set(values)].toSorted();
 }
 
 /** Two rules that match the same paths with the same rank have one identity, whatever their variables are called. */
@@ -56,7 +56,9 @@ function pathIdentity(rule: PathRule): string {
         rule.trailingSlash ?? 'strict',
       ]);
     }
-    default:
+    case 'prefix':
+    case 'exact':
+    case 'segment_prefix':
       return JSON.stringify([rule.kind, normalPathText(rule.text) ?? rule.text]);
   }
 }

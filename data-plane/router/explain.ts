@@ -47,7 +47,7 @@ export function explain<T>(
   const winner = outcome.kind === 'match' ? outcome.entry : null;
   const views = compiled.map((entry) => look(entry, seen));
   const won = views.find((view) => view.compiled.entry === winner) ?? null;
-  const losing = views.filter((view) => view !== won && isNear(view)).sort(compareNearness);
+  const losing = views.filter((view) => view !== won && isNear(view)).toSorted(compareNearness);
   const losers = losing.slice(0, limit).map((view) => judge(view, won, seen));
   return { outcome, host, path, losers, omitted: losing.length - losers.length };
 }
@@ -201,15 +201,15 @@ function pathLoss(path: CompiledPath | null, won: CompiledPath | null): ['path' 
   if (path?.kind === 'regex' && won?.kind === 'regex') {
     return ['regex_priority', `regex_priority ${path.priority} is below ${won.priority}`];
   }
-  const name = (rule: CompiledPath | null): string => (rule === null ? 'no path' : describePath(rule.rule));
-  return ['path', `${name(path)} goes after ${name(won)}`];
+  return ['path', `${describePath(path?.rule ?? null)} goes after ${describePath(won?.rule ?? null)}`];
 }
 
 function describeHost(pattern: string | null): string {
   return pattern === null ? 'no host' : `host ${pattern}`;
 }
 
-function describePath(rule: PathRule): string {
+function describePath(rule: PathRule | null): string {
+  if (rule === null) return 'no path';
   return `${rule.kind} ${rule.kind === 'regex' ? rule.pattern : rule.text}`;
 }
 

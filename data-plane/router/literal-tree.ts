@@ -5,7 +5,7 @@ const slash = 47;
 /** A piece of text, and the rules whose text ends with it. */
 export class LiteralNode<T> {
   label: string;
-  children = new Map<number, LiteralNode<T>>();
+  children: Map<number, LiteralNode<T>> | null = null;
   prefix: Candidate<T>[] | null = null;
   segmentPrefix: Candidate<T>[] | null = null;
   exact: Candidate<T>[] | null = null;
@@ -29,10 +29,11 @@ export class LiteralTree<T> {
     let node = this.#root;
     let at = 0;
     while (at < text.length) {
-      const child = node.children.get(text.charCodeAt(at));
+      const children: Map<number, LiteralNode<T>> = (node.children ??= new Map());
+      const child = children.get(text.charCodeAt(at));
       if (child === undefined) {
         const leaf = new LiteralNode<T>(text.slice(at));
-        node.children.set(text.charCodeAt(at), leaf);
+        children.set(text.charCodeAt(at), leaf);
         return leaf;
       }
       const shared = sharedLength(child.label, text, at);
@@ -53,7 +54,7 @@ export class LiteralTree<T> {
       if (node.segmentPrefix !== null && endsSegment(path, at)) search.offer(node.segmentPrefix);
       if (node.exact !== null && at === path.length) search.offer(node.exact);
       if (node.regex !== null) search.offerRegexes(node.regex);
-      if (at === path.length) return;
+      if (at === path.length || node.children === null) return;
       node = node.children.get(path.charCodeAt(at));
       if (node === undefined || !path.startsWith(node.label, at)) return;
       at += node.label.length;

@@ -72,7 +72,7 @@ export function offsetOfOctet(text: string, index: number): number {
 /** What stays encoded in the value of a variable that spans several segments (http.proto; Envoy's default; lossless). */
 export type DecodeMode = 'except-slash' | 'except-reserved' | 'all';
 
-const reserved = new Set([...`!#$&'()*+,/:;=?@[]`].map((char) => char.charCodeAt(0)));
+const reserved = new Set(Array.from(`!#$&'()*+,/:;=?@[]`, (char) => char.charCodeAt(0)));
 
 /**
  * Decodes the raw text that a template captured. A single-segment value is decoded whole; one of several segments keeps
@@ -136,7 +136,7 @@ function isUnreserved(code: number): boolean {
 /** What is wrong with a literal path in a route, or null. */
 export function checkPathText(text: string): string | null {
   if (!text.startsWith('/')) return 'must begin with "/"';
-  const bad = /[\u0000-\u0020"<>\\^`{|}\u007f?#]/.exec(text);
+  const bad = /[^!$-;=@-[\]_a-z~\u{80}-\u{10ffff}]/u.exec(text);
   if (bad !== null) return `has ${JSON.stringify(bad[0])} at column ${bad.index + 1}, which must be percent-encoded`;
   if (/\p{Surrogate}/u.test(text)) return 'has half a character';
   const normal = normalPathText(text);
@@ -147,5 +147,5 @@ export function checkPathText(text: string): string | null {
 /** The normal form of a route's path text; what is not ASCII becomes the escapes that a client sends for it. */
 export function normalPathText(text: string): string | null {
   if (/\p{Surrogate}/u.test(text)) return null;
-  return normalizeEscapes(text.replace(/[^\u0000-\u007f]+/g, encodeURIComponent));
+  return normalizeEscapes(text.replace(/\P{ASCII}+/gu, encodeURIComponent));
 }

@@ -27,13 +27,21 @@ export interface RegexGroups {
 /** Compiles a pattern, or says what is wrong with it. Hex digits of escapes are compared as the normal form writes them. */
 export function compileRegex(pattern: string): PathRegex | string {
   const text = upperCaseEscapes(pattern);
+  const engine = compileRe2(`\\A(?:${text})`);
+  // Between the parentheses that anchor it `a)|(b` is well-formed, and other faults are told with text that nobody wrote.
+  if (typeof engine === 'string' || outline(text).unbalanced) {
+    const alone = compileRe2(pattern);
+    if (typeof alone === 'string') return alone;
+  }
+  if (typeof engine === 'string') return engine;
+  const size = engine.programSize();
+  if (size > maxProgramSize) return `is too costly: it compiles to ${size} steps, of at most ${maxProgramSize}`;
+  return new Regex(engine, literalPrefix(text), Math.floor(maxSteps / size));
+}
+
+function compileRe2(pattern: string): RE2JS | string {
   try {
-    // `a)|(b` is well-formed only between the parentheses that anchor it.
-    if (outline(text).unbalanced) RE2JS.compile(text);
-    const engine = RE2JS.compile(`\\A(?:${text})`);
-    const size = engine.programSize();
-    if (size > maxProgramSize) return `is too costly: it compiles to ${size} steps, of at most ${maxProgramSize}`;
-    return new Regex(engine, literalPrefix(text), Math.floor(maxSteps / size));
+    return RE2JS.compile(pattern);
   } catch (error) {
     if (error instanceof RE2JSException) return error.message.replace(/^error parsing regexp: /, 'is not RE2 syntax: ');
     throw error;

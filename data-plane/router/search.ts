@@ -37,6 +37,10 @@ export class Search<T> {
   #serverName: string | null = null;
 
   begin(request: RouteRequest, normalPath: string): void {
+    this.best = null;
+    this.methodMissed = false;
+    this.tooLong = false;
+    this.allow = null;
     this.raw = request.path;
     this.path = normalPath;
     this.#method = request.method;
@@ -47,11 +51,8 @@ export class Search<T> {
   /** Lets go of the request, which must not live as long as the router. */
   end(): void {
     this.best = null;
-    this.methodMissed = false;
-    this.tooLong = false;
     this.raw = '';
     this.path = '';
-    this.allow = null;
     this.#headers = noHeaders;
   }
 

@@ -36,7 +36,7 @@ export class TemplateTree<T> {
     if (root === undefined) {
       root = new TemplateNode<T>();
       this.#roots.set(verb, root);
-      if (verb !== '') this.#verbLengths = [...new Set([...this.#verbLengths, verb.length])].sort((a, b) => b - a);
+      if (verb !== '') this.#verbLengths = [...new Set([...this.#verbLengths, verb.length])].toSorted((a, b) => b - a);
     }
     return root;
   }

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest';
+import { compileRouter, type RouteEntry } from './router.js';
+
+type Route = Partial<RouteEntry<string>>;
+
+const request = { method: 'POST', host: 'B.a.com:80', path: '/x/%79', headers: ['env', 'secret-value'] };
+
+function explain(routes: Record<string, Route>, limit?: number) {
+  const entries = Object.entries(routes).map(([name, route], ordinal): RouteEntry<string> => ({
+    target: name,
+    name,
+    priority: 0,
+    hosts: [],
+    paths: [],
+    methods: [],
+    headers: [],
+    createdRevision: 3n,
+    ordinal,
+    ...route,
+  }));
+  const { outcome, host, path, losers, omitted } = compileRouter(entries).router.explain(request, limit);
+  const reasons = losers.map(({ entry, reason, text }) => `${entry.name}: ${reason.kind} by ${reason.by}: ${text}`);
+  return { winner: outcome.kind === 'match' ? outcome.target : outcome.kind, host, path, reasons, omitted };
+}
+
+const prefix = (text: string) => ({ kind: 'prefix' as const, text });
+const regex = (pattern: string, priority: number) => ({ kind: 'regex' as const, pattern, priority });
+
+test('each route that matched on host or path is listed with the first criterion it failed, the nearest first', () => {
+  const { winner, host, path, reasons } = explain({
+    hosts: { hosts: ['c.com'], paths: [prefix('/x')] },
+    paths: { hosts: ['b.a.com'], paths: [prefix('/y'), prefix('/z')] },
+    methods: { paths: [prefix('/x')], methods: ['GET', 'PUT'] },
+    headers: { paths: [prefix('/x')], headers: [{ name: 'Env', values: ['Canary'] }] },
+    snis: { paths: [prefix('/x')], snis: ['b.a.com'] },
+    far: { hosts: ['c.com'], paths: [prefix('/y')] },
+  });
+
+  expect([host, path]).toEqual(['b.a.com', '/x/y']);
+  expect(winner).toBe('method_not_allowed');
+  expect(reasons).toEqual([
+    'snis: failed by snis: the TLS server name is not b.a.com',
+    'headers: failed by headers: header env is not canary',
+    'methods: failed by methods: method POST is not one of GET, PUT',
+    'paths: failed by paths: path "/x/y" does not match one of prefix /y, prefix /z',
+    'hosts: failed by hosts: host "b.a.com" is not c.com',
+  ]);
+});
+
+test.each<[string, Record<string, Route>, string]>([
+  ['priority', { w: { paths: [prefix('/')], priority: 7 }, l: { paths: [prefix('/x')] } }, 'priority 0 is below 7'],
+  [
+    'criteria',
+    { w: { paths: [prefix('/')], methods: ['POST'] }, l: { paths: [prefix('/x')] } },
+    'sets 1 kinds of criteria, the winner 2',
+  ],
+  ['host', { w: { hosts: ['*.a.com'] }, l: { hosts: ['*.com'] } }, 'host *.com is less specific than host *.a.com'],
+  ['host', { w: { hosts: ['*.com'] }, l: { paths: [prefix('/x')] } }, 'no host is less specific than host *.com'],
+  ['path', { w: { paths: [prefix('/x')] }, l: { paths: [prefix('/')] } }, 'prefix / goes after prefix /x'],
+  [
+    'path',
+    { w: { paths: [{ kind: 'template', text: '/x/{a}' }] }, l: { paths: [regex('/x', 9)] } },
+    'regex /x goes after template /x/{a}',
+  ],
+  [
+    'regex_priority',
+    { w: { paths: [regex('/x', 2)] }, l: { paths: [regex('/x/', 1)] } },
+    'regex_priority 1 is below 2',
+  ],
+  [
+    'header_count',
+    {
+      w: {
+        headers: [
+          { name: 'env', values: ['secret-value'] },
+          { name: 'ENV', values: ['secret-value'] },
+        ],
+      },
+      l: { headers: [{ name: 'env', values: ['secret-value'] }] },
+    },
+    'has 1 header criteria, the winner 2',
+  ],
+  [
+    'age',
+    { l: { paths: [prefix('/x')], createdRevision: 9n }, w: { paths: [prefix('/x')] } },
+    'is equal in every other rule and newer (revision 9, the winner 3)',
+  ],
+])('a route that matched is listed with the rule it lost by: %s', (by, routes, text) => {
+  expect(explain(routes)).toMatchObject({ winner: 'w', reasons: [`l: lost by ${by}: ${text}`] });
+});
+
+test('a value that the request carried in a header is never repeated', () => {
+  const { reasons } = explain({ r: { paths: [prefix('/')], headers: [{ name: 'env', values: ['x'] }] } });
+
+  expect(reasons.join()).not.toContain('secret-value');
+});
+
+test('more losers than the limit are counted, and the nearest are kept', () => {
+  const far = Object.fromEntries(
+    Array.from({ length: 20 }, (_, i) => [`far${i}`, { hosts: ['c.com'], paths: [prefix('/x')] }]),
+  );
+
+  const { reasons, omitted } = explain(
+    { ...far, near: { paths: [prefix('/')] }, winner: { paths: [prefix('/x')] } },
+    2,
+  );
+
+  expect(reasons[0]).toBe('near: lost by path: prefix / goes after prefix /x');
+  expect([reasons.length, omitted]).toEqual([2, 19]);
+});
+
+test('a path that was refused explains itself', () => {
+  const { router } = compileRouter<string>([]);
+
+  expect(router.explain({ ...request, path: '/..' })).toMatchObject({
+    outcome: { kind: 'bad_path' },
+    path: null,
+    losers: [],
+  });
+});

@@ -1,0 +1,135 @@
+import type { CompiledEntry, CompiledPath } from './entry.js';
+import { hostRank, HostTable } from './host.js';
+import { LiteralTree } from './literal-tree.js';
+import { compareAges, compareTiers, pathKey } from './order.js';
+import { compareCandidates, type Candidate, type Search } from './search.js';
+import { trimmedEnd } from './template.js';
+import { TemplateTree, type Segments } from './template-tree.js';
+
+const slash = 47;
+/** Candidates between two yields: well under a millisecond of work. */
+const sliceLength = 256;
+
+/** Builds what matching walks: for each host pattern its paths, for each path its candidates in order of rank. */
+export function* buildTable<T>(compiled: readonly CompiledEntry<T>[]): Generator<void, HostTable<HostRoutes<T>>> {
+  const ranks = rankEntries(compiled);
+  yield;
+  const table = new Table<T>(ranks);
+  let work = 0;
+  for (const entry of compiled) {
+    const paths = table.paths(entry);
+    for (const host of entry.hosts.length === 0 ? [null] : entry.hosts) {
+      table.add(entry, host, paths);
+      work += paths.length;
+      if (work < sliceLength) continue;
+      work = 0;
+      yield;
+    }
+  }
+  table.sort();
+  return table.hosts;
+}
+
+/** The place of everything that decides, as whole numbers, lower first. */
+interface Ranks<T> {
+  readonly tiers: ReadonlyMap<CompiledEntry<T>, number>;
+  readonly ages: ReadonlyMap<CompiledEntry<T>, number>;
+  readonly paths: ReadonlyMap<string, number>;
+}
+
+function rankEntries<T>(compiled: readonly CompiledEntry<T>[]): Ranks<T> {
+  const tiers = new Map<CompiledEntry<T>, number>();
+  let tier = 0;
+  let previous: CompiledEntry<T> | null = null;
+  for (const entry of compiled.toSorted(compareTiers)) {
+    if (previous !== null && compareTiers(previous, entry) !== 0) tier += 1;
+    tiers.set(entry, tier);
+    previous = entry;
+  }
+  const ages = new Map(compiled.toSorted(compareAges).map((entry, index) => [entry, index]));
+  const keys = new Set([pathKey(null)]);
+  for (const entry of compiled) for (const path of entry.paths) keys.add(pathKey(path));
+  return { tiers, ages, paths: new Map([...keys].toSorted().map((key, index) => [key, index])) };
+}
+
+interface RankedPath {
+  readonly path: CompiledPath | null;
+  readonly low: number;
+}
+
+class Table<T> {
+  readonly hosts = new HostTable<HostRoutes<T>>();
+  readonly #lists = new Set<Candidate<T>[]>();
+  readonly #ranks: Ranks<T>;
+
+  constructor(ranks: Ranks<T>) {
+    this.#ranks = ranks;
+  }
+
+  paths(compiled: CompiledEntry<T>): readonly RankedPath[] {
+    const ranks = this.#ranks;
+    const age = ranks.ages.get(compiled) ?? 0;
+    const paths = compiled.paths.length === 0 ? [null] : compiled.paths;
+    return paths.map((path) => ({ path, low: (ranks.paths.get(pathKey(path)) ?? 0) * ranks.ages.size + age }));
+  }
+
+  add(compiled: CompiledEntry<T>, host: string | null, paths: readonly RankedPath[]): void {
+    const routes = this.hosts.entry(host, () => new HostRoutes<T>());
+    const high = (this.#ranks.tiers.get(compiled) ?? 0) * 1024 + hostRank(host);
+    for (const { path, low } of paths) {
+      const list = routes.candidates(path);
+      list.push({ compiled, path, high, low });
+      if (list.length > 1) this.#lists.add(list);
+    }
+  }
+
+  sort(): void {
+    for (const list of this.#lists) list.sort(compareCandidates);
+  }
+}
+
+/** All that matches one host pattern. */
+export class HostRoutes<T> {
+  readonly literals = new LiteralTree<T>();
+  templates: TemplateTree<T> | null = null;
+  /** Templates that also take slashes at the end of a path. */
+  stripTemplates: TemplateTree<T> | null = null;
+  pathless: Candidate<T>[] | null = null;
+
+  candidates(path: CompiledPath | null): Candidate<T>[] {
+    if (path === null) return (this.pathless ??= []);
+    switch (path.kind) {
+      case 'prefix':
+        return (this.literals.node(path.text).prefix ??= []);
+      case 'segment_prefix':
+        return (this.literals.node(path.text).segmentPrefix ??= []);
+      case 'exact':
+        return (this.literals.node(path.text).exact ??= []);
+      case 'regex':
+        return (this.literals.node(path.regex.literalPrefix).regex ??= []);
+      case 'template': {
+        const tree = path.strip
+          ? (this.stripTemplates ??= new TemplateTree())
+          : (this.templates ??= new TemplateTree());
+        return tree.candidates(path.template);
+      }
+    }
+  }
+
+  /** Offers every candidate whose path matches `search.path`. */
+  walk(search: Search<T>, segments: Segments): void {
+    if (search.path.charCodeAt(0) === slash) {
+      this.literals.walk(search);
+      if (this.templates !== null) walkTemplates(this.templates, false, search, segments);
+      if (this.stripTemplates !== null) walkTemplates(this.stripTemplates, true, search, segments);
+    }
+    if (this.pathless !== null) search.offer(this.pathless);
+  }
+}
+
+function walkTemplates<T>(tree: TemplateTree<T>, strip: boolean, search: Search<T>, segments: Segments): void {
+  const end = trimmedEnd(search.raw);
+  if (end !== search.raw.length && !strip) return;
+  segments.read(search.raw, end);
+  tree.walk(search, segments);
+}
