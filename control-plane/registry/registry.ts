@@ -1,81 +1,59 @@
-import type { Discovery } from '../../proto/gen/sluice/v1/config_pb.js';
-import type { Endpoint, SourceState } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { readFileSync } from 'node:fs';
 
-/**
- * Where endpoints come from. Told which services are wanted, it reports the complete endpoint set of each: never deltas, and never
- * because of an error, so an error cannot look like an empty set. The adapter owns reconnect, backoff, rate limits and comparing.
- * Caller: sync, on every replica (followers keep warm watches so that a new leader has the picture at once).
- * This room never decides what to publish, and never removes a service: sync does when the config no longer names it.
- */
-export interface Registry {
-  /** Names who hears; called once, before the first `want`. */
-  observe(observer: RegistryObserver): void;
-  /**
-   * The complete list of what is wanted from now on, whenever the config changes. A service whose discovery is unchanged keeps its
-   * watch (an equal call does nothing); one with other discovery settings starts again and reports as if new; one that is gone is
-   * no longer watched or reported. Cheap to call, never throws; answers come later through the observer.
-   */
-  want(services: readonly WantedService[]): void;
-  status(): RegistryStatus;
-  /** Ends every watch; the observer is not called any more once this has been called. */
-  close(): Promise<void>;
+import { combineRegistries } from './combine.js';
+import { createConsulRegistry } from './consul/consul.js';
+import { createStaticRegistry } from './static.js';
+
+import type { ConsulEvent } from './consul/consul.js';
+import type { Registry } from './port.js';
+
+export type { Registry, RegistryObserver, RegistryStatus, WantedService } from './port.js';
+
+/** Where Consul is; nothing is asked of it before a service of it is wanted. */
+export interface ConsulAddress {
+  /** `http://host:port` or `https://host:port`. */
+  readonly address: string;
+  /** Needs `service_prefix "" { policy = "read" }` and `node_prefix "" { policy = "read" }`; none when empty. */
+  readonly token: string;
+  /** A PEM file of certificates to trust instead of the system's; none when empty. */
+  readonly caFile: string;
 }
 
-export interface WantedService {
-  /** The name in our config, not the one in the registry. */
-  readonly service: string;
-  readonly discovery: Discovery;
+export interface RegistryLog {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** May be called synchronously from `want` (static endpoints). Implementations of it do not throw. */
-export interface RegistryObserver {
-  /**
-   * The endpoints of a wanted service: once after the first good answer, even when it is the empty list, then whenever they differ.
-   * All that the registry knows, those that take no requests included (EndpointState OUT), sorted by id, ids unique.
-   */
-  endpoints(service: string, endpoints: readonly Endpoint[]): void;
-  /** `status()` has another `state`. */
-  status(status: RegistryStatus): void;
+/** The Registry of a control plane, for every discovery there is. Throws an Error that names a bad setting. */
+export function createRegistry({ caFile, ...consul }: ConsulAddress, log: RegistryLog): Registry {
+  const caPem = caFile === '' ? '' : readCaFile(caFile);
+  const report = (event: ConsulEvent): void => logEvent(event, log);
+  return combineRegistries({
+    consul: createConsulRegistry({ ...consul, caPem, datacenter: '', report }),
+    static: createStaticRegistry(),
+  });
 }
 
-export interface RegistryStatus {
-  /** UP: answers are current (also when nothing is wanted). STALE: last answers are held. DOWN: there has been no answer at all. */
-  readonly state: SourceState;
-  /** How long the oldest held answer has gone unconfirmed; 0 while UP. */
-  readonly staleMs: number;
+function readCaFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new Error(`cannot read the Consul CA file ${path}`, { cause });
+  }
 }
 
-/** The adapters by the discovery that each understands. */
-export type RegistriesBySource = { readonly [Source in DiscoverySource]: Registry };
-
-type DiscoverySource = NonNullable<Discovery['source']['case']>;
-
-/** One Registry of several: each service goes to the adapter of its discovery; the status is that of the worst one. */
-export function combineRegistries(bySource: RegistriesBySource): Registry {
-  const sources = Object.keys(bySource) as DiscoverySource[];
-  const all = sources.map((source) => bySource[source]);
-  const status = (): RegistryStatus =>
-    all.map((registry) => registry.status()).reduce((worst, next) => (isWorse(next, worst) ? next : worst));
-  return {
-    observe(observer) {
-      const combined: RegistryObserver = {
-        endpoints: (service, endpoints) => observer.endpoints(service, endpoints),
-        status: () => observer.status(status()),
-      };
-      for (const registry of all) registry.observe(combined);
-    },
-    want(services) {
-      for (const source of sources) {
-        bySource[source].want(services.filter((wanted) => wanted.discovery.source.case === source));
-      }
-    },
-    status,
-    async close() {
-      await Promise.all(all.map((registry) => registry.close()));
-    },
-  };
-}
-
-function isWorse(a: RegistryStatus, b: RegistryStatus): boolean {
-  return a.state === b.state ? a.staleMs > b.staleMs : a.state > b.state;
+function logEvent(event: ConsulEvent, log: RegistryLog): void {
+  const { kind, ...fields } = event;
+  switch (kind) {
+    case 'failing':
+      return log.warn('Consul does not answer for a service; its endpoints stay as they are', fields);
+    case 'recovered':
+      return log.info('Consul answers for a service again', fields);
+    case 'skipped':
+      return log.warn('instances in Consul cannot be used', fields);
+    case 'held':
+      return log.warn('endpoints held as suspect after a mass loss', fields);
+    default:
+      return kind satisfies never;
+  }
 }

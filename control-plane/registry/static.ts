@@ -5,7 +5,7 @@ import { compareNames } from '../../proto/snapshot/snapshot.js';
 
 import type { StaticDiscovery, StaticEndpoint } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Endpoint } from '../../proto/gen/sluice/v1/snapshot_pb.js';
-import type { Registry, RegistryObserver, RegistryStatus, WantedService } from './registry.js';
+import type { Registry, RegistryObserver, RegistryStatus, WantedService } from './port.js';
 
 /** Endpoints that the config itself lists, as a Registry: reported within `want`, and always current. */
 export function createStaticRegistry(): Registry {

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { createConsulRegistry } from '../../control-plane/registry/consul/consul.js';
-import { combineRegistries } from '../../control-plane/registry/registry.js';
+import { createRegistry } from '../../control-plane/registry/registry.js';
 import { createStaticRegistry } from '../../control-plane/registry/static.js';
 import { startConsul } from '../../deploy/servers/servers.js';
 import { DiscoverySchema } from '../../proto/gen/sluice/v1/config_pb.js';
@@ -49,7 +49,7 @@ const staticAdapter: Adapter = {
   foreign: foreignToStatic,
 };
 
-function consulAdapter(name: string, wrap: (registry: Registry) => Registry): Adapter {
+function consulAdapter(name: string, make: (address: string) => Registry, foreign: Discovery): Adapter {
   let server: RunningServer;
   let placed = 0;
   return {
@@ -58,10 +58,7 @@ function consulAdapter(name: string, wrap: (registry: Registry) => Registry): Ad
       server = await startConsul();
     },
     stop: () => server.stop(),
-    make: () =>
-      wrap(
-        createConsulRegistry({ address: server.url, token: '', caPem: '', datacenter: '', report: () => undefined }),
-      ),
+    make: () => make(server.url),
     place: async (instances) => {
       placed += 1;
       const service = `placed-${placed}`;
@@ -77,17 +74,24 @@ function consulAdapter(name: string, wrap: (registry: Registry) => Registry): Ad
       }
       return create(DiscoverySchema, { source: { case: 'consul', value: { service } } });
     },
-    foreign: foreignToConsul,
+    foreign,
   };
 }
 
+const silentLog = { info: () => undefined, warn: () => undefined };
+
 describe.each([
   staticAdapter,
-  consulAdapter('consul', (registry) => registry),
-  {
-    ...consulAdapter('consul beside static', (consul) => combineRegistries({ consul, static: createStaticRegistry() })),
-    foreign: create(DiscoverySchema),
-  },
+  consulAdapter(
+    'consul',
+    (address) => createConsulRegistry({ address, token: '', caPem: '', datacenter: '', report: () => undefined }),
+    foreignToConsul,
+  ),
+  consulAdapter(
+    'of a control plane, over Consul',
+    (address) => createRegistry({ address, token: '', caFile: '' }, silentLog),
+    create(DiscoverySchema),
+  ),
 ])('the registry $name', (adapter) => {
   let registry: Registry;
   let heard: Recorder;

@@ -138,6 +138,7 @@ function makeConsul(url: URL, { caPem }: ClientOptions): Consul {
   const baseUrl = `${url.origin}${url.pathname.replace(/\/+$/, '')}/v1`;
   const options = { baseUrl, agent };
   const consul = new Consul(options);
+  // oxlint-disable-next-line no-underscore-dangle -- the client's own name
   (consul as unknown as Extensible)._ext('onRequest', (request, next) => {
     const { transport } = request;
     request.transport = { request: (requestOptions) => guard(transport.request(requestOptions)) };

@@ -1,16 +1,16 @@
 import { SourceState } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
 import { ConsulClient } from './client.js';
 import { EmptiedLately } from './emptied.js';
-import { defaultTiming } from './pace.js';
+import { defaultTiming } from './timing.js';
 import { Readers } from './readers.js';
 import { ServiceQuery } from './service-query.js';
 import { Subscription } from './subscription.js';
 
 import type { ConsulDiscovery } from '../../../proto/gen/sluice/v1/config_pb.js';
-import type { Registry, RegistryObserver, RegistryStatus, WantedService } from '../registry.js';
+import type { Registry, RegistryObserver, RegistryStatus, WantedService } from '../port.js';
 import type { ClientOptions } from './client.js';
 import type { SkippedEntry } from './entry.js';
-import type { Timing } from './pace.js';
+import type { Timing } from './timing.js';
 import type { QueryObserver } from './service-query.js';
 
 export interface ConsulOptions extends ClientOptions {
@@ -121,7 +121,7 @@ class ConsulRegistry implements Registry, QueryObserver {
 
   #watch(service: string, discovery: ConsulDiscovery): void {
     const query = this.#queryFor(discovery);
-    const subscription = new Subscription(discovery.tags, {
+    const subscription = new Subscription(discovery.tags, this.#timing.holdMs, {
       endpoints: (endpoints) => this.#observer?.endpoints(service, endpoints),
       held: (count, reason) => this.#report({ kind: 'held', service, count, reason }),
     });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, TokenBucket } from './pace.js';
 
 import type { Read, Reply } from './client.js';
-import type { Timing } from './pace.js';
+import type { Timing } from './timing.js';
 import type { Position } from './position.js';
 
 export interface Follower {

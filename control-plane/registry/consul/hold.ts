@@ -8,12 +8,10 @@ import type { Instance } from './translate.js';
 
 /** Losses this close together are one event. */
 export const LOSS_WINDOW_MS = 1_000;
-/** How long what was lost in one event is held: checks and re-registrations have come round by then. */
-export const HOLD_MS = 30_000;
 
 /**
  * The hold on mass loss, for one service: when more than half of what served is lost within a second, Consul's view is likelier to
- * be at fault than every instance, so the lost ones go on as SUSPECT for up to 30 s. Only what nobody chose counts as lost:
+ * be at fault than every instance, so the lost ones go on as SUSPECT for a while. Only what nobody chose counts as lost:
  * instances that went critical (two or more: a single one is no mass), and those that are missing from an answer which is no proof
  * of deregistration. A deregistration by a healthy Consul, maintenance and weight 0 act at once, also on what is held.
  * Pure: time comes in, and `heldUntilMs` tells when to call again.
@@ -23,6 +21,8 @@ export interface HoldState {
   /** What serves, and what served until lately; by id. */
   readonly members: ReadonlyMap<string, Member>;
   readonly heldUntilMs: number | null;
+  /** How long a hold lasts; 0 is none. */
+  readonly holdMs: number;
 }
 
 interface Member {
@@ -39,8 +39,8 @@ interface Loss {
 /** What it means that an answer lacks an instance: `explicit`, it was deregistered; `doubtful`, the answer may be at fault. */
 export type Absence = 'explicit' | 'doubtful';
 
-export function firstSight(instances: readonly Instance[]): HoldState {
-  return see({ instances: [], members: new Map(), heldUntilMs: null }, instances, 'explicit', -Infinity);
+export function firstSight(instances: readonly Instance[], holdMs: number): HoldState {
+  return see({ instances: [], members: new Map(), heldUntilMs: null, holdMs }, instances, 'explicit', -Infinity);
 }
 
 /** The next answer. */
@@ -78,7 +78,11 @@ export function settle(state: HoldState, nowMs: number): HoldState {
   }
   const lost = [...members.values()].some(isHoldable);
   if (holding) return { ...state, members, heldUntilMs: lost ? state.heldUntilMs : null };
-  return { ...state, members, heldUntilMs: lost && isMassLoss(members, nowMs) ? nowMs + HOLD_MS : null };
+  return {
+    ...state,
+    members,
+    heldUntilMs: lost && state.holdMs > 0 && isMassLoss(members, nowMs) ? nowMs + state.holdMs : null,
+  };
 }
 
 /** What to report, sorted by id. */

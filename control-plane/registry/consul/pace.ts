@@ -1,29 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Times of one blocking query. */
-export interface Timing {
-  /** How long Consul may hold a query when nothing changes; it adds up to a sixteenth. */
-  readonly waitMs: number;
-  /** For a read that does not block, and for the way to and from Consul of one that does. */
-  readonly readTimeoutMs: number;
-  readonly graceMs: number;
-  readonly minBackoffMs: number;
-  readonly maxBackoffMs: number;
-  /** A stale answer older than this is not used. */
-  readonly maxLastContactMs: number;
-  /** How long reads stay with the leader after that. */
-  readonly leaderReadsMs: number;
-}
-
-export const defaultTiming: Timing = {
-  waitMs: 15_000,
-  readTimeoutMs: 5_000,
-  graceMs: 1_000,
-  minBackoffMs: 200,
-  maxBackoffMs: 10_000,
-  maxLastContactMs: 5_000,
-  leaderReadsMs: 60_000,
-};
+import type { Timing } from './timing.js';
 
 const BURST = 2;
 const REFILL_MS = 100;

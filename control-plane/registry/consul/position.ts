@@ -1,7 +1,7 @@
 import { ConsulError } from './client.js';
 
 import type { Read, Reply } from './client.js';
-import type { Timing } from './pace.js';
+import type { Timing } from './timing.js';
 
 /** Where the reads of one query stand: Consul's rules for the index, and whom to ask. Times are of one monotonic clock. */
 export class Position {

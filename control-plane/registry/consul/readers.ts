@@ -1,7 +1,7 @@
 import { follow } from './follow.js';
 
 import type { ServiceQuery } from './service-query.js';
-import type { Timing } from './pace.js';
+import type { Timing } from './timing.js';
 
 interface Task {
   readonly stop: AbortController;

@@ -5,7 +5,7 @@ import { Position } from './position.js';
 import type { ConsulClient, Read, Reply } from './client.js';
 import type { Entry, SkippedEntry } from './entry.js';
 import type { Follower } from './follow.js';
-import type { Timing } from './pace.js';
+import type { Timing } from './timing.js';
 import type { Subscription } from './subscription.js';
 
 export interface QueryObserver {

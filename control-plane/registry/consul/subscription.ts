@@ -17,6 +17,7 @@ export interface SubscriptionObserver {
 /** One of our services on a query: its tags, its hold, and what was reported last. */
 export class Subscription {
   readonly #tags: readonly string[];
+  readonly #holdMs: number;
   readonly #observer: SubscriptionObserver;
   #state: HoldState | null = null;
   #reported: readonly Endpoint[] | null = null;
@@ -25,8 +26,9 @@ export class Subscription {
   /** The end of a hold waits for an answer while there are none: an outage empties nothing. */
   #answersAreCurrent = true;
 
-  constructor(tags: readonly string[], observer: SubscriptionObserver) {
+  constructor(tags: readonly string[], holdMs: number, observer: SubscriptionObserver) {
     this.#tags = tags;
+    this.#holdMs = holdMs;
     this.#observer = observer;
   }
 
@@ -35,7 +37,10 @@ export class Subscription {
     const instances = toInstances(entries, this.#tags);
     this.#answersAreCurrent = true;
     const absence = doubt === '' ? 'explicit' : 'doubtful';
-    const next = this.#state === null ? firstSight(instances) : see(this.#state, instances, absence, performance.now());
+    const next =
+      this.#state === null
+        ? firstSight(instances, this.#holdMs)
+        : see(this.#state, instances, absence, performance.now());
     this.#take(next, doubt === '' ? 'most of the service went critical at once' : doubt);
   }
 
