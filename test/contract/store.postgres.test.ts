@@ -65,7 +65,7 @@ describe('several replicas on one database', () => {
       expect(await store.read()).toMatchObject({ version: held?.version, resources: held?.resources });
   });
 
-  it('hear of each other by notification, and by the poll when the listening connection has been cut', async () => {
+  it('hear of each other by notification, also after the listening connection has been cut', async () => {
     const [writer, other] = [await open(), await open()];
     const changed = vi.fn<() => void>();
     other.watch(changed);
@@ -78,6 +78,19 @@ describe('several replicas on one database', () => {
 
       await vi.waitFor(() => expect(changed).toHaveBeenCalled(), { timeout: 1000, interval: 5 });
     }
+  });
+
+  it('hear of a commit even if its notification was lost', async () => {
+    const store = await open();
+    const changed = vi.fn<() => void>();
+    store.watch(changed);
+    await vi.waitFor(() => expect(changed).toHaveBeenCalled());
+    await vi.waitFor(async () => expect(await query(url, LISTENERS)).toHaveLength(1));
+    changed.mockClear();
+
+    await query(url, 'update sluice.config_head set revision = 1');
+
+    await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(1), { timeout: 1000, interval: 5 });
   });
 
   it('a writer that the database asks to try again decides again and commits once', async () => {
