@@ -32,8 +32,15 @@ export class ConfigReader {
 
   port(name: string, fallback: number): number {
     const text = this.text(name, String(fallback));
-    if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+    if (isPort(text)) return Number(text);
     throw new ConfigError(`${flagName(name)} (${variableName(name)}) must be a port from 0 to 65535, not "${text}"`);
+  }
+
+  /** Comma-separated. */
+  ports(name: string, fallback: readonly number[]): number[] {
+    const parts = this.text(name, fallback.join(',')).split(',');
+    if (parts.every((part) => isPort(part))) return parts.map(Number);
+    throw new ConfigError(`${flagName(name)} (${variableName(name)}) must be a list of ports, not "${parts.join(',')}"`);
   }
 
   milliseconds(name: string, fallback: number): number {
@@ -41,6 +48,10 @@ export class ConfigReader {
     if (/^\d{1,9}$/.test(text)) return Number(text);
     throw new ConfigError(`${flagName(name)} (${variableName(name)}) must be a whole number of milliseconds, not "${text}"`);
   }
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
 }
 
 function variableName(name: string): string {

@@ -5,6 +5,7 @@ import { addAdminCommands } from '../control-plane/cli/cli.js';
 import { controlPlaneConfig } from '../control-plane/config.js';
 import { dataPlaneConfig } from '../data-plane/config.js';
 import { ConfigError, ConfigReader, type Flags } from './config.js';
+import { runRegisteredDemo } from './demo/registered.js';
 import { createLog } from './log.js';
 import { runControlPlane, runDataPlane } from './processes.js';
 import { runStandalone } from './standalone.js';
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
     .option('--address <host:port>', 'the admin API to talk to (env SLUICE_ADMIN, 127.0.0.1:9900)')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usage));
   addProcessCommands(program);
+  addDemoCommand(program);
   addAdminCommands(program, {
     output: { line: (text) => void process.stdout.write(`${text}\n`), error: (text) => void process.stderr.write(`${text}\n`) },
     defaultAddress: process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9900',
@@ -73,6 +75,28 @@ function addProcessCommands(program: Command): void {
   withFlags(program.command('data-plane').description('run a node'), dataPlaneFlags, sharedFlags).action((flags: Flags) =>
     run(flags, (source, log) => runDataPlane(dataPlaneConfig(source, hostId()), log)),
   );
+}
+
+function addDemoCommand(program: Command): void {
+  program
+    .command('demo-services')
+    .description('example services, registered in Consul while they run')
+    .option('--consul-address <url>', 'Consul agent (env CONSUL_HTTP_ADDR, http://127.0.0.1:8500)')
+    .option('--host <address>', 'where the instances listen (127.0.0.1)')
+    .option('--advertise <address>', 'what Consul tells of them (127.0.0.1)')
+    .option('--orders-ports <list>', 'one HTTP instance each (9101,9102,9103)')
+    .option('--bookstore-ports <list>', 'one gRPC instance each (9111,9112)')
+    .action((flags: Flags) =>
+      run(flags, (source, log) =>
+        runRegisteredDemo({
+          consulUrl: source.text('consulAddress', 'http://127.0.0.1:8500'),
+          host: source.text('host', '127.0.0.1'),
+          advertise: source.text('advertise', '127.0.0.1'),
+          ports: { orders: source.ports('ordersPorts', [9101, 9102, 9103]), bookstore: source.ports('bookstorePorts', [9111, 9112]) },
+          log,
+        }),
+      ),
+    );
 }
 
 function withFlags(command: Command, ...groups: readonly (readonly (readonly [string, string])[])[]): Command {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { AdminClient, applyFiles, newestRevision, waitForNodes } from '../control-plane/cli/cli.js';
 import type { ControlPlaneConfig } from '../control-plane/config.js';
 import { startControlPlane } from '../control-plane/main.js';
@@ -79,7 +78,7 @@ async function applyDemo(adminPort: number, port: number, print: (line: string) 
   try {
     const output = { line: () => undefined, error: print };
     if ((await newestRevision(client)) === 0n) {
-      await applyFiles(client, [fileURLToPath(demoConfigFile)], { dryRun: false, prune: false, expectedRevision: 0n });
+      await applyFiles(client, [demoConfigFile], { dryRun: false, prune: false, expectedRevision: 0n });
     }
     await waitForNodes(client, output, 0n, 10_000);
   } finally {

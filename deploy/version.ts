@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-
-const manifest = new URL(import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json', import.meta.url);
+import { packageFile } from './package-file.js';
 
 /** The version in package.json. */
 export function softwareVersion(): string {
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version;
 }

@@ -1,11 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDemoServices, type DemoServices } from '../demo/demo.js';
 import { freePorts, startConsul, startHaproxy, startNats, startPostgres, type RunningServer } from '../servers/servers.js';
-import { registerInstances } from './consul-registration.js';
 import { haproxyConfig } from './load-balancer.js';
-import { startMember, type Member } from './member.js';
+import { startDemo, startMember, type DemoMember, type Member } from './member.js';
 
 /** A whole cluster on loopback: real servers, our own processes, example services registered in Consul. */
 export interface Cluster {
@@ -15,7 +13,7 @@ export interface Cluster {
   readonly loadBalancer: RunningServer;
   readonly controlPlanes: readonly Member[];
   readonly nodes: readonly Member[];
-  readonly services: DemoServices;
+  readonly demo: DemoMember;
   /** Starts one node more; `stateDir` may be one that another node has left. It ends with the cluster. */
   addNode(id: string, stateDir?: string): Promise<Member>;
   stateDirOf(nodeId: string): string;
@@ -46,9 +44,7 @@ export async function startCluster({ controlPlanes, nodes }: ClusterOptions): Pr
   };
   try {
     const [postgres, nats, consul] = await Promise.all([keep(startPostgres()), keep(startNats()), keep(startConsul())]);
-    const services = await startDemoServices({ orders: [0, 0, 0], bookstore: [0, 0] });
-    opened.push(services);
-    await registerDemo(consul.url, services);
+    const demo = await keep(startDemo(consul.url));
     const urls = { postgres: postgres.url, nats: nats.url, consul: consul.url };
     const planes = await Promise.all(named('cp', controlPlanes).map((id) => keep(startControlPlaneMember(id, urls))));
     const stateDirOf = (id: string): string => join(folder, id);
@@ -56,7 +52,7 @@ export async function startCluster({ controlPlanes, nodes }: ClusterOptions): Pr
     const members = await Promise.all(named('node', nodes).map((id) => startNode(id)));
     const backends = members.map(({ name, port, opsPort }) => ({ id: name, host: '127.0.0.1', port, opsPort }));
     const loadBalancer = await keep(startHaproxy({ config: (port) => haproxyConfig(port, backends) }));
-    return { postgres, nats, consul, loadBalancer, controlPlanes: planes, nodes: members, services, addNode: startNode, stateDirOf, close };
+    return { postgres, nats, consul, loadBalancer, controlPlanes: planes, nodes: members, demo, addNode: startNode, stateDirOf, close };
   } catch (error) {
     await close();
     throw error;
@@ -69,35 +65,26 @@ function named(prefix: string, count: number): string[] {
 
 async function startControlPlaneMember(id: string, urls: { readonly postgres: string; readonly nats: string; readonly consul: string }): Promise<Member> {
   const [port = 0, opsPort = 0] = await freePorts(2);
-  return startMember({
-    id,
-    command: 'control-plane',
-    port,
-    opsPort,
-    flags: {
-      'replica-id': id,
-      'admin-port': String(port),
-      'control-ops-port': String(opsPort),
-      'database-url': urls.postgres,
-      'nats-url': urls.nats,
-      'consul-address': urls.consul,
-    },
-  });
+  const flags = {
+    'replica-id': id,
+    'admin-port': String(port),
+    'control-ops-port': String(opsPort),
+    'database-url': urls.postgres,
+    'nats-url': urls.nats,
+    'consul-address': urls.consul,
+  };
+  return startMember({ id, command: 'control-plane', port, flags }, opsPort);
 }
 
 async function startNodeMember(id: string, natsUrl: string, stateDir: string): Promise<Member> {
   const [port = 0, opsPort = 0] = await freePorts(2);
-  return startMember({
-    id,
-    command: 'data-plane',
-    port,
-    opsPort,
-    flags: { 'node-id': id, host: '127.0.0.1', 'http-port': String(port), 'ops-port': String(opsPort), 'nats-url': natsUrl, 'state-dir': stateDir },
-  });
-}
-
-/** The example services with weights, so that balancing shows. */
-async function registerDemo(consulUrl: string, { orders, bookstore }: DemoServices): Promise<void> {
-  await registerInstances(consulUrl, 'orders', orders.map(({ port }, i) => ({ id: `orders-${i + 1}`, port, weight: i === 0 ? 3 : 1 })));
-  await registerInstances(consulUrl, 'bookstore', bookstore.map(({ port }, i) => ({ id: `bookstore-${i + 1}`, port, weight: 1 })));
+  const flags = {
+    'node-id': id,
+    host: '127.0.0.1',
+    'http-port': String(port),
+    'ops-port': String(opsPort),
+    'nats-url': natsUrl,
+    'state-dir': stateDir,
+  };
+  return startMember({ id, command: 'data-plane', port, flags }, opsPort);
 }

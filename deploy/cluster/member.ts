@@ -1,7 +1,8 @@
-import { fileURLToPath } from 'node:url';
-import { makeWorkDir, ServerProcess, type RunningServer } from '../servers/servers.js';
+import { packageFile } from '../package-file.js';
+import { freePorts, makeWorkDir, ServerProcess, type RunningServer } from '../servers/servers.js';
 
-const entryPoint = fileURLToPath(new URL(import.meta.url.includes('/dist/') ? '../sluice.js' : '../../dist/deploy/sluice.js', import.meta.url));
+/** `sluice`, compiled. */
+export const entryPoint = packageFile('dist/deploy/sluice.js');
 
 /** A process of our own, run as a user would run it. */
 export interface Member extends RunningServer {
@@ -10,16 +11,36 @@ export interface Member extends RunningServer {
 
 interface MemberOptions {
   readonly id: string;
-  readonly command: 'control-plane' | 'data-plane';
+  readonly command: 'control-plane' | 'data-plane' | 'demo-services';
   readonly port: number;
-  readonly opsPort: number;
   /** As `{ 'http-port': '8080' }`. */
   readonly flags: Readonly<Record<string, string>>;
+  /** Answers 200 when the process is up. */
+  readonly probeUrl: string;
 }
 
-/** Starts `sluice COMMAND` and waits until it is ready by its own word. */
-export async function startMember({ id, command, port, opsPort, flags }: MemberOptions): Promise<Member> {
-  const process_ = await ServerProcess.start({
+/** Starts a control plane or a node and waits until it answers. */
+export async function startMember(options: Omit<MemberOptions, 'probeUrl'>, opsPort: number): Promise<Member> {
+  return Object.assign(await start({ ...options, probeUrl: `http://127.0.0.1:${opsPort}/livez` }), { opsPort });
+}
+
+export interface DemoMember extends RunningServer {
+  readonly ordersPorts: readonly number[];
+  readonly bookstorePorts: readonly number[];
+}
+
+/** Starts the example services, three HTTP and two gRPC instances, and waits until they are up. */
+export async function startDemo(consulUrl: string): Promise<DemoMember> {
+  const ports = await freePorts(5);
+  const [ordersPorts, bookstorePorts] = [ports.slice(0, 3), ports.slice(3)];
+  const flags = { 'consul-address': consulUrl, 'orders-ports': ordersPorts.join(','), 'bookstore-ports': bookstorePorts.join(',') };
+  const port = ordersPorts[0] ?? 0;
+  const probeUrl = `http://127.0.0.1:${port}/healthz`;
+  return Object.assign(await start({ id: 'demo', command: 'demo-services', port, flags, probeUrl }), { ordersPorts, bookstorePorts });
+}
+
+async function start({ id, command, port, flags, probeUrl }: MemberOptions): Promise<ServerProcess> {
+  return ServerProcess.start({
     name: id,
     url: `http://127.0.0.1:${port}`,
     port,
@@ -29,13 +50,12 @@ export async function startMember({ id, command, port, opsPort, flags }: MemberO
     workDir: await makeWorkDir(id, undefined),
     stopSignals: ['SIGTERM'],
     orphanSignal: 'KILL',
-    probe: (timeoutMs) => probeReady(opsPort, timeoutMs),
+    probe: (timeoutMs) => probe(probeUrl, timeoutMs),
   });
-  return Object.assign(process_, { opsPort });
 }
 
-async function probeReady(opsPort: number, timeoutMs: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${opsPort}/livez`, { signal: AbortSignal.timeout(timeoutMs) });
-  if (!response.ok) throw new Error(`/livez answers ${response.status}`);
+async function probe(url: string, timeoutMs: number): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
   return 'sluice';
 }

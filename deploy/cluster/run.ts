@@ -1,15 +1,13 @@
-import { fileURLToPath } from 'node:url';
-import { AdminClient, applyFiles, waitForNodes } from '../../control-plane/cli/cli.js';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { demoCommands } from '../demo/demo.js';
 import { stopSignal } from '../life.js';
+import { packageFile } from '../package-file.js';
 import type { RunningServer } from '../servers/servers.js';
 import { startCluster, type Cluster } from './cluster.js';
-import type { Member } from './member.js';
+import { entryPoint, type Member } from './member.js';
 
-const configFile = new URL(
-  import.meta.url.includes('/dist/') ? '../../../deploy/cluster/cluster.yaml' : './cluster.yaml',
-  import.meta.url,
-);
+const configFile = packageFile('deploy/cluster/cluster.yaml');
 
 /** `npm run cluster [-- --json]`: starts a cluster, applies its config, says where everything is, and runs until Ctrl-C. */
 async function main(): Promise<void> {
@@ -25,15 +23,10 @@ async function main(): Promise<void> {
   }
 }
 
+/** By the command that people type. */
 async function applyConfig({ controlPlanes }: Cluster): Promise<void> {
-  const client = new AdminClient(`127.0.0.1:${controlPlanes[0]?.port}`);
-  try {
-    const options = { dryRun: false, prune: false, expectedRevision: null };
-    const { revision } = await applyFiles(client, [fileURLToPath(configFile)], options);
-    await waitForNodes(client, { line: () => undefined, error: console.error }, revision, 10_000);
-  } finally {
-    client.close();
-  }
+  const address = `127.0.0.1:${controlPlanes[0]?.port}`;
+  await promisify(execFile)(process.execPath, [entryPoint, '--address', address, 'apply', '-f', configFile, '--wait']);
 }
 
 function print(cluster: Cluster, json: boolean): void {
@@ -52,7 +45,7 @@ function print(cluster: Cluster, json: boolean): void {
 }
 
 /** One line for scripts: where everything is, and which process it is. */
-function addresses({ postgres, nats, consul, loadBalancer, controlPlanes, nodes, services }: Cluster): object {
+function addresses({ postgres, nats, consul, loadBalancer, controlPlanes, nodes, demo }: Cluster): object {
   const server = ({ url, port, pid, version }: RunningServer): object => ({ url, port, pid, version });
   const member = ({ name, url, port, opsPort, pid }: Member): object => ({ id: name, url, port, opsPort, pid });
   return {
@@ -62,7 +55,7 @@ function addresses({ postgres, nats, consul, loadBalancer, controlPlanes, nodes,
     postgres: server(postgres),
     nats: server(nats),
     consul: server(consul),
-    services: { orders: services.orders.map(({ port }) => port), bookstore: services.bookstore.map(({ port }) => port) },
+    demo: { pid: demo.pid, orders: demo.ordersPorts, bookstore: demo.bookstorePorts },
   };
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { packageFile } from '../package-file.js';
 import { jsonService, type JsonMethod } from './json-service.js';
 
 /** The shelves and books that all instances of the demo share, as rows of one database would be. */
@@ -65,22 +66,20 @@ function failure(code: status, details: string): Error {
 }
 
 /** Starts one instance on the address; `port` 0 takes any free one. */
-export async function startBookstore(store: Bookstore, instance: string, port: number): Promise<{ port: number; close(): Promise<void> }> {
+export async function startBookstore(store: Bookstore, instance: string, host: string, port: number): Promise<{ name: string; port: number; close(): Promise<void> }> {
   const descriptorSet = await readFile(bookstoreDescriptorSet);
   const { definition, implementation } = jsonService(descriptorSet, 'bookstore.v1.Bookstore', instance, store.methods);
   const server = new Server();
   server.addService(definition, implementation);
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) => (error ? reject(error) : resolve(at)));
+    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, at) => (error ? reject(error) : resolve(at)));
   });
   return {
+    name: instance,
     port: bound,
     close: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
   };
 }
 
-/** Beside this file in the sources, whether this runs from the sources or from dist. */
-export const bookstoreDescriptorSet = new URL(
-  import.meta.url.includes('/dist/') ? '../../../deploy/demo/bookstore.binpb' : './bookstore.binpb',
-  import.meta.url,
-);
+/** Built from proto/ beside it. */
+export const bookstoreDescriptorSet = packageFile('deploy/demo/bookstore.binpb');

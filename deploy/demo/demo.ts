@@ -1,7 +1,9 @@
 import { Bookstore, startBookstore } from './bookstore.js';
+import { packageFile } from '../package-file.js';
 import { Orders, startOrders } from './orders.js';
 
 interface Instance {
+  readonly name: string;
   readonly port: number;
   close(): Promise<void>;
 }
@@ -12,16 +14,17 @@ export interface DemoServices {
   close(): Promise<void>;
 }
 
+/** Which ports the instances listen on; 0 takes any free one. */
 export interface DemoPorts {
   readonly orders: readonly number[];
   readonly bookstore: readonly number[];
 }
 
-/** The ports that demo.yaml names. */
+/** What demo.yaml names. */
 export const demoPorts: DemoPorts = { orders: [9101, 9102], bookstore: [9111, 9112] };
 
 /** Starts the example services, several instances of each, which share what they store. Rejects, naming the port, when one is taken. */
-export async function startDemoServices(ports: DemoPorts): Promise<DemoServices> {
+export async function startDemoServices(ports: DemoPorts, host = '127.0.0.1'): Promise<DemoServices> {
   const orders = new Orders();
   const bookstore = new Bookstore();
   const started: Instance[] = [];
@@ -37,8 +40,8 @@ export async function startDemoServices(ports: DemoPorts): Promise<DemoServices>
   };
   try {
     return {
-      orders: await Promise.all(ports.orders.map((port, i) => start(startOrders(orders, `orders-${i + 1}`, port), port))),
-      bookstore: await Promise.all(ports.bookstore.map((port, i) => start(startBookstore(bookstore, `bookstore-${i + 1}`, port), port))),
+      orders: await Promise.all(ports.orders.map((port, i) => start(startOrders(orders, `orders-${i + 1}`, host, port), port))),
+      bookstore: await Promise.all(ports.bookstore.map((port, i) => start(startBookstore(bookstore, `bookstore-${i + 1}`, host, port), port))),
       close,
     };
   } catch (error) {
@@ -47,11 +50,8 @@ export async function startDemoServices(ports: DemoPorts): Promise<DemoServices>
   }
 }
 
-/** In the sources, whether this runs from the sources or from dist. */
-export const demoConfigFile = new URL(
-  import.meta.url.includes('/dist/') ? '../../../deploy/demo/demo.yaml' : './demo.yaml',
-  import.meta.url,
-);
+/** What `npm start` serves. */
+export const demoConfigFile = packageFile('deploy/demo/demo.yaml');
 
 /** Commands that work as printed once the demo runs behind `port`. */
 export function demoCommands(port: number, adminPort: number): string[] {

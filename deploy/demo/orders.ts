@@ -22,15 +22,16 @@ export class Orders {
 }
 
 /** Starts one instance of the HTTP demo service; every answer names it in `x-instance`. `port` 0 takes any free one. */
-export async function startOrders(orders: Orders, instance: string, port: number): Promise<{ port: number; close(): Promise<void> }> {
+export async function startOrders(orders: Orders, instance: string, host: string, port: number): Promise<{ name: string; port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     response.setHeader('x-instance', instance);
     void answer(orders, instance, request, response);
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+    server.once('error', reject).listen(port, host, resolve);
   });
   return {
+    name: instance,
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {

@@ -1,16 +1,17 @@
 export interface Instance {
   readonly id: string;
+  readonly address: string;
   readonly port: number;
   readonly weight: number;
 }
 
-/** Registers instances of a service on 127.0.0.1 with a Consul agent, as its owner's deployment would. */
+/** Registers instances of a service with a Consul agent, as its owner's deployment would. */
 export async function registerInstances(consulUrl: string, service: string, instances: readonly Instance[]): Promise<void> {
-  for (const { id, port, weight } of instances) {
+  for (const { id, address, port, weight } of instances) {
     await put(`${consulUrl}/v1/agent/service/register`, {
       ID: id,
       Name: service,
-      Address: '127.0.0.1',
+      Address: address,
       Port: port,
       Weights: { Passing: weight, Warning: 1 },
     });
