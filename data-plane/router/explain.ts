@@ -5,7 +5,7 @@ import type { Match } from './match.js';
 import { compareAges, compareTiers, pathKey } from './order.js';
 import { normalizePath } from './path.js';
 import { headerMatches, sniMatches } from './search.js';
-import { templateMatches } from './template.js';
+import { templateMatches } from './template-match.js';
 
 /** `failed` names the first criterion that did not match; `lost` the rule by which the winner goes before a route that matched. */
 export type LoserReason =

@@ -3,7 +3,7 @@
  */
 
 /** Longer names cannot exist, and the bound keeps the search over wildcards short whatever a client sends. */
-const maxHostLength = 255;
+export const maxHostLength = 255;
 
 const label = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/;
 

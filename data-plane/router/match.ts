@@ -2,7 +2,8 @@ import type { Captures, PathRule, RouteEntry } from './contract.js';
 import type { CompiledPath } from './entry.js';
 import { rawLength } from './path.js';
 import type { Candidate } from './search.js';
-import { captureVariables, type Template } from './template.js';
+import type { Template } from './template.js';
+import { captureVariables } from './template-match.js';
 
 /** A route that won. Captures and lengths are computed when asked for. */
 export interface Match<T> {

@@ -3,7 +3,7 @@ import { hostRank, HostTable } from './host.js';
 import { LiteralTree } from './literal-tree.js';
 import { compareAges, compareTiers, pathKey } from './order.js';
 import { compareCandidates, type Candidate, type Search } from './search.js';
-import { trimmedEnd } from './template.js';
+import { trimmedEnd } from './template-match.js';
 import { TemplateTree, type Segments } from './template-tree.js';
 
 const slash = 47;
