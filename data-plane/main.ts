@@ -102,7 +102,7 @@ export async function startDataPlane(config: DataPlaneConfig, { bus, log, softwa
 }
 
 /** Which transport speaks a service's protocol. */
-function transports(wheel: TimerWheel): (service: ServiceSettings, endpoint: EndpointAddress) => Transport {
+export function transports(wheel: TimerWheel): (service: ServiceSettings, endpoint: EndpointAddress) => Transport {
   return ({ protocol, tls }, { address, port }) => {
     const options = { address, port, wheel, ...(tls === null ? {} : { tls }) };
     switch (protocol) {

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-
+import { packageFile } from '../package-file.js';
 import { findBinary as find } from './binaries/binaries.js';
 import { launchConsul, probeConsul } from './consul.js';
 import { useExternal } from './external.js';
@@ -88,7 +86,7 @@ export async function findBinary(name: ServerName, options: Partial<FindOptions>
   const env = envOf(options);
   return find(name, {
     env,
-    cacheDir: options.cacheDir ?? env['SLUICE_SERVERS_CACHE'] ?? join(repositoryRoot(), '.cache', 'servers'),
+    cacheDir: options.cacheDir ?? env['SLUICE_SERVERS_CACHE'] ?? packageFile('.cache/servers'),
     aptGet: options.aptGet ?? 'apt-get',
     postgresDir: options.postgresDir ?? '/usr/lib/postgresql',
   });
@@ -105,14 +103,4 @@ function envOf(options: Partial<FindOptions>): NodeJS.ProcessEnv {
 
 function withScheme(scheme: string, address: string): string {
   return address.includes('://') ? address : `${scheme}://${address}`;
-}
-
-/** The nearest folder with a package.json: the same from the sources as from dist. */
-function repositoryRoot(): string {
-  let dir = import.meta.dirname;
-  while (!existsSync(join(dir, 'package.json'))) {
-    if (dir === dirname(dir)) return process.cwd();
-    dir = dirname(dir);
-  }
-  return dir;
 }

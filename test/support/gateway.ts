@@ -1,0 +1,86 @@
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { ClientTrust } from '../../data-plane/client-trust.js';
+import { createListener } from '../../data-plane/listener/listener.js';
+import { Metrics } from '../../data-plane/ops/ops.js';
+import { transports } from '../../data-plane/main.js';
+import { Proxy } from '../../data-plane/proxy.js';
+import { RuntimeHolder } from '../../data-plane/runtime/runtime.js';
+import { TimerWheel } from '../../data-plane/wheel.js';
+import { MetaSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { EndpointSetSchema, EndpointState, Kind, ResourceSchema, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+
+export interface GatewayConfig {
+  /** Only what matters to the test; the discovery is not looked at. */
+  readonly services: readonly MessageInitShape<typeof ServiceSchema>[];
+  readonly routes: readonly MessageInitShape<typeof RouteSchema>[];
+  readonly schemas?: readonly MessageInitShape<typeof SchemaSchema>[];
+  /** By service: ports on 127.0.0.1, each with weight 1 or as given. */
+  readonly endpoints: Readonly<Record<string, readonly (number | { readonly port: number; readonly weight: number })[]>>;
+  readonly trustedIps?: readonly string[];
+}
+
+/** A node without a control plane: the real listener, proxy, runtime and transports, fed by the test. */
+export interface TestGateway {
+  readonly port: number;
+  readonly url: string;
+  readonly metrics: Metrics;
+  readonly runtime: RuntimeHolder;
+  /** Swaps the whole config and all endpoints. */
+  apply(config: GatewayConfig): void;
+  /** Ends it and throws when a connection is left. */
+  close(): Promise<void>;
+}
+
+export async function startGateway(config: GatewayConfig): Promise<TestGateway> {
+  const timers = new TimerWheel();
+  const metrics = new Metrics();
+  const runtime = new RuntimeHolder({ metrics, random: Math.random, transport: transports(timers) });
+  const proxy = new Proxy({
+    current: () => runtime.current(),
+    trust: new ClientTrust(config.trustedIps ?? []),
+    metrics,
+    timers,
+    latencyHeaders: true,
+    nowMs: () => performance.now(),
+  });
+  const listener = createListener({ host: '127.0.0.1', port: 0, wheel: timers }, proxy);
+  const { port } = await listener.listen();
+  const apply = (next: GatewayConfig): void => {
+    runtime.applyEndpoints(Object.entries(next.endpoints).map(([service, ports]) => endpointSet(service, ports)));
+    runtime.applyConfig(resources(next));
+  };
+  apply(config);
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    metrics,
+    runtime,
+    apply,
+    close: async () => {
+      await listener.close(1_000);
+      await runtime.close();
+      runtime.destroy();
+      timers.close();
+      if (listener.connections > 0) throw new Error(`${listener.connections} client connections are left`);
+    },
+  };
+}
+
+function resources({ services, routes, schemas = [] }: GatewayConfig): Resource[] {
+  const resource = (kind: Kind, name: string | undefined, body: Uint8Array): Resource => create(ResourceSchema, { kind, name: name ?? '', body });
+  return [
+    ...services.map((init) => resource(Kind.SERVICE, init.name, toBinary(ServiceSchema, create(ServiceSchema, init)))),
+    ...routes.map((init, ordinal) => {
+      const route = create(RouteSchema, { ...init, meta: create(MetaSchema, { createdRevision: 1n, ordinal }) });
+      return resource(Kind.ROUTE, init.name, toBinary(RouteSchema, route));
+    }),
+    ...schemas.map((init) => resource(Kind.SCHEMA, init.name, toBinary(SchemaSchema, create(SchemaSchema, init)))),
+  ];
+}
+
+function endpointSet(service: string, ports: GatewayConfig['endpoints'][string]): EndpointSet {
+  const endpoints = ports
+    .map((each) => (typeof each === 'number' ? { port: each, weight: 1 } : each))
+    .map(({ port, weight }) => ({ id: `127.0.0.1:${port}`, address: '127.0.0.1', port, weight, state: EndpointState.ACTIVE }));
+  return create(EndpointSetSchema, { service, endpoints });
+}
