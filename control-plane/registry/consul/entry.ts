@@ -55,7 +55,9 @@ export function parseAnswer(body: unknown): ParsedAnswer | { readonly error: str
   }
   const [first] = skipped;
   if (entries.size === 0 && first !== undefined) {
-    return { error: `no entry of the answer is usable; the first: ${first.field} ${first.reason}` };
+    return {
+      error: `no entry of the answer is usable; the first: ${first.field === '' ? 'it' : first.field} ${first.reason}`,
+    };
   }
   return { entries: [...entries.values()], skipped };
 }

@@ -22,7 +22,8 @@ export async function follow(follower: Follower, timing: Timing, signal: AbortSi
   let failures = 0;
   while (!signal.aborted) {
     try {
-      await bucket.take(signal);
+      const delayMs = bucket.take(performance.now());
+      if (delayMs > 0) await sleep(delayMs, undefined, { signal });
       const reply = await follower.ask({ ...position.next(performance.now()), signal });
       if (signal.aborted) return;
       if (!position.accepts(reply, performance.now())) continue;

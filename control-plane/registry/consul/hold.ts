@@ -17,6 +17,7 @@ export const LOSS_WINDOW_MS = 1_000;
  * Pure: time comes in, and `heldUntilMs` tells when to call again.
  */
 export interface HoldState {
+  /** The latest answer, sorted by id. */
   readonly instances: readonly Instance[];
   /** What serves, and what served until lately; by id. */
   readonly members: ReadonlyMap<string, Member>;

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { Timing } from './timing.js';
 
 const BURST = 2;
@@ -8,15 +6,13 @@ const REFILL_MS = 100;
 /** Lets two through at once and then one per 100 ms: free when changes are rare, and a bound when Consul answers without end. */
 export class TokenBucket {
   #tokens = BURST;
-  #atMs = performance.now();
+  #atMs = -Infinity;
 
-  /** Rejects when `signal` aborts. */
-  async take(signal: AbortSignal): Promise<void> {
-    const nowMs = performance.now();
-    this.#tokens = Math.min(BURST, this.#tokens + (nowMs - this.#atMs) / REFILL_MS);
+  /** Takes a token, and says how long to wait for it. */
+  take(nowMs: number): number {
+    this.#tokens = Math.min(BURST, this.#tokens + (nowMs - this.#atMs) / REFILL_MS) - 1;
     this.#atMs = nowMs;
-    this.#tokens -= 1;
-    if (this.#tokens < 0) await sleep(-this.#tokens * REFILL_MS, undefined, { signal });
+    return Math.max(0, -this.#tokens * REFILL_MS);
   }
 }
 
