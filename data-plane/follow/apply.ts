@@ -18,9 +18,12 @@ export interface NodeRuntime {
   applyEndpoints(changed: readonly EndpointSet[], removed: readonly string[]): void;
 }
 
-export interface ApplyObserver {
-  applied(config: KnownConfig, applyMs: number): void;
-  refused(refusal: ConfigRefusal): void;
+export interface ApplierDeps {
+  readonly newest: () => KnownConfig | null;
+  /** Resolves when the config may be applied, if only because it has waited long enough. */
+  readonly ready: (config: KnownConfig) => Promise<void>;
+  readonly applied: (config: KnownConfig, applyMs: number) => void;
+  readonly refused: (refusal: ConfigRefusal) => void;
 }
 
 /**
@@ -29,24 +32,14 @@ export interface ApplyObserver {
  */
 export class Applier {
   readonly #runtime: NodeRuntime;
-  readonly #newest: () => KnownConfig | null;
-  readonly #ready: (config: KnownConfig) => Promise<void>;
-  readonly #observer: ApplyObserver;
+  readonly #deps: ApplierDeps;
   #tried: ConfigVersion | null = null;
   #running: Promise<void> | null = null;
   #closed = false;
 
-  /** `ready` resolves when the config may be applied, if only because it has waited long enough. */
-  constructor(
-    runtime: NodeRuntime,
-    newest: () => KnownConfig | null,
-    ready: (config: KnownConfig) => Promise<void>,
-    observer: ApplyObserver,
-  ) {
+  constructor(runtime: NodeRuntime, deps: ApplierDeps) {
     this.#runtime = runtime;
-    this.#newest = newest;
-    this.#ready = ready;
-    this.#observer = observer;
+    this.#deps = deps;
   }
 
   /** Looks whether there is a newer config. */
@@ -63,7 +56,7 @@ export class Applier {
     } catch (error) {
       return toRefusal(config.version.revision, error);
     }
-    this.#observer.applied(config, performance.now() - startMs);
+    this.#deps.applied(config, performance.now() - startMs);
     return null;
   }
 
@@ -74,16 +67,16 @@ export class Applier {
 
   async #run(): Promise<void> {
     for (let next = this.#untried(); next !== null; next = this.#untried()) {
-      await this.#ready(next);
+      await this.#deps.ready(next);
       const newest = this.#untried();
       if (newest === null) return;
       const refusal = await this.apply(newest);
-      if (refusal !== null) this.#observer.refused(refusal);
+      if (refusal !== null) this.#deps.refused(refusal);
     }
   }
 
   #untried(): KnownConfig | null {
-    const newest = this.#newest();
+    const newest = this.#deps.newest();
     if (this.#closed || newest === null) return null;
     return this.#tried !== null && sameConfig(this.#tried, newest.version) ? null : newest;
   }

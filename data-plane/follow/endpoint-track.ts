@@ -25,7 +25,8 @@ const maxWaiting = 256;
  */
 export class EndpointTrack {
   #announced = new Map<string, EndpointSet>();
-  #held = new Map<string, EndpointSet>();
+  readonly #held = new Map<string, EndpointSet>();
+  #wanted: ReadonlySet<string> | null = null;
   #version: EndpointVersion | null = null;
   /** By the sequence that they follow, of one epoch; waiting for a snapshot that is being fetched. */
   readonly #waiting = new Map<bigint, EndpointPatch>();
@@ -90,15 +91,16 @@ export class EndpointTrack {
       const same = known !== undefined && equalBytes(known.digest, set.digest);
       this.#announced.set(set.service, same ? known : set);
     }
-    for (const [service, set] of before) if (!this.#announced.has(service)) this.#held.set(service, set);
+    for (const [service, set] of before) if (!this.#announced.has(service)) this.#hold(service, set);
     for (const service of this.#announced.keys()) this.#held.delete(service);
     this.#version = version;
     this.#followUp();
     return 'advanced';
   }
 
-  /** Drops what is held only for services that the config does not name any more. */
+  /** From now on holds sets only of these services, which are those that the config names. */
   keepOnly(services: ReadonlySet<string>): void {
+    this.#wanted = services;
     for (const service of this.#held.keys()) if (!services.has(service)) this.#held.delete(service);
   }
 
@@ -114,13 +116,17 @@ export class EndpointTrack {
     }
     for (const service of patch.removedServices) {
       const set = this.#announced.get(service);
-      if (set !== undefined && !next.has(service)) this.#held.set(service, set);
+      if (set !== undefined && !next.has(service)) this.#hold(service, set);
     }
     for (const set of patch.sets) this.#held.delete(set.service);
     this.#announced = next;
     this.#version = version;
     this.#followUp();
     return 'advanced';
+  }
+
+  #hold(service: string, set: EndpointSet): void {
+    if (this.#wanted?.has(service) !== false) this.#held.set(service, set);
   }
 
   #wait(patch: EndpointPatch): void {

@@ -8,20 +8,18 @@ import {
   BeaconSchema,
   ConfigHintSchema,
   ConfigPatchSchema,
-  ConfigSnapshotSchema,
   EndpointPatchSchema,
-  EndpointSnapshotSchema,
   Kind,
   NodeControlSchema,
   NodePhase,
   NodeStatusSchema,
 } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { Applier } from './apply.js';
-import { ConfigTrack, knownOf } from './config-track.js';
-import { EndpointTrack } from './endpoint-track.js';
+import { ConfigStream } from './config-stream.js';
+import { knownOf } from './config-track.js';
+import { EndpointStream } from './endpoint-stream.js';
 import { Epochs } from './epochs.js';
 import { Fetch } from './fetch.js';
-import { Repair } from './repair.js';
 import { lastGoodOf, Saver } from './saver.js';
 import { StatusReports } from './status.js';
 
@@ -29,19 +27,16 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import type { Bus, Subjects } from '../../proto/bus/bus.js';
 import type {
   Beacon,
-  ConfigHint,
   ConfigRefusal,
   ConfigVersion,
-  EndpointSet,
   EndpointVersion,
   LastGood,
-  NodeStatus,
   Resource,
 } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { NodeRuntime } from './apply.js';
-import type { KnownConfig, Taken } from './config-track.js';
+import type { ConfigStreamDeps } from './config-stream.js';
+import type { KnownConfig } from './config-track.js';
 import type { LastGoodStore } from './last-good.js';
-import type { RepairOutcome } from './repair.js';
 
 export { lastGoodFolder } from './last-good.js';
 export type { NodeRuntime } from './apply.js';
@@ -135,25 +130,14 @@ class BusFollower implements Follower {
   readonly #incarnation = randomUUID();
   readonly #startTimeMs = Date.now();
   readonly #epochs: Epochs;
-  readonly #config = new ConfigTrack();
-  readonly #endpoints = new EndpointTrack();
-  readonly #fetch: Fetch;
+  readonly #config: ConfigStream;
+  readonly #endpoints: EndpointStream;
   readonly #applier: Applier;
-  readonly #configRepair: Repair;
-  readonly #endpointRepair: Repair;
   readonly #saver: Saver;
   readonly #reports: StatusReports;
   readonly #cleanups: (() => void)[] = [];
-  /** What the runtime was given. */
-  #given = new Map<string, EndpointSet>();
-  #applied: KnownConfig | null = null;
-  #appliedTimeMs = 0;
-  #applyMs = 0;
-  #lagMs = 0;
+  #applied: Applied | null = null;
   #refusal: ConfigRefusal | null = null;
-  #hint: ConfigHint | null = null;
-  #mustAsk = { config: false, endpoints: false };
-  #endpointsArrived: () => void = () => undefined;
   #fleetSize = 0;
   #beaconMs: number | null = null;
   #detachTimer: NodeJS.Timeout | undefined;
@@ -164,44 +148,31 @@ class BusFollower implements Follower {
   constructor(options: FollowerOptions) {
     this.#options = options;
     this.#timings = { ...defaultTimings, ...options.timings };
-    const { bus, subjects, nodeId, log } = options;
-    const { repairBaseMs: baseMs, repairCapMs: capMs, saveConfigMs, saveEndpointsMs } = this.#timings;
     this.#epochs = new Epochs(this.#timings.forgetEpochMs);
-    this.#fetch = new Fetch(bus, subjects, nodeId, this.#timings.requestTimeoutMs);
-    this.#applier = new Applier(
-      options.runtime,
-      () => this.#config.known,
-      (config) => this.#firstEndpoints(config),
-      {
-        applied: (config, applyMs) => this.#configApplied(config, applyMs),
-        refused: (refusal) => this.#configRefused(refusal),
-      },
-    );
-    const times = { baseMs, capMs, spreadMs: () => Math.min(1_000, baseMs + this.#fleetSize) };
-    this.#configRepair = new Repair(
-      (signal) => this.#repairConfig(signal),
-      times,
-      (reason) => log.warn('the config could not be compared with the control plane', { reason }),
-    );
-    this.#endpointRepair = new Repair(
-      (signal) => this.#repairEndpoints(signal),
-      times,
-      (reason) => log.warn('the endpoints could not be compared with the control plane', { reason }),
-    );
-    const saveTimes = { configMs: saveConfigMs, endpointsMs: saveEndpointsMs };
-    this.#saver = new Saver(
-      options.disk,
-      () => this.#lastGood(),
-      saveTimes,
-      (error) => log.warn('the last good state could not be written', { error: String(error) }),
-    );
+    this.#endpoints = new EndpointStream({
+      ...this.#streamDeps('endpoints'),
+      give: (changed, removed) => options.runtime.applyEndpoints(changed, removed),
+      advanced: () => this.#saver.endpointsChanged(),
+    });
+    this.#config = new ConfigStream({
+      ...this.#streamDeps('config'),
+      advanced: () => this.#applier.poke(),
+      turned: () => this.#updatePhase(),
+    });
+    this.#applier = new Applier(options.runtime, {
+      newest: () => this.#config.known,
+      ready: (config) => this.#firstEndpoints(config),
+      applied: (config, applyMs) => this.#configApplied(config, applyMs),
+      refused: (refusal) => this.#configRefused(refusal),
+    });
+    this.#saver = this.#newSaver();
     this.#reports = new StatusReports(() => this.#report(), this.#timings.heartbeatMs);
   }
 
   get status(): FollowerStatus {
     return {
       phase: this.#phase,
-      config: this.#applied?.version ?? null,
+      config: this.#applied?.config.version ?? null,
       refusal: this.#refusal,
       endpoints: this.#endpoints.version,
       epoch: this.#epochs.highest,
@@ -214,11 +185,13 @@ class BusFollower implements Follower {
     this.#life = 'running';
     const { bus, subjects, nodeId } = this.#options;
     this.#hear(subjects.configPatch, ConfigPatchSchema, (patch) => {
-      if (this.#admits(patch.epoch)) this.#configTaken(this.#config.offer(patch));
+      if (this.#admits(patch.epoch)) this.#config.heardPatch(patch);
     });
-    this.#hear(subjects.configHint, ConfigHintSchema, (hint) => this.#heardHint(hint));
+    this.#hear(subjects.configHint, ConfigHintSchema, (hint) => {
+      if (this.#admits(hint.epoch)) this.#config.heardHint(hint);
+    });
     this.#hear(subjects.endpointPatch, EndpointPatchSchema, (patch) => {
-      if (this.#admits(patch.version?.epoch ?? 0n)) this.#endpointsTaken(this.#endpoints.offer(patch));
+      if (this.#admits(patch.version?.epoch ?? 0n)) this.#endpoints.heardPatch(patch);
     });
     this.#hear(subjects.beacon, BeaconSchema, (beacon) => this.#heardBeacon(beacon));
     for (const subject of [subjects.nodeControl(nodeId), subjects.allNodesControl]) {
@@ -242,14 +215,34 @@ class BusFollower implements Follower {
     this.#life = 'closed';
     for (const cleanup of this.#cleanups) cleanup();
     clearTimeout(this.#detachTimer);
-    this.#endpointsArrived();
-    await Promise.all([this.#configRepair.close(), this.#endpointRepair.close(), this.#applier.close()]);
+    await Promise.all([this.#config.close(), this.#endpoints.close(), this.#applier.close()]);
     this.#reports.now();
     this.#reports.stop();
     await this.#saver.close();
   }
 
   // ---- start
+
+  #streamDeps(stream: string): Pick<ConfigStreamDeps, 'fetch' | 'epochs' | 'repairTimes' | 'repairFailed'> {
+    const { bus, subjects, nodeId, log } = this.#options;
+    const { repairBaseMs: baseMs, repairCapMs: capMs, requestTimeoutMs } = this.#timings;
+    return {
+      fetch: new Fetch(bus, subjects, nodeId, requestTimeoutMs),
+      epochs: this.#epochs,
+      repairTimes: { baseMs, capMs, spreadMs: () => Math.min(1_000, baseMs + this.#fleetSize) },
+      repairFailed: (reason) => log.warn('could not compare with the control plane', { stream, reason }),
+    };
+  }
+
+  #newSaver(): Saver {
+    const { disk, log } = this.#options;
+    const current = (): LastGood | null =>
+      this.#applied === null ? null : lastGoodOf(this.#applied.config, this.#endpoints.sets(), Date.now());
+    const times = { configMs: this.#timings.saveConfigMs, endpointsMs: this.#timings.saveEndpointsMs };
+    return new Saver(disk, current, times, (error) =>
+      log.warn('the last good state could not be written', { error: String(error) }),
+    );
+  }
 
   /** The newest state that is readable and that this version of the software can run. */
   async #bootFromDisk(): Promise<void> {
@@ -269,29 +262,26 @@ class BusFollower implements Follower {
     const known = config === undefined ? null : knownOf(config);
     if (known === null) return 'its digest does not fit';
     this.#endpoints.remember(endpoints?.sets ?? []);
-    this.#giveEndpoints();
-    this.#config.remember(known);
     const refusal = await this.#applier.apply(known);
-    if (refusal === null) return null;
-    this.#config.remember(null);
-    return refusal.reason;
+    if (refusal !== null) return refusal.reason;
+    this.#config.remember(known);
+    return null;
   }
 
-  /** The subscriptions are in place before anything is asked, so that nothing falls between the answer and the first patch. */
+  /** Asks only when the subscriptions are in place: nothing may fall between the answer and the first patch. */
   #connected(): void {
-    this.#options.bus.flush().then(
-      () => this.#compare(),
-      // The connection is gone again, or so slow that asking will tell.
-      () => this.#compare(),
-    );
+    const compare = (): void => {
+      if (this.#life === 'closed') return;
+      this.#compare();
+      this.#reports.report(this.#spreadMs());
+    };
+    // A flush that fails says that the connection is gone again, or slow: the question will show.
+    this.#options.bus.flush().then(compare, compare);
   }
 
   #compare(): void {
-    if (this.#life === 'closed') return;
-    this.#mustAsk = { config: true, endpoints: true };
-    this.#configRepair.wantAfresh();
-    this.#endpointRepair.wantAfresh();
-    this.#reports.report(this.#spreadMs());
+    this.#config.compare();
+    this.#endpoints.compare();
   }
 
   // ---- what is heard
@@ -305,25 +295,16 @@ class BusFollower implements Follower {
     this.#cleanups.push(() => subscription.close());
   }
 
-  #heardBeacon(beacon: Beacon): void {
-    const { epoch, config, endpoints } = beacon;
-    const another = epoch !== this.#epochs.highest;
+  #heardBeacon({ epoch, config, endpoints, fleetSize }: Beacon): void {
+    const afresh = this.#detached || epoch !== this.#epochs.highest;
     if (!this.#admits(epoch)) return;
-    const recovered = another || this.#detached;
-    this.#fleetSize = beacon.fleetSize;
+    this.#fleetSize = fleetSize;
     this.#beaconMs = performance.now();
     this.#detached = false;
     this.#watchForSilence();
-    if (config !== undefined && this.#config.announce(config) === 'behind') want(this.#configRepair, recovered);
-    if (endpoints !== undefined && this.#endpoints.announce(endpoints) === 'behind')
-      want(this.#endpointRepair, recovered);
+    if (config !== undefined) this.#config.heardVersion(config, afresh);
+    if (endpoints !== undefined) this.#endpoints.heardVersion(endpoints, afresh);
     this.#updatePhase();
-  }
-
-  #heardHint(hint: ConfigHint): void {
-    if (!this.#admits(hint.epoch) || hint.version === undefined) return;
-    this.#hint = hint;
-    this.#configTaken(this.#config.announce(hint.version));
   }
 
   #heardCommand(command: 'resync' | 'drain' | 'report' | undefined): void {
@@ -354,92 +335,24 @@ class BusFollower implements Follower {
     }, this.#timings.detachedMs);
   }
 
-  // ---- config
-
-  #configTaken(taken: Taken): void {
-    switch (taken) {
-      case 'advanced':
-        this.#applier.poke();
-        break;
-      case 'behind':
-        this.#configRepair.want();
-        break;
-      case 'ignored':
-        return;
-      default:
-        return taken satisfies never;
-    }
-    this.#updatePhase();
-  }
-
-  async #repairConfig(signal: AbortSignal): Promise<RepairOutcome> {
-    await this.#takeHint(signal);
-    if (!this.#mustAsk.config && !this.#config.isBehind) return 'done';
-    const { reply, epoch } = await this.#fetch.config(this.#config.have, signal);
-    // Zero comes from a control plane that has just started and has not heard of a leader.
-    if (epoch !== 0n && this.#epochs.isOutdated(epoch, performance.now()))
-      return { again: 'a control plane cut off answered' };
-    switch (reply.case) {
-      case 'unchanged':
-        this.#config.confirm();
-        break;
-      case 'patches':
-        for (const patch of reply.value.patches) this.#configTaken(this.#config.offer(patch));
-        break;
-      case 'snapshot':
-        this.#configTaken(this.#config.replace(await this.#fetch.blob(reply.value, ConfigSnapshotSchema, signal)));
-        break;
-      case 'busy':
-        return { again: 'the control plane is busy', afterMs: reply.value.retryAfterMs };
-      case undefined:
-        return { again: 'the control plane answered something newer than this node knows' };
-    }
-    if (this.#config.isBehind) return { again: 'the answer did not lead to what was announced' };
-    this.#mustAsk.config = false;
-    this.#updatePhase();
-    return 'done';
-  }
-
-  /** A patch too large to broadcast is worth fetching only if it follows what we have. */
-  async #takeHint(signal: AbortSignal): Promise<void> {
-    const hint = this.#hint;
-    this.#hint = null;
-    const known = this.#config.known?.version;
-    if (hint?.blob === undefined || known === undefined || hint.fromRevision !== known.revision) return;
-    if (hint.version?.lineage !== known.lineage) return;
-    this.#configTaken(this.#config.offer(await this.#fetch.blob(hint.blob, ConfigPatchSchema, signal)));
-  }
+  // ---- what runs
 
   /** A route to a service without endpoints answers errors: give the endpoints of new services a moment to come. */
-  async #firstEndpoints({ resources }: KnownConfig): Promise<void> {
-    const former = new Set(servicesOf(this.#applied?.resources ?? []));
+  #firstEndpoints({ resources }: KnownConfig): Promise<void> {
+    const former = new Set(servicesOf(this.#applied?.config.resources ?? []));
     const added = servicesOf(resources).filter((service) => !former.has(service));
-    const deadlineMs = performance.now() + this.#timings.firstEndpointsMs;
-    while (this.#life !== 'closed' && added.some((service) => this.#endpoints.get(service) === undefined)) {
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs);
-        this.#endpointsArrived = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+    return this.#endpoints.arrival(added, this.#timings.firstEndpointsMs);
   }
 
   #configApplied(config: KnownConfig, applyMs: number): void {
     const nowMs = Date.now();
-    this.#applied = config;
-    this.#refusal = null;
-    this.#appliedTimeMs = nowMs;
-    this.#applyMs = applyMs;
     // What was committed before this node started says nothing about how fast changes arrive.
-    this.#lagMs = config.commitTimeMs < this.#startTimeMs ? 0 : Math.max(0, nowMs - config.commitTimeMs);
+    const lagMs = config.commitTimeMs < this.#startTimeMs ? 0 : Math.max(0, nowMs - config.commitTimeMs);
+    this.#applied = { config, timeMs: nowMs, applyMs, lagMs };
+    this.#refusal = null;
     this.#endpoints.keepOnly(new Set(servicesOf(config.resources)));
-    this.#giveEndpoints();
     const { revision } = config.version;
-    this.#options.log.info('config applied', { revision, applyMs: Math.round(applyMs), lagMs: this.#lagMs });
+    this.#options.log.info('config applied', { revision, applyMs: Math.round(applyMs), lagMs });
     if (this.#life === 'boot') return;
     this.#reports.report(this.#spreadMs());
     this.#saver.configChanged();
@@ -448,70 +361,12 @@ class BusFollower implements Follower {
   #configRefused(refusal: ConfigRefusal): void {
     this.#refusal = refusal;
     const { revision, name, field, reason } = refusal;
-    this.#options.log.warn('config refused; the one before stays', {
-      revision,
-      kind: Kind[refusal.kind],
-      name,
-      field,
-      reason,
-    });
+    const fields = { revision, kind: Kind[refusal.kind], name, field, reason };
+    this.#options.log.warn('config refused; the one before stays', fields);
     this.#reports.report(this.#spreadMs());
   }
 
-  // ---- endpoints
-
-  #endpointsTaken(taken: Taken): void {
-    switch (taken) {
-      case 'advanced':
-        this.#giveEndpoints();
-        this.#endpointsArrived();
-        this.#saver.endpointsChanged();
-        break;
-      case 'behind':
-        this.#endpointRepair.want();
-        break;
-      case 'ignored':
-        return;
-      default:
-        return taken satisfies never;
-    }
-    this.#updatePhase();
-  }
-
-  async #repairEndpoints(signal: AbortSignal): Promise<RepairOutcome> {
-    if (!this.#mustAsk.endpoints && !this.#endpoints.isBehind) return 'done';
-    const { reply, version } = await this.#fetch.endpoints(this.#endpoints.version, signal);
-    if (version === undefined || this.#epochs.isOutdated(version.epoch, performance.now()))
-      return { again: 'a leader cut off answered' };
-    switch (reply.case) {
-      case 'unchanged':
-        this.#endpoints.announce(version);
-        break;
-      case 'snapshot':
-        this.#endpointsTaken(
-          this.#endpoints.replace(await this.#fetch.blob(reply.value, EndpointSnapshotSchema, signal)),
-        );
-        break;
-      case 'busy':
-        return { again: 'the leader is busy', afterMs: reply.value.retryAfterMs };
-      case undefined:
-        return { again: 'the leader answered something newer than this node knows' };
-    }
-    if (this.#endpoints.isBehind) return { again: 'the answer did not lead to what was announced' };
-    this.#mustAsk.endpoints = false;
-    return 'done';
-  }
-
-  /** Tells the runtime what differs from what it has. */
-  #giveEndpoints(): void {
-    const now = new Map(this.#endpoints.sets().map((set) => [set.service, set]));
-    const changed = [...now.values()].filter((set) => this.#given.get(set.service) !== set);
-    const removed = [...this.#given.keys()].filter((service) => !now.has(service));
-    this.#given = now;
-    if (changed.length > 0 || removed.length > 0) this.#options.runtime.applyEndpoints(changed, removed);
-  }
-
-  // ---- telling
+  // ---- what is told
 
   #updatePhase(): void {
     const phase = this.#currentPhase();
@@ -525,35 +380,31 @@ class BusFollower implements Follower {
     if (this.#life === 'boot') return NodePhase.BOOT;
     if (this.#life !== 'running') return NodePhase.DRAINING;
     if (this.#detached) return NodePhase.DETACHED;
-    const following = this.#beaconMs !== null && this.#config.known !== null && !this.#config.isBehind;
-    return following ? NodePhase.LIVE : NodePhase.SYNCING;
+    return this.#config.isCurrent ? NodePhase.LIVE : NodePhase.SYNCING;
   }
 
   #report(): void {
     const { bus, subjects, nodeId, softwareVersion, address } = this.#options;
-    const status: NodeStatus = create(NodeStatusSchema, {
+    const applied = this.#applied;
+    const endpoints = this.#endpoints.version;
+    const status = create(NodeStatusSchema, {
       nodeId,
       incarnation: this.#incarnation,
       softwareVersion,
       epochSeen: this.#epochs.highest,
-      configLagMs: BigInt(this.#lagMs),
-      configApplyMs: BigInt(Math.round(this.#applyMs)),
       phase: this.#phase,
       address: address(),
       time: timestampFromMs(Date.now()),
+      ...(applied !== null && {
+        config: applied.config.version,
+        configApplyTime: timestampFromMs(applied.timeMs),
+        configLagMs: BigInt(applied.lagMs),
+        configApplyMs: BigInt(Math.round(applied.applyMs)),
+      }),
+      ...(this.#refusal !== null && { refusal: this.#refusal }),
+      ...(endpoints !== null && { endpoints }),
     });
-    const endpoints = this.#endpoints.version;
-    if (this.#applied !== null) {
-      status.config = this.#applied.version;
-      status.configApplyTime = timestampFromMs(this.#appliedTimeMs);
-    }
-    if (this.#refusal !== null) status.refusal = this.#refusal;
-    if (endpoints !== null) status.endpoints = endpoints;
     bus.publish(subjects.nodeStatus(nodeId), seal(NodeStatusSchema, status));
-  }
-
-  #lastGood(): LastGood | null {
-    return this.#applied === null ? null : lastGoodOf(this.#applied, this.#endpoints.sets(), Date.now());
   }
 
   #spreadMs(): number {
@@ -561,9 +412,11 @@ class BusFollower implements Follower {
   }
 }
 
-function want(repair: Repair, afresh: boolean): void {
-  if (afresh) repair.wantAfresh();
-  else repair.want();
+interface Applied {
+  readonly config: KnownConfig;
+  readonly timeMs: number;
+  readonly applyMs: number;
+  readonly lagMs: number;
 }
 
 function servicesOf(resources: readonly Resource[]): string[] {

@@ -34,17 +34,18 @@ export class Repair {
     this.#failed = failed;
   }
 
-  /** Soon, unless an attempt is due later because others failed. */
-  want(): void {
+  /** Soon; unless an attempt is due later because others failed, and this is not `afresh`: things have changed since. */
+  want(afresh = false): void {
+    if (afresh) {
+      this.#failures = 0;
+      this.#stopTimer();
+    }
     if (this.#running !== null) this.#again = true;
     else this.#timer ??= this.#after(Math.random() * this.#times.spreadMs());
   }
 
-  /** As `want`, and forgets former failures: things have changed, as when the connection is back. */
-  wantAfresh(): void {
-    this.#failures = 0;
-    this.#stopTimer();
-    this.want();
+  get closed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   async close(): Promise<void> {

@@ -18,12 +18,13 @@ export class FakeDatabase {
   down = false;
   /** Revisions before this one are gone, as after a clean-up. */
   oldest = 1n;
-  #epoch = 0n;
+  #epoch: bigint;
   #leader: Candidate | null = null;
   readonly #candidates: Candidate[] = [];
   readonly #watchers = new Set<() => void>();
 
-  constructor(lineage = 'lineage-1') {
+  constructor(lineage = 'lineage-1', epoch = 0n) {
+    this.#epoch = epoch;
     this.state = { version: emptyConfig(lineage).version, commitTimeMs: Date.now(), resources: [] };
   }
 
