@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 
+import { file_google_rpc_error_details } from '../../proto/gen/google/rpc/error_details_pb.js';
 import { Health } from '../../proto/gen/grpc/health/v1/health_pb.js';
 import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
 import { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
@@ -57,12 +58,12 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
   const server = new Server({ 'grpc.max_receive_message_length': maxRequestBytes, 'grpc.max_send_message_length': -1 });
   const validator = new RequestValidator();
   const closing = new AbortController();
-  const names = [Admin.typeName, Health.typeName, ServerReflection.typeName];
-  const health = new HealthState(names);
+  const services = [Admin, Health, ServerReflection];
+  const health = new HealthState(services.map(({ typeName }) => typeName));
   addServices(
     server,
     deps,
-    { validator, health, reflection: new Reflection([Admin, Health, ServerReflection], names) },
+    { validator, health, reflection: new Reflection(services, [file_google_rpc_error_details]) },
     closing.signal,
   );
   return {

@@ -67,6 +67,10 @@ async function* watchConvergence(
   gone: AbortSignal,
   closing: AbortSignal,
 ): AsyncGenerator<Convergence> {
+  // The rule in the proto compares durations as numbers and lets such pass.
+  if (request.timeout !== undefined && (request.timeout.nanos < 0 || request.timeout.nanos > 999_999_999)) {
+    throw invalid([{ field: 'timeout', description: 'has nanos that are not between 0 and 999,999,999' }]);
+  }
   const { version } = await store.read();
   const revision = request.revision === 0n ? version.revision : request.revision;
   if (revision > version.revision) {

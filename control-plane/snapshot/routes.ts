@@ -25,7 +25,11 @@ export function checkReferences(route: Route, config: Config): Fault[] {
 
 /** What can be said of a route alone, beyond how it matches. */
 export function checkShape(route: Route): Fault[] {
-  return [...(route.transcode === undefined ? [] : checkTranscoded(route)), ...checkRedirect(route)];
+  return [
+    ...(route.transcode === undefined ? [] : checkTranscoded(route)),
+    ...checkRedirect(route),
+    ...checkHeaderValues(route),
+  ];
 }
 
 function missingSchema({ transcode }: Route, config: Config): Fault[] {
@@ -65,4 +69,19 @@ function checkRedirect({ httpsRedirect, protocols }: Route): Fault[] {
   if (httpsRedirect === 0) return [];
   if (protocols.length === 1 && protocols[0] === RouteProtocol.HTTPS) return [];
   return [{ field: 'https_redirect', reason: 'needs protocols to be https alone' }];
+}
+
+/** Values arrive without the space around them and cannot hold control characters, so these would never match. */
+function checkHeaderValues({ headers }: Route): Fault[] {
+  return headers.flatMap(({ values }, i) =>
+    values.flatMap((value, j) =>
+      isHeaderValue(value)
+        ? []
+        : [{ field: `headers[${i}].values[${j}]`, reason: 'is not what a header field can hold' }],
+    ),
+  );
+}
+
+function isHeaderValue(value: string): boolean {
+  return value.trim() === value && !/[\0-\x08\x0a-\x1f\x7f]/.test(value);
 }

@@ -16,20 +16,27 @@ export interface BindingCheck {
   readonly faults: readonly Fault[];
 }
 
-/** Services are looked at one by one: two whose rules collide may still be served by two routes. */
+/** Descriptors come from anybody: one that the transcoder stumbles over is a fault like any other. */
 export function loadDescriptors({ descriptorSet }: Schema): LoadedSchema {
-  const { schema, problems } = loadSchema(descriptorSet);
-  const inRules = (schema?.services ?? []).flatMap((service) => checkRules(schema, service));
-  return {
-    descriptors: schema,
-    faults: [...problems, ...inRules].map((problem) => ({ field: 'descriptor_set', reason: inWords(problem) })),
-  };
+  try {
+    const { schema, problems } = loadSchema(descriptorSet);
+    const inRules = schema === null ? [] : checkRules(schema);
+    return { descriptors: schema, faults: [...problems, ...inRules].map((problem) => setFault(inWords(problem))) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { descriptors: null, faults: [setFault(`cannot be used: ${reason}`)] };
+  }
 }
 
-function checkRules(descriptors: Descriptors | null, service: string): readonly SchemaProblem[] {
-  return descriptors === null
-    ? []
-    : schemaBindings(descriptors, { services: [service], profile: 'grpc-gateway' }).problems;
+function setFault(reason: string): Fault {
+  return { field: 'descriptor_set', reason };
+}
+
+/** Services are looked at one by one: two whose rules collide may still be served by two routes. */
+function checkRules(descriptors: Descriptors): SchemaProblem[] {
+  return descriptors.services.flatMap(
+    (service) => schemaBindings(descriptors, { services: [service], profile: 'grpc-gateway' }).problems,
+  );
 }
 
 /** The bindings that a route takes from a schema. Faults are in the route's own fields. */

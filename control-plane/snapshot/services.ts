@@ -11,6 +11,7 @@ export function checkService(service: Service): Fault[] {
   const source = service.discovery?.source;
   return [
     ...(source?.case === 'static' ? checkEndpoints(source.value.endpoints) : []),
+    ...(source?.case === 'consul' ? checkTags('discovery.consul', source.value.tags) : []),
     ...checkPath(service.path),
     ...checkHost(service.host),
     ...checkTimeouts(service.timeouts),
@@ -22,7 +23,8 @@ export function checkService(service: Service): Fault[] {
 function checkEndpoints(endpoints: readonly StaticEndpoint[]): Fault[] {
   const faults: Fault[] = [];
   const seen = new Map<string, number>();
-  for (const [i, { address, port }] of endpoints.entries()) {
+  for (const [i, { address, port, tags }] of endpoints.entries()) {
+    faults.push(...checkTags(`discovery.static.endpoints[${i}]`, tags));
     const id = `${address.toLowerCase()} ${port}`;
     const first = seen.get(id);
     if (first === undefined) seen.set(id, i);
@@ -33,6 +35,12 @@ function checkEndpoints(endpoints: readonly StaticEndpoint[]): Fault[] {
       });
   }
   return faults;
+}
+
+function checkTags(field: string, tags: readonly string[]): Fault[] {
+  return tags.flatMap((tag, i) =>
+    /\p{Cc}/u.test(tag) ? [{ field: `${field}.tags[${i}]`, reason: 'has a control character' }] : [],
+  );
 }
 
 const dot = '(?:\\.|%2e)';

@@ -2,7 +2,8 @@ import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { Timeouts } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Fault } from './fault.js';
 
-type Limit = 'connect' | 'perTry' | 'request';
+const all = ['connect', 'read', 'write', 'request', 'perTry'] as const;
+type Limit = (typeof all)[number];
 
 /** A part cannot take longer than the whole that it is a part of. */
 const within: readonly (readonly [part: Limit, whole: Limit])[] = [
@@ -11,12 +12,24 @@ const within: readonly (readonly [part: Limit, whole: Limit])[] = [
   ['perTry', 'request'],
 ];
 
-const protoName: Readonly<Record<Limit, string>> = { connect: 'connect', perTry: 'per_try', request: 'request' };
+const protoName: Readonly<Record<Limit, string>> = {
+  connect: 'connect',
+  read: 'read',
+  write: 'write',
+  request: 'request',
+  perTry: 'per_try',
+};
 
 /** `own` are the timeouts of the resource under check; what they leave unset comes from `inherited`, a route's service. */
 export function checkTimeouts(own: Timeouts | undefined, inherited?: Timeouts): Fault[] {
   if (own === undefined) return [];
-  const faults: Fault[] = [];
+  const faults = all
+    .filter((limit) => isMalformed(own[limit]))
+    .map((limit) => ({
+      field: `timeouts.${protoName[limit]}`,
+      reason: 'has nanos that are not between 0 and 999,999,999',
+    }));
+  if (faults.length > 0) return faults;
   for (const [part, whole] of within) {
     const blamed = own[part] !== undefined ? part : whole;
     if (own[blamed] === undefined) continue;
@@ -29,6 +42,11 @@ export function checkTimeouts(own: Timeouts | undefined, inherited?: Timeouts): 
     });
   }
   return faults;
+}
+
+/** The rules in the proto compare durations as numbers and let such pass. */
+function isMalformed(duration: Duration | undefined): boolean {
+  return duration !== undefined && (duration.nanos < 0 || duration.nanos > 999_999_999);
 }
 
 function millis(duration: Duration | undefined): number | null {

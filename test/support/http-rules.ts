@@ -10,10 +10,12 @@ import {
 import { http } from '../../proto/gen/google/api/annotations_pb.js';
 import { HttpRuleSchema } from '../../proto/gen/google/api/http_pb.js';
 
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 
-type Rule = MessageInitShape<typeof HttpRuleSchema>;
-export type FileInit = MessageInitShape<typeof FileDescriptorProtoSchema>;
+/** An initializer, never a message. */
+type InitOf<D extends DescMessage> = Exclude<MessageInitShape<D>, MessageShape<D>>;
+type Rule = InitOf<typeof HttpRuleSchema>;
+export type FileInit = InitOf<typeof FileDescriptorProtoSchema>;
 
 /** `books.proto` with the service books.v1.Books: one method per rule, Get1, Get2, …; null is a method without a rule. */
 export function bookFile(rules: readonly (Rule | null)[]): FileInit {

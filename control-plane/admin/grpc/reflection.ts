@@ -30,9 +30,10 @@ export class Reflection {
   /** By the extended message, then by field number. */
   readonly #extensions = new Map<string, Map<number, DescFile>>();
 
-  constructor(services: readonly DescService[], names: readonly string[]) {
-    this.#services = names;
-    for (const service of services) this.#addFile(service.file);
+  /** `files` hold what answers carry beyond the declared types, such as error details. */
+  constructor(services: readonly DescService[], files: readonly DescFile[]) {
+    this.#services = services.map(({ typeName }) => typeName);
+    for (const file of [...services.map((service) => service.file), ...files]) this.#addFile(file);
   }
 
   answer(request: ServerReflectionRequest): ServerReflectionResponse {
