@@ -51,7 +51,7 @@ export async function startCluster({ controlPlanes, nodes }: ClusterOptions): Pr
     const startNode = (id: string, stateDir = stateDirOf(id)): Promise<Member> => keep(startNodeMember(id, urls.nats, stateDir));
     const members = await Promise.all(named('node', nodes).map((id) => startNode(id)));
     const backends = members.map(({ name, port, opsPort }) => ({ id: name, host: '127.0.0.1', port, opsPort }));
-    const loadBalancer = await keep(startHaproxy({ config: (port) => haproxyConfig(port, backends) }));
+    const loadBalancer = await keep(startHaproxy({ config: (port) => haproxyConfig(`127.0.0.1:${port}`, backends) }));
     return { postgres, nats, consul, loadBalancer, controlPlanes: planes, nodes: members, demo, addNode: startNode, stateDirOf, close };
   } catch (error) {
     await close();

@@ -7,9 +7,9 @@ export interface BalancedNode {
 
 /**
  * An HAProxy config that spreads connections over nodes which say that they are ready. TCP mode: the nodes speak HTTP/1.1 and
- * HTTP/2 themselves, and the PROXY protocol is not needed on one host.
+ * HTTP/2 themselves.
  */
-export function haproxyConfig(port: number, nodes: readonly BalancedNode[]): string {
+export function haproxyConfig(bind: string, nodes: readonly BalancedNode[]): string {
   const servers = nodes.map(({ id, host, port: nodePort, opsPort }) => `  server ${id} ${host}:${nodePort} check port ${opsPort} inter 500ms rise 1 fall 2`);
   return `global
   maxconn 20000
@@ -23,7 +23,7 @@ defaults
   retries 3
 
 frontend traffic
-  bind 127.0.0.1:${port}
+  bind ${bind}
   default_backend nodes
 
 backend nodes
