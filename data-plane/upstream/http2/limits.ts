@@ -1,0 +1,45 @@
+/** What the gateway uses of one endpoint over HTTP/2, and bears from it. Milliseconds; 0 is no limit. */
+export interface Http2TransportLimits {
+  /** Connections at a time; a second one is opened when the streams of the first run out. */
+  readonly maxConnections: number;
+  /** Streams on one connection, however many more the endpoint would take. */
+  readonly maxStreamsPerConnection: number;
+  /** Calls that wait for a connection or a stream. */
+  readonly maxPending: number;
+  readonly pendingTimeoutMs: number;
+  /** How long a connection is kept without a call. */
+  readonly idleTimeoutMs: number;
+  /** After a connection could not be made: how long no other is tried; doubles up to the largest. */
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+  /** Calls open and nothing heard for so long: is the endpoint still there? */
+  readonly keepAliveMs: number;
+  /** How long it may take to answer that. */
+  readonly keepAliveTimeoutMs: number;
+  readonly maxHeaderListBytes: number;
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+}
+
+/** Every limit of the HTTP/2 upstream side, with its reason. */
+export const defaultHttp2Limits: Http2TransportLimits = {
+  // Servers allow 100 to 250 streams a connection: a thousand calls at a time to one endpoint.
+  maxConnections: 8,
+  maxStreamsPerConnection: 1_000,
+  maxPending: 1_024,
+  // As for HTTP/1: waiting longer helps nobody; another endpoint may be free.
+  pendingTimeoutMs: 5_000,
+  // Connections are few, and a TLS handshake is dear; below the idle limits of common load balancers (350 s and more).
+  idleTimeoutMs: 300_000,
+  minBackoffMs: 100,
+  maxBackoffMs: 10_000,
+  // gRPC servers take offence at pings more often than every five minutes.
+  keepAliveMs: 310_000,
+  keepAliveTimeoutMs: 20_000,
+  // As for HTTP/1.
+  maxHeaderListBytes: 131_072,
+  // One stream alone reaches 1 Gbit/s at 2 ms; a stalled reader holds no more than this.
+  streamWindowBytes: 262_144,
+  // Replenished as bytes arrive: only needs to cover what is on its way.
+  connectionWindowBytes: 4_194_304,
+};

@@ -1,0 +1,470 @@
+import type { ProxyError } from '../../errors.js';
+import type { HeaderList } from '../../headers.js';
+import { HpackDecoder, HpackError, type HpackEncoder, type TextCache } from '../hpack/hpack.js';
+import { FloodGuard } from './flood.js';
+import { HeadCollector, type BlockKind } from './head.js';
+import { HeadWriter, type RequestFields } from './head-writer.js';
+import { Inbound, type InboundHandler } from './inbound.js';
+import type { OutgoingBody } from './outgoing.js';
+import { clientPreface, defaultWindowBytes, errorCode, errorName, Http2Error, largestWindowBytes, violation } from './protocol.js';
+import { SendQueue } from './send-queue.js';
+import { PeerSettings, settingPairs, type OwnSettings } from './settings.js';
+import { Stream, type StreamObserver } from './stream.js';
+import { FrameWriter } from './writer.js';
+
+/** Who holds the socket of a connection. */
+export interface ConnectionOwner {
+  /** Bytes wait in `writer`, to be written before the turn of the event loop ends. Not called again until `flushed`. */
+  wantsFlush(): void;
+  /** The peer's settings have been applied, the first time or again. */
+  settingsReceived(): void;
+  /** The peer opened a stream; `head` is reused after the call. Never called on a client. */
+  opened(stream: Stream, head: HeadCollector): StreamObserver;
+  /** A stream has ended, so there is room for another. */
+  streamEnded(): void;
+  /** The peer takes no more streams; those that it will not look at have failed already. */
+  goAwayReceived(code: number, text: string): void;
+  pingAcknowledged(): void;
+  /** The connection cannot go on; its streams have failed. What is in `writer` tells the peer: write it and close. */
+  failed(error: unknown): void;
+  /** What a fault of a stream means to those who wait for it. */
+  faultOf(error: Http2Error): ProxyError;
+}
+
+export interface ConnectionOptions {
+  readonly role: 'client' | 'server';
+  readonly own: OwnSettings;
+  readonly encoder: HpackEncoder;
+  readonly texts: TextCache;
+}
+
+/** Streams that we reset, whose late frames are no fault of the peer. */
+const mostRememberedResets = 1024;
+/** A slice of less than half its buffer is copied when it has to wait, so that it does not hold all of that. */
+const storedInPlaceFraction = 2;
+const initialTableBytes = 4096;
+const emptyChunk = new Uint8Array(0);
+
+/**
+ * The protocol of one HTTP/2 connection (RFC 9113), client or server, without its socket: bytes come in by `receive`, frames
+ * to be sent gather in `writer`, and streams and their bodies are driven from there. A peer that breaks a rule loses its
+ * stream or the connection, as the RFC says. Nothing is thrown.
+ */
+export class Connection implements InboundHandler {
+  readonly writer = new FrameWriter();
+  readonly peer = new PeerSettings();
+  readonly own: OwnSettings;
+  /** The time of what is being done now: set by the owner before it calls, milliseconds of any clock. */
+  nowMs = 0;
+
+  readonly #owner: ConnectionOwner;
+  readonly #role: 'client' | 'server';
+  readonly #inbound: Inbound;
+  readonly #decoder: HpackDecoder;
+  readonly #head: HeadCollector;
+  readonly #heads: HeadWriter;
+  readonly #queue: SendQueue;
+  readonly #flood = new FloodGuard();
+  readonly #streams = new Map<number, Stream>();
+  readonly #resetIds = new Set<number>();
+  #nextId: number;
+  #lastPeerId = 0;
+  #peerGoesAway = false;
+  #ended = false;
+  #flushWanted = false;
+  #bytesOwned = false;
+  #receiveWindow: number;
+  #creditOwed = 0;
+
+  constructor(owner: ConnectionOwner, { role, own, encoder, texts }: ConnectionOptions) {
+    this.#owner = owner;
+    this.#role = role;
+    this.own = own;
+    this.#inbound = new Inbound(this, role === 'server', own.maxHeaderListBytes);
+    this.#decoder = new HpackDecoder(Math.max(own.headerTableBytes, initialTableBytes), texts);
+    this.#head = new HeadCollector(own.maxHeaderListBytes);
+    this.#heads = new HeadWriter(this.writer, encoder);
+    this.#queue = new SendQueue(this.writer);
+    this.#nextId = role === 'client' ? 1 : 2;
+    this.#receiveWindow = Math.max(own.connectionWindowBytes, defaultWindowBytes);
+  }
+
+  /** Writes what the connection begins with. */
+  begin(): void {
+    if (this.#role === 'client') this.writer.raw(clientPreface);
+    this.writer.settings(settingPairs(this.#role, this.own));
+    const extra = this.#receiveWindow - defaultWindowBytes;
+    if (extra > 0) this.writer.windowUpdate(0, extra);
+    this.#wantFlush();
+  }
+
+  /** No stream is served any more; what is in `writer` may still be sent. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Whether a client may open another stream. */
+  get hasRoom(): boolean {
+    return (
+      !this.#ended &&
+      !this.#peerGoesAway &&
+      this.#streams.size < this.peer.maxConcurrentStreams &&
+      this.#nextId < largestWindowBytes
+    );
+  }
+
+  /** Lets everyone who waits for a stream look at the time. */
+  tick(): void {
+    for (const stream of this.#streams.values()) stream.tick(this.nowMs);
+  }
+
+  get congested(): boolean {
+    return this.#queue.congested;
+  }
+
+  /**
+   * Opens a stream with a request head; the caller has seen that there is room, and sends the body on the stream next, unless
+   * it is empty. Everything later is told to `observer`.
+   */
+  open(fields: RequestFields, scheme: 'http' | 'https', bodyLength: number | null, observer: StreamObserver): Stream {
+    const stream = new Stream(this.#nextId, this, observer);
+    this.#nextId += 2;
+    this.#streams.set(stream.id, stream);
+    stream.localEnded = bodyLength === 0;
+    stream.bodylessAnswer = fields.method === 'HEAD';
+    const length = stream.localEnded && !announcesEmpty(fields.method) ? -1 : (bodyLength ?? -1);
+    this.#heads.request(stream.id, fields, scheme, length, stream.localEnded, this.peer.maxFrameBytes);
+    this.#wantFlush();
+    return stream;
+  }
+
+  sendPing(payload: Buffer): void {
+    this.writer.ping(false, payload, 0);
+    this.#wantFlush();
+  }
+
+  /** Tells the peer that no more of its streams are taken. */
+  goAway(code: number, text: string): void {
+    this.writer.goAway(this.#lastPeerId, code, text);
+    this.#wantFlush();
+  }
+
+  /** Takes what the socket received, `bytes[start, end)`. They are kept only if they are `owned`, else copied. */
+  receive(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    if (this.#ended) return;
+    this.#bytesOwned = owned;
+    try {
+      this.#inbound.read(bytes, start, end);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The writer's bytes have been given to the socket, which may be full. */
+  flushed(socketBlocked: boolean): void {
+    this.#flushWanted = false;
+    this.#queue.socketBlocked(socketBlocked);
+  }
+
+  /** The socket is gone, or will be: every stream fails. */
+  end(error: Http2Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failStreams(0, error);
+  }
+
+  // What streams and their bodies call.
+
+  sendData(streamId: number, chunk: Uint8Array, mostBytes: number): number {
+    const bytes = this.#queue.send(streamId, chunk, mostBytes);
+    if (bytes > 0) this.#wantFlush();
+    return bytes;
+  }
+
+  enqueue(body: OutgoingBody): void {
+    this.#queue.enqueue(body);
+  }
+
+  sendEnd(stream: Stream, trailers: HeaderList | null): void {
+    if (trailers !== null) this.#heads.trailers(stream.id, trailers, this.peer.maxFrameBytes);
+    else if (!this.writer.endStreamOnLast(stream.id)) this.writer.data(stream.id, emptyChunk, 0, 0, true);
+    this.#wantFlush();
+    if (stream.remoteEnded) this.#close(stream, null);
+  }
+
+  giveCredit(streamId: number, bytes: number): void {
+    this.writer.windowUpdate(streamId, bytes);
+    this.#wantFlush();
+  }
+
+  /** Ends a stream from our side. */
+  reset(stream: Stream, code: number, error: ProxyError): void {
+    if (stream.closed) return;
+    this.#sendReset(stream.id, code);
+    this.#close(stream, error);
+  }
+
+  /** A received chunk for its reader. */
+  take(buffer: Buffer, start: number, end: number): Buffer {
+    const chunk = buffer.subarray(start, end);
+    return this.#bytesOwned ? chunk : Buffer.from(chunk);
+  }
+
+  /** A received chunk that has to wait for its reader. */
+  store(buffer: Buffer, start: number, end: number): Buffer {
+    const chunk = buffer.subarray(start, end);
+    return this.#bytesOwned && chunk.length * storedInPlaceFraction >= chunk.buffer.byteLength ? chunk : Buffer.from(chunk);
+  }
+
+  // Frames of the peer.
+
+  data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void {
+    if (this.#ended) return;
+    this.#takeCredit(flowBytes);
+    if (end > start || last) this.#flood.earn(1);
+    else this.#flood.charge(1, this.nowMs);
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return this.#lateFrame(streamId, 'DATA');
+    if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'DATA after the end'));
+    if (!stream.headReceived) return this.#violation(stream, violation(errorCode.protocolError, 'DATA before a head'));
+    const fault = stream.incoming.receive(buffer, start, end, flowBytes);
+    if (fault !== null) return this.#violation(stream, fault);
+    if (last) this.#remoteEnd(stream, null);
+  }
+
+  fieldBlock(streamId: number, last: boolean, buffer: Buffer, start: number, end: number): void {
+    if (this.#ended) return;
+    const stream = this.#streams.get(streamId);
+    const head = this.#head;
+    head.reset(stream?.headReceived === true ? 'trailers' : this.#headKind);
+    this.#decoder.decode(buffer, start, end, head);
+    head.check();
+    this.#flood.earn(1);
+    if (stream === undefined) return this.#headWithoutStream(streamId, head, last);
+    if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'HEADERS after the end'));
+    if (head.tooLarge) return this.#violation(stream, new Http2Error('too_large', errorCode.cancel, 'the header list'));
+    if (head.malformed !== null) return this.#violation(stream, violation(errorCode.protocolError, head.malformed));
+    if (!stream.headReceived) return this.#responseHead(stream, head, last);
+    if (!last) return this.#violation(stream, violation(errorCode.protocolError, 'trailers before the end'));
+    this.#remoteEnd(stream, head.headers.length > 0 ? head.headers : null);
+  }
+
+  resetReceived(streamId: number, code: number): void {
+    if (this.#ended) return;
+    this.#flood.charge(1, this.nowMs);
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return this.#checkNotIdle(streamId, 'RST_STREAM');
+    const reason = code === errorCode.refusedStream ? 'refused' : 'reset';
+    this.#close(stream, this.#owner.faultOf(new Http2Error(reason, code, 'the peer reset the stream')));
+  }
+
+  settings(payload: Buffer | null, start: number, end: number): void {
+    if (this.#ended) return;
+    this.#flood.charge(1, this.nowMs);
+    if (payload === null) return this.#decoder.setMaxTableBytes(this.own.headerTableBytes);
+    const windowBefore = this.peer.initialWindowBytes;
+    this.peer.apply(payload, start, end);
+    this.writer.settingsAck();
+    this.#wantFlush();
+    this.#shiftWindows(this.peer.initialWindowBytes - windowBefore);
+    this.#owner.settingsReceived();
+  }
+
+  ping(ack: boolean, payload: Buffer, start: number): void {
+    if (this.#ended) return;
+    this.#flood.charge(1, this.nowMs);
+    if (ack) return this.#owner.pingAcknowledged();
+    this.writer.ping(true, payload, start);
+    this.#wantFlush();
+  }
+
+  goAwayReceived(lastStreamId: number, code: number, text: string): void {
+    if (this.#ended) return;
+    this.#flood.charge(1, this.nowMs);
+    this.#peerGoesAway = true;
+    const error = new Http2Error('refused', code, `the peer goes away${text === '' ? '' : `: ${text}`}`);
+    if (this.#role === 'client') this.#failStreams(lastStreamId, error);
+    this.#owner.goAwayReceived(code, text);
+  }
+
+  credit(streamId: number, bytes: number): void {
+    if (this.#ended) return;
+    this.#flood.charge(1, this.nowMs);
+    if (streamId === 0) {
+      if (!this.#queue.addCredit(bytes)) throw violation(errorCode.flowControlError, 'the connection window overflows');
+      return;
+    }
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return this.#checkNotIdle(streamId, 'WINDOW_UPDATE');
+    if (stream.outgoing !== null && !stream.outgoing.addCredit(bytes)) {
+      return this.#violation(stream, violation(errorCode.flowControlError, 'a stream window overflows'));
+    }
+    this.#queue.run();
+  }
+
+  streamViolation(streamId: number, code: number, message: string): void {
+    if (this.#ended) return;
+    this.#flood.charge(1, this.nowMs);
+    const stream = this.#streams.get(streamId);
+    if (stream !== undefined) this.#violation(stream, violation(code, message));
+    else this.#sendReset(streamId, code);
+  }
+
+  ignored(): void {
+    this.#flood.charge(1, this.nowMs);
+  }
+
+  get #headKind(): BlockKind {
+    return this.#role === 'client' ? 'response' : 'request';
+  }
+
+  #responseHead(stream: Stream, head: HeadCollector, last: boolean): void {
+    if (head.status < 200) {
+      if (last || head.status === 101) return this.#violation(stream, violation(errorCode.protocolError, 'a final interim head'));
+      this.#flood.charge(1, this.nowMs);
+      return stream.head(head);
+    }
+    stream.headReceived = true;
+    stream.incoming.announce(head.contentLength, stream.bodylessAnswer || head.status === 304, last);
+    if (!last) return stream.head(head);
+    const fault = stream.incoming.end(null);
+    if (fault !== null) return this.#violation(stream, fault);
+    stream.remoteEnded = true;
+    stream.head(head);
+    if (!stream.closed) this.#afterRemoteEnd(stream);
+  }
+
+  #headWithoutStream(streamId: number, head: HeadCollector, last: boolean): void {
+    if (this.#role === 'client' || streamId <= this.#lastPeerId) return this.#lateFrame(streamId, 'HEADERS');
+    if (streamId % 2 === 0) throw violation(errorCode.protocolError, `a client opened stream ${streamId}`);
+    this.#lastPeerId = streamId;
+    this.#accept(streamId, head, last);
+  }
+
+  #accept(streamId: number, head: HeadCollector, last: boolean): void {
+    if (this.#streams.size >= this.own.maxConcurrentStreams) {
+      this.#flood.charge(2, this.nowMs);
+      return this.#sendReset(streamId, errorCode.refusedStream);
+    }
+    if (head.malformed !== null) return this.#sendReset(streamId, errorCode.protocolError);
+    const stream = new Stream(streamId, this, null);
+    this.#streams.set(streamId, stream);
+    stream.headReceived = true;
+    stream.incoming.announce(head.contentLength, false, last);
+    if (last) {
+      const fault = stream.incoming.end(null);
+      if (fault !== null) return this.#violation(stream, fault);
+      stream.remoteEnded = true;
+    }
+    stream.observe(this.#owner.opened(stream, head));
+  }
+
+  #remoteEnd(stream: Stream, trailers: HeaderList | null): void {
+    if (stream.closed) return;
+    stream.remoteEnded = true;
+    const fault = stream.incoming.end(trailers);
+    if (fault !== null) return this.#violation(stream, fault);
+    if (!stream.closed) this.#afterRemoteEnd(stream);
+  }
+
+  /** An answer that is complete before its request means that nobody reads the rest of that. */
+  #afterRemoteEnd(stream: Stream): void {
+    if (stream.localEnded) return this.#close(stream, null);
+    if (this.#role === 'server') return;
+    stream.outgoing?.drop(this.#owner.faultOf(new Http2Error('cancelled', errorCode.noError, 'answered already')));
+    this.#sendReset(stream.id, errorCode.cancel);
+    this.#close(stream, null);
+  }
+
+  #takeCredit(bytes: number): void {
+    this.#receiveWindow -= bytes;
+    if (this.#receiveWindow < 0) throw violation(errorCode.flowControlError, 'more bytes than the connection window');
+    this.#creditOwed += bytes;
+    if (this.#creditOwed * 2 < this.own.connectionWindowBytes) return;
+    this.#receiveWindow += this.#creditOwed;
+    this.giveCredit(0, this.#creditOwed);
+    this.#creditOwed = 0;
+  }
+
+  #shiftWindows(bytes: number): void {
+    if (bytes === 0) return;
+    for (const stream of this.#streams.values()) {
+      if (stream.outgoing?.addCredit(bytes) === false) throw violation(errorCode.flowControlError, 'a stream window overflows');
+    }
+    this.#queue.run();
+  }
+
+  /** A frame for a stream that is over: no fault when we reset it and the peer could not know yet. */
+  #lateFrame(streamId: number, frame: string): void {
+    this.#checkNotIdle(streamId, frame);
+    this.#flood.charge(1, this.nowMs);
+    if (this.#resetIds.has(streamId)) return;
+    if (this.#role === 'server') throw violation(errorCode.streamClosed, `${frame} on a closed stream`);
+    this.#sendReset(streamId, errorCode.streamClosed);
+  }
+
+  #checkNotIdle(streamId: number, frame: string): void {
+    const ours = (streamId % 2 === 1) === (this.#role === 'client');
+    const idle = ours ? streamId >= this.#nextId : streamId > this.#lastPeerId;
+    if (idle) throw violation(errorCode.protocolError, `${frame} on an idle stream`);
+  }
+
+  #violation(stream: Stream, error: Http2Error): void {
+    this.#flood.charge(1, this.nowMs);
+    this.reset(stream, error.code, this.#owner.faultOf(error));
+  }
+
+  #sendReset(streamId: number, code: number): void {
+    this.writer.resetStream(streamId, code);
+    this.#wantFlush();
+    this.#resetIds.add(streamId);
+    if (this.#resetIds.size <= mostRememberedResets) return;
+    for (const oldest of this.#resetIds) {
+      this.#resetIds.delete(oldest);
+      return;
+    }
+  }
+
+  #close(stream: Stream, error: ProxyError | null): void {
+    if (stream.closed) return;
+    this.#streams.delete(stream.id);
+    stream.finish(error);
+    if (!this.#ended) this.#owner.streamEnded();
+  }
+
+  #failStreams(aboveId: number, error: Http2Error): void {
+    for (const stream of this.#streams.values()) {
+      if (stream.id > aboveId) this.#close(stream, this.#owner.faultOf(error));
+    }
+  }
+
+  /** Says why in a GOAWAY, and ends. An error that is not the peer's is a fault of ours, or of who reads a body. */
+  #fail(cause: unknown): void {
+    const error = asHttp2Error(cause);
+    this.writer.goAway(this.#lastPeerId, error.code, errorName(error.code));
+    this.#wantFlush();
+    this.end(error);
+    this.#owner.failed(cause);
+  }
+
+  #wantFlush(): void {
+    if (this.#flushWanted) return;
+    this.#flushWanted = true;
+    this.#owner.wantsFlush();
+  }
+}
+
+/** RFC 9110 section 8.6: methods that expect a body announce that there is none. */
+function announcesEmpty(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
+}
+
+function asHttp2Error(cause: unknown): Http2Error {
+  if (cause instanceof Http2Error) return cause;
+  if (cause instanceof HpackError) return violation(errorCode.compressionError, cause.message);
+  return new Http2Error('lost', errorCode.internalError, 'a fault of ours');
+}

@@ -1,0 +1,84 @@
+import type { HeaderList } from '../../headers.js';
+import { fieldBound, HpackEncoder, writeIndexed, writeNoTable } from '../hpack/hpack.js';
+import type { FrameWriter } from './writer.js';
+
+/** A request ready to be written. `headers` hold nothing that belongs to one connection, and no Content-Length. */
+export interface RequestFields {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly authority: string;
+  readonly headers: HeaderList;
+}
+
+/** RFC 7541 appendix A. */
+const staticIndex = { get: 2, post: 3, root: 4, http: 6, https: 7 } as const;
+const staticStatus: ReadonlyMap<number, number> = new Map([
+  [200, 8], [204, 9], [206, 10], [304, 11], [400, 12], [404, 13], [500, 14],
+]);
+const spareBytes = 32;
+
+/** Writes the field blocks of one connection. The encoder may be shared; that the table is unused is said once for each. */
+export class HeadWriter {
+  readonly #encoder: HpackEncoder;
+  readonly #writer: FrameWriter;
+  #tableDeclined = false;
+
+  constructor(writer: FrameWriter, encoder: HpackEncoder) {
+    this.#writer = writer;
+    this.#encoder = encoder;
+  }
+
+  /** `contentLength` is left out when it is negative. */
+  request(streamId: number, request: RequestFields, scheme: 'http' | 'https', contentLength: number, last: boolean, maxFrameBytes: number): void {
+    const { method, target, authority, headers } = request;
+    const bound = boundOf(headers) + fieldBound(':method', method) + fieldBound(':path', target) + fieldBound(':authority', authority);
+    let at = this.#begin(bound);
+    const out = this.#writer.blockBuffer;
+    if (method === 'POST') at = writeIndexed(out, at, staticIndex.post);
+    else if (method === 'GET') at = writeIndexed(out, at, staticIndex.get);
+    else at = this.#encoder.field(out, at, ':method', method);
+    at = writeIndexed(out, at, scheme === 'http' ? staticIndex.http : staticIndex.https);
+    at = target === '/' ? writeIndexed(out, at, staticIndex.root) : this.#encoder.field(out, at, ':path', target);
+    if (authority !== '') at = this.#encoder.field(out, at, ':authority', authority);
+    at = this.#fields(out, at, headers, contentLength);
+    this.#writer.endBlock(streamId, last, at, maxFrameBytes);
+  }
+
+  response(streamId: number, status: number, headers: HeaderList, contentLength: number, last: boolean, maxFrameBytes: number): void {
+    let at = this.#begin(boundOf(headers));
+    const out = this.#writer.blockBuffer;
+    const index = staticStatus.get(status);
+    if (index !== undefined) at = writeIndexed(out, at, index);
+    else at = this.#encoder.field(out, at, ':status', String(status));
+    at = this.#fields(out, at, headers, contentLength);
+    this.#writer.endBlock(streamId, last, at, maxFrameBytes);
+  }
+
+  trailers(streamId: number, trailers: HeaderList, maxFrameBytes: number): void {
+    const start = this.#begin(boundOf(trailers));
+    const at = this.#fields(this.#writer.blockBuffer, start, trailers, -1);
+    this.#writer.endBlock(streamId, true, at, maxFrameBytes);
+  }
+
+  #begin(bound: number): number {
+    const at = this.#writer.beginBlock(bound + spareBytes);
+    if (this.#tableDeclined) return at;
+    this.#tableDeclined = true;
+    return writeNoTable(this.#writer.blockBuffer, at);
+  }
+
+  #fields(out: Buffer, from: number, headers: HeaderList, contentLength: number): number {
+    let at = from;
+    for (let i = 0; i < headers.length; i += 2) {
+      at = this.#encoder.field(out, at, headers[i] as string, headers[i + 1] as string);
+    }
+    return contentLength < 0 ? at : this.#encoder.field(out, at, 'content-length', String(contentLength));
+  }
+}
+
+function boundOf(headers: HeaderList): number {
+  let bound = spareBytes;
+  for (let i = 0; i < headers.length; i += 2) bound += fieldBound(headers[i] as string, headers[i + 1] as string);
+  return bound;
+}

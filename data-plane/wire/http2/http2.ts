@@ -1,0 +1,10 @@
+/**
+ * HTTP/2 (RFC 9113), both sides of a connection, without sockets and clocks: bytes and times in, frames and calls out.
+ * `Connection` is what a listener or an upstream transport drives; it knows nothing of routes, pools or retries.
+ */
+export { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.js';
+export type { HeadCollector } from './head.js';
+export type { RequestFields } from './head-writer.js';
+export { clientPreface, errorCode, errorName, Http2Error, type FaultReason } from './protocol.js';
+export type { OwnSettings } from './settings.js';
+export type { Stream, StreamObserver } from './stream.js';

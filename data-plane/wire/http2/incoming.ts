@@ -1,0 +1,161 @@
+import type { BodySink, BodySource } from '../../body.js';
+import type { ProxyError } from '../../errors.js';
+import type { HeaderList } from '../../headers.js';
+import type { Connection } from './connection.js';
+import { errorCode, violation, type Http2Error } from './protocol.js';
+import type { Stream } from './stream.js';
+
+/**
+ * What the peer sends on one stream, as a body. The peer gets new credit only for bytes that the reader has taken, so at
+ * most one stream window waits here: before the reader starts, or while it pauses.
+ */
+export class IncomingBody implements BodySource {
+  readonly #stream: Stream;
+  readonly #connection: Connection;
+  /** When bytes last came, or the reader last asked for some; `connection.nowMs`. */
+  activeMs: number;
+
+  #sink: BodySink | null = null;
+  #paused = false;
+  /** Complete, failed or cancelled, as far as the reader knows. */
+  #done = false;
+  #ended = false;
+  #trailers: HeaderList | null = null;
+  #error: ProxyError | null = null;
+  #waiting: WaitingChunk[] | null = null;
+
+  #length: number | null = null;
+  /** Announced bytes still to come, or -1. */
+  #expected = -1;
+  /** What the peer may still send. */
+  #window: number;
+  /** Bytes that the reader has taken and the peer has no credit for yet, and those of a chunk whose taker pauses. */
+  #creditOwed = 0;
+  #creditHeld = 0;
+
+  constructor(stream: Stream, connection: Connection) {
+    this.#stream = stream;
+    this.#connection = connection;
+    this.activeMs = connection.nowMs;
+    this.#window = connection.own.streamWindowBytes;
+  }
+
+  get length(): number | null {
+    return this.#length;
+  }
+
+  /** Whether somebody waits for bytes, so that the peer may be blamed if none come. */
+  get awaited(): boolean {
+    return !this.#ended && !this.#done && !this.#paused && this.#sink !== null;
+  }
+
+  /** The head has come. A bodyless answer (to HEAD, 304) may announce a length all the same. */
+  announce(contentLength: number, bodyless: boolean, last: boolean): void {
+    if (bodyless || last) this.#length = 0;
+    else if (contentLength >= 0) this.#length = contentLength;
+    if (!bodyless) this.#expected = contentLength;
+  }
+
+  start(sink: BodySink): void {
+    this.#sink = sink;
+    this.activeMs = this.#connection.nowMs;
+    this.#deliver(sink);
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.activeMs = this.#connection.nowMs;
+    this.#credit(this.#creditHeld);
+    this.#creditHeld = 0;
+    if (this.#sink !== null) this.#deliver(this.#sink);
+  }
+
+  cancel(reason: ProxyError): void {
+    if (this.#done) return;
+    this.#finish();
+    this.#stream.abandon(reason);
+  }
+
+  /** Bytes of a DATA frame. Returns the peer's fault when it had no credit for them or announced fewer. */
+  receive(buffer: Buffer, start: number, end: number, flowBytes: number): Http2Error | null {
+    this.#window -= flowBytes;
+    if (this.#window < 0) return violation(errorCode.flowControlError, 'more bytes than the stream window');
+    this.activeMs = this.#connection.nowMs;
+    if (this.#expected >= 0) {
+      this.#expected -= end - start;
+      if (this.#expected < 0) return violation(errorCode.protocolError, 'more bytes than content-length');
+    }
+    if (this.#done || end === start) {
+      this.#credit(flowBytes);
+    } else if (this.#sink !== null && !this.#paused) {
+      this.#hand(this.#sink, this.#connection.take(buffer, start, end), flowBytes);
+    } else {
+      this.#waiting ??= [];
+      this.#waiting.push({ chunk: this.#connection.store(buffer, start, end), flowBytes });
+    }
+    return null;
+  }
+
+  /** The peer has sent all. Returns its fault when that is less than it announced. */
+  end(trailers: HeaderList | null): Http2Error | null {
+    if (this.#expected > 0) return violation(errorCode.protocolError, 'fewer bytes than content-length');
+    this.#ended = true;
+    this.#trailers = trailers;
+    if (this.#sink !== null) this.#deliver(this.#sink);
+    return null;
+  }
+
+  /** No more will come. What waits is dropped; a body that came complete is delivered all the same. */
+  fail(error: ProxyError): void {
+    if (this.#ended || this.#done) return;
+    this.#error = error;
+    this.#waiting = null;
+    if (this.#sink !== null) this.#deliver(this.#sink);
+  }
+
+  #hand(sink: BodySink, chunk: Buffer, flowBytes: number): void {
+    if (sink.write(chunk)) {
+      this.#credit(flowBytes);
+    } else {
+      this.#paused = true;
+      this.#creditHeld += flowBytes;
+    }
+  }
+
+  /** Hands over what waits, and then how it ended. */
+  #deliver(sink: BodySink): void {
+    while (this.#waiting !== null && !this.#paused) {
+      const { chunk, flowBytes } = this.#waiting.shift() as WaitingChunk;
+      if (this.#waiting.length === 0) this.#waiting = null;
+      this.#hand(sink, chunk, flowBytes);
+    }
+    if (this.#done || this.#waiting !== null) return;
+    if (this.#error !== null) {
+      this.#finish();
+      sink.fail(this.#error);
+    } else if (this.#ended) {
+      this.#finish();
+      sink.end(this.#trailers);
+    }
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.#waiting = null;
+  }
+
+  #credit(bytes: number): void {
+    if (bytes === 0 || this.#ended || this.#stream.closed) return;
+    this.#creditOwed += bytes;
+    if (this.#creditOwed * 2 < this.#connection.own.streamWindowBytes) return;
+    this.#window += this.#creditOwed;
+    this.#connection.giveCredit(this.#stream.id, this.#creditOwed);
+    this.#creditOwed = 0;
+  }
+}
+
+interface WaitingChunk {
+  readonly chunk: Buffer;
+  readonly flowBytes: number;
+}

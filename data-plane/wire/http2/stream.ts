@@ -1,0 +1,85 @@
+import type { BodySource } from '../../body.js';
+import type { ProxyError } from '../../errors.js';
+import type { HeaderList } from '../../headers.js';
+import type { Connection } from './connection.js';
+import type { HeadCollector } from './head.js';
+import { IncomingBody } from './incoming.js';
+import { OutgoingBody } from './outgoing.js';
+import { errorCode } from './protocol.js';
+
+/** Who a stream's fate is told to: a client's call or a server's exchange. */
+export interface StreamObserver {
+  /** A response head; with a status below 200 another follows. `head` is reused after the call, its list is not. */
+  head(head: HeadCollector): void;
+  /** Called every now and then. */
+  tick(nowMs: number): void;
+  /** The stream is gone: both sides complete, or the reason why not. Called once, last. The bodies have been told already. */
+  closed(error: ProxyError | null): void;
+}
+
+/** One request and its response on a connection, from either side: which half has ended, and who is to be told. */
+export class Stream {
+  readonly id: number;
+  readonly incoming: IncomingBody;
+  outgoing: OutgoingBody | null = null;
+  /** The final head of the peer's message has come; a field block after it holds trailers. */
+  headReceived = false;
+  /** The answer has no body whatever it announces: the request was HEAD. */
+  bodylessAnswer = false;
+  remoteEnded = false;
+  localEnded = false;
+  closed = false;
+  readonly #connection: Connection;
+  #observer: StreamObserver | null;
+
+  constructor(id: number, connection: Connection, observer: StreamObserver | null) {
+    this.id = id;
+    this.#connection = connection;
+    this.#observer = observer;
+    this.incoming = new IncomingBody(this, connection);
+  }
+
+  /** For a stream that the peer opened. */
+  observe(observer: StreamObserver): void {
+    this.#observer = observer;
+  }
+
+  /** Sends `source` behind the head that has just been written. */
+  send(source: BodySource): void {
+    this.outgoing = new OutgoingBody(this, this.#connection, source);
+    source.start(this.outgoing);
+  }
+
+  /** Nobody here wants the rest of the stream, or our body will not become complete. */
+  abandon(error: ProxyError): void {
+    this.#connection.reset(this, errorCode.cancel, error);
+  }
+
+  /** Our body is complete: says so to the peer. */
+  endLocal(trailers: HeaderList | null): void {
+    if (this.localEnded) return;
+    this.localEnded = true;
+    this.#connection.sendEnd(this, trailers);
+  }
+
+  tick(nowMs: number): void {
+    this.#observer?.tick(nowMs);
+  }
+
+  head(head: HeadCollector): void {
+    this.incoming.activeMs = this.#connection.nowMs;
+    this.#observer?.head(head);
+  }
+
+  /** Called by the connection when it has let go of the stream. */
+  finish(error: ProxyError | null): void {
+    this.closed = true;
+    if (error !== null) {
+      this.outgoing?.drop(error);
+      this.incoming.fail(error);
+    }
+    const observer = this.#observer;
+    this.#observer = null;
+    observer?.closed(error);
+  }
+}
