@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 
 import { ChangeAction, ResourceChangeSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { ResourceKeySchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
-import { applyChange, compareNames, equalBytes, keyOf } from '../../proto/snapshot/snapshot.js';
+import { applyChange, compareNames, equalBytes, findResource, keyOf } from '../../proto/snapshot/snapshot.js';
 import { AdminError, code } from '../errors.js';
 import { contentOf, fromResource, kindOf, kinds, toResource } from './convert.js';
 import { diffFields } from './diff.js';
@@ -49,17 +49,18 @@ export type Check = (resources: readonly Resource[]) => readonly Problem[];
  * Throws an AdminError that names the faulty fields when the config would not work after it. Pure.
  */
 export function plan(state: State, edit: Edit, nowMs: number, check: Check): Plan {
-  const current = new Map(state.resources.map((resource) => [keyOf(resource), resource]));
   const upserts: Resource[] = [];
   const changes: ResourceChange[] = [];
   for (const { row, message, ordinal } of edit.puts) {
-    const stored = current.get(keyOf({ kind: row.kind, name: message.name }));
+    const stored = findResource(state.resources, { kind: row.kind, name: message.name });
     const before = stored === undefined ? undefined : fromResource(row, stored);
     if (before !== undefined && equalBytes(contentOf(row, before), contentOf(row, message))) continue;
     upserts.push(toResource(row, message, before?.meta, { revision: state.version.revision + 1n, ordinal, nowMs }));
     changes.push(changeOf(row, before, message));
   }
-  const deletes = edit.deletes.filter((key) => current.has(keyOf(key))).map((key) => create(ResourceKeySchema, key));
+  const deletes = edit.deletes
+    .filter((key) => findResource(state.resources, key) !== undefined)
+    .map((key) => create(ResourceKeySchema, key));
   for (const { kind, name } of deletes)
     changes.push(create(ResourceChangeSchema, { kind, name, action: ChangeAction.DELETE }));
   const change = { upserts, deletes };

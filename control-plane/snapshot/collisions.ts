@@ -10,17 +10,27 @@ export interface Collision {
   readonly text: string;
 }
 
-/** `entries` are of routes from old to young. Two routes that collide in many bindings are reported once. */
-export function findCollisions(entries: readonly RouteCriteria[]): Collision[] {
+/** What a route matches, with the key by which equal ones are found. */
+export interface Entry extends RouteCriteria {
+  readonly key: string;
+}
+
+/** Two routes that collide in many bindings are reported once. */
+export function findCollisions(entries: readonly Entry[]): Collision[] {
   const collisions = new Map<string, Collision>();
-  for (const { first, second } of findDuplicates(entries)) {
+  for (const { first, second } of findDuplicates(entries, ({ key }) => key)) {
     // The bindings of one route are the transcoder's to tell apart.
     if (first.name === second.name) continue;
-    const key = JSON.stringify([first.name, second.name]);
-    if (!collisions.has(key))
-      collisions.set(key, { older: first.name, younger: second.name, text: describe(first, second) });
+    const [older, younger] = isOlder(second, first) ? [second, first] : [first, second];
+    const key = JSON.stringify([older.name, younger.name]);
+    const collision = { older: older.name, younger: younger.name, text: describe(older, younger) };
+    if (!collisions.has(key)) collisions.set(key, collision);
   }
   return [...collisions.values()];
+}
+
+function isOlder(a: RouteCriteria, b: RouteCriteria): boolean {
+  return a.createdRevision === b.createdRevision ? a.ordinal < b.ordinal : a.createdRevision < b.createdRevision;
 }
 
 /** How the collision reads to the one of the two routes that is not `other`. */

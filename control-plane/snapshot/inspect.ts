@@ -1,16 +1,16 @@
 import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { collisionReason, findCollisions } from './collisions.js';
-import { checkMatching, routeCriteria } from './matching.js';
+import { checkMatching } from './matching.js';
 import { toConfig } from './resources.js';
 import { checkRewrite } from './rewrites.js';
 import { checkReferences, checkShape } from './routes.js';
 import { checkService } from './services.js';
 
-import type { RouteCriteria } from '../../data-plane/router/router.js';
 import type { Binding } from '../../data-plane/transcoder/transcoder.js';
 import type { Route } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
+import type { Collision, Entry } from './collisions.js';
 import type { Fault } from './fault.js';
 import type { CheckMemo } from './memo.js';
 import type { Config, Decoded } from './resources.js';
@@ -60,24 +60,30 @@ function checkRouteAlone(route: Route): Fault[] {
   return faults.length === 0 ? checkRewrite(route) : faults;
 }
 
-/** From old to young, since of two that collide the older one stays. */
 function inspectRoutes(config: Config, memo: CheckMemo): Finding[] {
   const findings: Finding[] = [];
-  const entries: RouteCriteria[] = [];
+  const entries: Entry[] = [];
   for (const route of config.routes) {
-    const key = { kind: Kind.ROUTE, name: route.name };
-    const { bindings, faults: bindingFaults } = bindingsFor(route, config, memo);
+    const { bindings, faults: inBindings } = bindingsFor(route, config, memo);
     const alone = faultsAlone({ kind: Kind.ROUTE, message: route }, memo);
-    const faults = [...alone, ...checkReferences(route, config), ...bindingFaults];
-    findings.push(...faults.map((fault) => finding(key, fault)));
-    if (faults.length === 0 && route.enabled !== false) entries.push(...routeCriteria(route, bindings));
+    const inReferences = checkReferences(route, config);
+    if (alone.length + inReferences.length + inBindings.length > 0) {
+      const key = { kind: Kind.ROUTE, name: route.name };
+      findings.push(...[...alone, ...inReferences, ...inBindings].map((fault) => finding(key, fault)));
+    } else if (route.enabled !== false) {
+      for (const entry of memo.entries(route, bindings)) entries.push(entry);
+    }
   }
-  for (const { older, younger, text } of findCollisions(entries)) {
-    const fault = (other: string): Fault => ({ field: '', reason: collisionReason(other, text) });
-    findings.push(finding({ kind: Kind.ROUTE, name: younger }, fault(older)));
-    findings.push({ ...finding({ kind: Kind.ROUTE, name: older }, fault(younger)), blamed: false });
-  }
+  for (const collision of findCollisions(entries)) findings.push(...namedBoth(collision));
   return findings;
+}
+
+function namedBoth({ older, younger, text }: Collision): Finding[] {
+  const fault = (other: string): Fault => ({ field: '', reason: collisionReason(other, text) });
+  return [
+    finding({ kind: Kind.ROUTE, name: younger }, fault(older)),
+    { ...finding({ kind: Kind.ROUTE, name: older }, fault(younger)), blamed: false },
+  ];
 }
 
 const noBindings: { readonly bindings: readonly Binding[]; readonly faults: readonly Fault[] } = {

@@ -1,9 +1,12 @@
+import { criteriaKey } from '../../data-plane/router/router.js';
+import { routeCriteria } from './matching.js';
 import { decodeResource } from './resources.js';
 import { chooseBindings, loadDescriptors } from './schemas.js';
 
-import type { Schema as Descriptors } from '../../data-plane/transcoder/transcoder.js';
-import type { Schema, Transcode } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Binding, Schema as Descriptors } from '../../data-plane/transcoder/transcoder.js';
+import type { Route, Schema, Transcode } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Entry } from './collisions.js';
 import type { Fault } from './fault.js';
 import type { Decoded } from './resources.js';
 import type { BindingCheck, LoadedSchema } from './schemas.js';
@@ -15,6 +18,10 @@ import type { BindingCheck, LoadedSchema } from './schemas.js';
 export class CheckMemo {
   readonly #decoded = new WeakMap<Resource, { readonly decoded: Decoded | null }>();
   readonly #faults = new WeakMap<Decoded['message'], readonly Fault[]>();
+  readonly #entries = new WeakMap<
+    Route,
+    { readonly bindings: readonly Binding[]; readonly entries: readonly Entry[] }
+  >();
   readonly #schemas = new WeakMap<Schema, LoadedSchema>();
   readonly #bindings = new WeakMap<Descriptors, Map<string, BindingCheck>>();
 
@@ -25,6 +32,15 @@ export class CheckMemo {
   /** Faults that depend on nothing but the message. */
   faults(message: Decoded['message'], find: () => readonly Fault[]): readonly Fault[] {
     return remember(this.#faults, message, find);
+  }
+
+  /** What the router compares of a route that takes these bindings. */
+  entries(route: Route, bindings: readonly Binding[]): readonly Entry[] {
+    const known = this.#entries.get(route);
+    if (known?.bindings === bindings) return known.entries;
+    const entries = routeCriteria(route, bindings).map((criteria) => ({ ...criteria, key: criteriaKey(criteria) }));
+    this.#entries.set(route, { bindings, entries });
+    return entries;
   }
 
   schema(schema: Schema): LoadedSchema {

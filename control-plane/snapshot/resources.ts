@@ -16,7 +16,6 @@ export type Decoded =
 export interface Config {
   readonly services: ReadonlyMap<string, Service>;
   readonly schemas: ReadonlyMap<string, Schema>;
-  /** Oldest first. */
   readonly routes: readonly Route[];
   /** Keys of resources that are there, and taken out of the config because of a problem. */
   readonly leftOut: ReadonlySet<string>;
@@ -57,11 +56,5 @@ export function toConfig(resources: Iterable<Decoded>, leftOut: ReadonlySet<stri
     else if (kind === Kind.SCHEMA) schemas.set(message.name, message);
     else routes.push(message);
   }
-  return { services, schemas, routes: routes.toSorted(byAge), leftOut };
-}
-
-function byAge(a: Route, b: Route): number {
-  const revisions = (a.meta?.createdRevision ?? 0n) - (b.meta?.createdRevision ?? 0n);
-  if (revisions !== 0n) return revisions < 0n ? -1 : 1;
-  return (a.meta?.ordinal ?? 0) - (b.meta?.ordinal ?? 0);
+  return { services, schemas, routes, leftOut };
 }

@@ -10,13 +10,16 @@ export interface Duplicate<E> {
 
 /**
  * Pairs of routes of equal priority that set every criterion to the same set of values, so that only their age would
- * decide. Each later one is reported once, with the first that it repeats.
+ * decide. Each later one is reported once, with the first that it repeats. Whoever checks a large table often keeps the keys.
  */
-export function findDuplicates<E extends RouteCriteria>(entries: readonly E[]): Duplicate<E>[] {
+export function findDuplicates<E extends RouteCriteria>(
+  entries: readonly E[],
+  keyOf: (entry: E) => string = criteriaKey,
+): Duplicate<E>[] {
   const seen = new Map<string, E>();
   const duplicates: Duplicate<E>[] = [];
   for (const entry of entries) {
-    const key = criteriaKey(entry);
+    const key = keyOf(entry);
     const first = seen.get(key);
     if (first === undefined) seen.set(key, entry);
     else duplicates.push({ first, second: entry });
@@ -24,7 +27,8 @@ export function findDuplicates<E extends RouteCriteria>(entries: readonly E[]): 
   return duplicates;
 }
 
-function criteriaKey(route: RouteCriteria): string {
+/** Equal for two routes between which only age would decide. */
+export function criteriaKey(route: RouteCriteria): string {
   return JSON.stringify([
     route.priority,
     set(route.hosts.map((host) => host.toLowerCase())),

@@ -22,7 +22,7 @@ export type {
   RouteRequest,
   RouterProblem,
 } from './contract.js';
-export { findDuplicates, type Duplicate } from './duplicates.js';
+export { criteriaKey, findDuplicates, type Duplicate } from './duplicates.js';
 export { checkRoute } from './entry.js';
 export type { Explanation, Loser, LoserReason } from './explain.js';
 export { checkHost, normalizeHost } from './host.js';
