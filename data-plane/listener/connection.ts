@@ -3,7 +3,7 @@ import { BufferedBody, emptyBody, type BodySink } from '../body.js';
 import { ProxyError, type ErrorKind } from '../errors.js';
 import type { Peer, RequestHandler, RequestHead, Tunnel } from '../exchange.js';
 import type { HeaderList } from '../headers.js';
-import { ByteSocket, type SocketEvents } from '../socket/socket.js';
+import type { ByteSocket, SocketEvents } from '../socket/socket.js';
 import { keepRange, StreamBody, type BodyOwner } from '../socket/stream-body.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { MessageParser, splitTarget, statusLine, Violation, writeFields, type MessageEvents, type MessageHead, type ViolationKind } from '../wire/http1/http1.js';
@@ -59,9 +59,9 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   #continueDue = false;
   #readTimerPurpose: ReadTimerPurpose = 'head';
 
-  constructor(socket: Socket, context: ListenerContext) {
+  constructor(open: (events: SocketEvents) => ByteSocket, context: ListenerContext) {
     this.#context = context;
-    this.#socket = new ByteSocket(socket, this, 'data-events');
+    this.#socket = open(this);
     this.#parser = new MessageParser('request', context.limits, this);
     this.#readTimer = new WheelTimer(() => this.#readTimedOut());
     this.#writeTimer = new WheelTimer(() => this.#socket.destroy());

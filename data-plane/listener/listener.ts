@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { RequestHandler } from '../exchange.js';
-import { socketBufferBytes } from '../socket/socket.js';
+import { SharedReadBuffer } from '../socket/read-buffer.js';
+import { adoptSocket } from '../socket/socket.js';
 import type { TimerWheel } from '../wheel.js';
 import { ServerConnection, type ListenerContext } from './connection.js';
 import { HttpDate } from './http-date.js';
@@ -12,6 +13,8 @@ export interface ListenerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly wheel: TimerWheel;
+  /** Shared by all sockets of the process; a listener without one has its own. */
+  readonly reads?: SharedReadBuffer;
   readonly limits?: Partial<ListenerLimits>;
 }
 
@@ -49,6 +52,7 @@ class Http1Listener implements Listener, ListenerContext {
   readonly date = new HttpDate();
   phase: ListenerContext['phase'] = 'open';
   readonly #options: ListenerOptions;
+  readonly #reads: SharedReadBuffer;
   readonly #server: Server;
   readonly #connections = new Set<ServerConnection>();
   #state: ListenerState = 'starting';
@@ -56,10 +60,11 @@ class Http1Listener implements Listener, ListenerContext {
 
   constructor(options: ListenerOptions, handler: RequestHandler) {
     this.#options = options;
+    this.#reads = options.reads ?? new SharedReadBuffer();
     this.handler = handler;
     this.wheel = options.wheel;
     this.limits = { ...defaultLimits, ...options.limits };
-    const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, highWaterMark: socketBufferBytes };
+    const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
   }
 
@@ -117,7 +122,7 @@ class Http1Listener implements Listener, ListenerContext {
 
   #accept(socket: Socket): void {
     if (this.#connections.size >= this.limits.maxConnections) socket.destroy();
-    else this.#connections.add(new ServerConnection(socket, this));
+    else this.#connections.add(new ServerConnection((events) => adoptSocket(socket, this.#reads, events), this));
   }
 
   #retireAll(): void {

@@ -1,4 +1,4 @@
-import { connect as connectTcp, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTcp, Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
 import { SharedReadBuffer } from './read-buffer.js';
 
@@ -24,15 +24,13 @@ export const socketBufferBytes = 131_072;
  */
 export class ByteSocket {
   readonly #socket: Socket;
-  readonly #events: SocketEvents;
   #corked = false;
   #error: Error | null = null;
   #reachedPeer = false;
+  #ended = false;
 
-  constructor(socket: Socket, events: SocketEvents, readsInto: 'data-events' | 'own-buffer') {
+  constructor(socket: Socket, events: SocketEvents) {
     this.#socket = socket;
-    this.#events = events;
-    if (readsInto === 'data-events') socket.on('data', (bytes: Buffer) => events.onBytes(bytes, 0, bytes.length, true));
     socket.once('connect', () => (this.#reachedPeer = true));
     socket.on('drain', () => events.onDrain());
     socket.on('end', () => events.onPeerEnd());
@@ -89,6 +87,7 @@ export class ByteSocket {
   /** Sends what is written, then says that no more comes. Reading goes on. */
   end(): void {
     this.uncork();
+    this.#ended = true;
     this.#socket.end();
   }
 
@@ -98,7 +97,8 @@ export class ByteSocket {
 
   /** Destroys so that the peer cannot take what it got for a whole message that ended. */
   reset(): void {
-    if (this.#socket.connecting || this.#socket instanceof TLSSocket) this.#socket.destroy();
+    // A reset in the middle of a shutdown is an error that node never reports as a close.
+    if (this.#ended || this.#socket.connecting || this.#socket instanceof TLSSocket) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 
@@ -115,7 +115,7 @@ function uncork(socket: ByteSocket): void {
 
 /** Connects; `onConnect` is told after the TLS handshake, if there is one. */
 export function openSocket(address: string, port: number, tls: ConnectionOptions | null, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
-  const options: TcpNetConnectOpts = {
+  const options = {
     host: address,
     port,
     noDelay: true,
@@ -123,10 +123,37 @@ export function openSocket(address: string, port: number, tls: ConnectionOptions
     allowHalfOpen: true,
     writableHighWaterMark: socketBufferBytes,
     onread: readInto(reads, events),
-  } as TcpNetConnectOpts;
-  const socket = tls === null ? connectTcp(options) : connectTls({ ...options, ...tls });
-  const byteSocket = new ByteSocket(socket, events, 'own-buffer');
+  };
+  const socket = tls === null ? connectTcp(options) : connectTls({ ...options, ...tls } as ConnectionOptions);
+  const byteSocket = new ByteSocket(socket, events);
   socket.once(tls === null ? 'connect' : 'secureConnect', () => events.onConnect());
+  return byteSocket;
+}
+
+/**
+ * Takes over a socket that a plain `net` server accepted with `pauseOnConnect`. A server has no `onread` option, so the
+ * connection's handle moves to a socket that has it: 1.3 µs of 6.6 per request, in an echo server. Should a future node hide
+ * the handle, the accepted socket is used as it is.
+ */
+export function adoptSocket(accepted: Socket, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
+  const shell = accepted as Socket & { _handle?: object | null };
+  const handle = shell._handle;
+  if (handle === undefined || handle === null) return readEvents(accepted, events);
+  shell._handle = null;
+  // Without a handle this closes nothing; it lets the server forget the socket.
+  accepted.destroy();
+  const options = { handle, allowHalfOpen: true, writableHighWaterMark: socketBufferBytes, onread: readInto(reads, events) };
+  const socket = new Socket(options as SocketConstructorOpts);
+  const byteSocket = new ByteSocket(socket, events);
+  socket.resume();
+  return byteSocket;
+}
+
+/** A socket that has no way but `data` events: the server's side of TLS. */
+export function readEvents(socket: Socket, events: SocketEvents): ByteSocket {
+  const byteSocket = new ByteSocket(socket, events);
+  socket.on('data', (bytes: Buffer) => events.onBytes(bytes, 0, bytes.length, true));
+  socket.resume();
   return byteSocket;
 }
 

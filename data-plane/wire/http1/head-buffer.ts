@@ -23,8 +23,8 @@ export class HeadBuffer {
   }
 
   /**
-   * Looks for the end in bytes[start, end): the index after the empty line, or -1 when it is not there yet; then, or when
-   * earlier pieces are held, the bytes have been copied and `take` gives the whole.
+   * Looks for the end in bytes[start, end): the index after the empty line, or -1 when it is not there yet; then the bytes have
+   * been copied. With an end, `take` gives the whole.
    */
   find(bytes: Buffer, start: number, end: number): number {
     const stop = Math.min(end, start + this.#maxBytes - this.#length);
@@ -34,9 +34,10 @@ export class HeadBuffer {
     return found;
   }
 
-  /** The gathered section, which is the caller's now; null when it lay in one piece. */
-  take(): Buffer | null {
-    const whole = this.#held?.subarray(0, this.#length) ?? null;
+  /** The section that `find` found to end at `end`: the gathered one, which is the caller's now, or a view of bytes[start, end). */
+  take(bytes: Buffer, start: number, end: number): Buffer {
+    if (this.#held === null) return bytes.subarray(start, end);
+    const whole = this.#held.subarray(0, this.#length);
     this.#held = null;
     this.#length = 0;
     return whole;

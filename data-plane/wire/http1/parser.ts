@@ -1,9 +1,10 @@
 import type { HeaderList } from '../../headers.js';
+import { CR } from './bytes.js';
 import { ChunkDecoder } from './chunked.js';
-import { FieldFacts, readFields, type FieldLimits } from './fields.js';
+import { FieldFacts, FieldIndex, type FieldLimits } from './fields.js';
 import { HeadBuffer } from './head-buffer.js';
 import { readRequestLine, readStatusLine, StartLine } from './start-line.js';
-import { malformed } from './violation.js';
+import { malformed, Violation } from './violation.js';
 
 /** The start line and the field lines of a message. */
 export interface MessageHead {
@@ -36,6 +37,8 @@ export interface WireLimits extends FieldLimits {
 type Mode = 'request' | 'response';
 type Step = 'head' | 'length' | 'chunked' | 'trailers' | 'close';
 
+const noHead: MessageHead = { method: '', target: '', status: 0, minor: 1, headers: [] };
+
 /**
  * Reads one side's messages of an HTTP/1.1 connection: bytes in, events out, as strict as RFC 9112 allows. Throws `Violation`.
  *
@@ -50,9 +53,11 @@ export class MessageParser {
   readonly #limits: WireLimits;
   readonly #events: MessageEvents;
   readonly #line = new StartLine();
+  readonly #fields = new FieldIndex();
   readonly #chunks = new ChunkDecoder();
   readonly #pieces: HeadBuffer;
   #step: Step = 'head';
+  #head: MessageHead = noHead;
   #left = 0;
 
   constructor(mode: Mode, limits: WireLimits, events: MessageEvents) {
@@ -105,14 +110,16 @@ export class MessageParser {
   #feedHead(bytes: Buffer, start: number, end: number): number {
     let at = start;
     while (at < end) {
+      if (this.#pieces.length === 0 && bytes[at] !== CR) {
+        const headEnd = this.#readHead(bytes, at, end);
+        if (headEnd >= 0) return this.#startBody(bytes, headEnd, end);
+      }
       const headEnd = this.#pieces.find(bytes, at, end);
       if (headEnd < 0) return end;
-      const held = this.#pieces.take();
-      if (held !== null) {
-        const isEmptyLine = held.length === 2;
-        if (!isEmptyLine) return this.#readHead(held, 0, held.length, bytes, headEnd, end);
-      } else if (headEnd - at > 2) {
-        return this.#readHead(bytes, at, headEnd, bytes, headEnd, end);
+      const head = this.#pieces.take(bytes, at, headEnd);
+      if (head.length > 2) {
+        if (this.#readHead(head, 0, head.length) !== head.length) throw malformed('start line');
+        return this.#startBody(bytes, headEnd, end);
       }
       // RFC 9112 section 2.2: empty lines before a request line are passed over.
       if (this.#mode === 'response') throw malformed('empty line before the status line');
@@ -121,29 +128,31 @@ export class MessageParser {
     return at;
   }
 
-  /** The head is head[from, to); what follows it is bytes[bodyStart, end). */
-  #readHead(head: Buffer, from: number, to: number, bytes: Buffer, bodyStart: number, end: number): number {
-    const text = head.toString('latin1', from, to);
+  /** Returns the index after the head that begins at `from`, now in `#head`; -1 when it does not end before `end`. */
+  #readHead(bytes: Buffer, from: number, end: number): number {
     const line = this.#line;
-    const facts = this.facts;
-    let message: MessageHead;
-    if (this.#mode === 'request') {
-      readRequestLine(head, from, this.#limits.maxTargetBytes, line);
-      facts.reset(line.minor);
-      const headers = readFields(head, line.next, to - 2, text, from, this.#limits, facts);
-      const method = text.slice(0, line.methodEnd - from);
-      message = { method, target: text.slice(line.targetStart - from, line.targetEnd - from), status: 0, minor: line.minor, headers };
-    } else {
-      readStatusLine(head, from, to, line);
-      facts.reset(line.minor);
-      const headers = readFields(head, line.next, to - 2, text, from, this.#limits, facts);
-      message = { method: '', target: '', status: line.status, minor: line.minor, headers };
-    }
-    return this.#startBody(message, bytes, bodyStart, end);
+    const isRequest = this.#mode === 'request';
+    const hasLine = isRequest ? readRequestLine(bytes, from, end, this.#limits.maxTargetBytes, line) : readStatusLine(bytes, from, end, line);
+    if (!hasLine) return -1;
+    const headEnd = this.#fields.read(bytes, line.next, end, from, this.#limits);
+    if (headEnd < 0) return -1;
+    if (headEnd - from > this.#limits.maxHeadBytes) throw new Violation('head_too_large', 'head');
+    const text = bytes.toString('latin1', from, headEnd);
+    this.facts.reset(line.minor);
+    const headers = this.#fields.cut(text, this.facts);
+    this.#head = {
+      method: isRequest ? text.slice(0, line.methodEnd - from) : '',
+      target: isRequest ? text.slice(line.targetStart - from, line.targetEnd - from) : '',
+      status: line.status,
+      minor: line.minor,
+      headers,
+    };
+    return headEnd;
   }
 
   /** RFC 9112 section 6.3, without its leniencies: one way to delimit a body, or none. */
-  #startBody(message: MessageHead, bytes: Buffer, bodyStart: number, end: number): number {
+  #startBody(bytes: Buffer, bodyStart: number, end: number): number {
+    const message = this.#head;
     const { facts } = this;
     if (facts.chunked && (facts.contentLength >= 0 || message.minor === 0)) throw malformed('Transfer-Encoding with Content-Length or HTTP/1.0');
     if (this.#mode === 'response' && (this.answersHead || isBodyless(message.status))) {
@@ -181,10 +190,9 @@ export class MessageParser {
     if (start === end) return end;
     const sectionEnd = this.#pieces.find(bytes, start, end);
     if (sectionEnd < 0) return end;
-    const held = this.#pieces.take();
-    const section = held ?? bytes.subarray(start, sectionEnd);
-    const text = section.toString('latin1');
-    const trailers = readFields(section, 0, section.length - 2, text, 0, this.#limits, null);
+    const section = this.#pieces.take(bytes, start, sectionEnd);
+    this.#fields.read(section, 0, section.length, 0, this.#limits);
+    const trailers = this.#fields.cut(section.toString('latin1'), null);
     this.#end(trailers.length === 0 ? null : trailers);
     return sectionEnd;
   }
