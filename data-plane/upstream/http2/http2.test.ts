@@ -134,7 +134,10 @@ describe('flow control', () => {
     let written = 0;
     const { port } = await serve((stream, headers) => {
       stream.respond({ ':status': 200 });
-      if (headers[':path'] === '/small') return stream.end('ok');
+      if (headers[':path'] === '/small') {
+        stream.end('ok');
+        return;
+      }
       const more = (): void => {
         while (written < large.length) {
           written += 10_000;
