@@ -56,6 +56,10 @@ function chosenServices(schema: Schema, names: readonly string[], problems: Sche
   return services;
 }
 
+const utf8 = new TextEncoder();
+/** A well-known type that a parameter gives stands alone, so nothing in it is unknown. */
+const textOptions = { ignoreUnknown: false, keepZeros: false };
+
 class Compiler {
   readonly bindings = new Map<string, Binding>();
   readonly problems: SchemaProblem[] = [];
@@ -96,6 +100,8 @@ class Compiler {
   #compile(method: Method, rule: Rule, template: Template): Binding | undefined {
     const input = method.input();
     const output = method.output();
+    this.#codecs.link(input);
+    this.#codecs.link(output);
     const before = this.problems.length;
     const variables = template.variables.map(({ name, multiSegment }): BoundVariable => {
       const path = resolvePath(input, name);
@@ -115,7 +121,7 @@ class Compiler {
       method,
       profile: this.#profile,
       request: new RequestPlan(input, variables, body, this.#parametersOf(method), this.#codecs, this.#profile),
-      response: new ResponsePlan(output, replied, this.#codecs),
+      response: new ResponsePlan(output, replied, this.#codecs, this.#profile),
     };
   }
 
@@ -130,7 +136,7 @@ class Compiler {
     const type = method.input();
     let parameters = this.#parameters.get(type.name);
     if (parameters === undefined) {
-      parameters = new Parameters(type, (wanted, json) => this.#codecs.parse(wanted, json, false));
+      parameters = new Parameters(type, (wanted, json) => this.#codecs.read(wanted, utf8.encode(json), textOptions));
       this.#parameters.set(type.name, parameters);
     }
     return parameters;

@@ -1,6 +1,6 @@
 import { ProxyError } from '../../errors.js';
 import { ArgumentError } from '../codec/errors.js';
-import type { Codecs } from '../codec/codec.js';
+import type { Codecs, ReadOptions } from '../codec/codec.js';
 import { WireWriter } from '../codec/writer.js';
 import type { Profile } from '../profile.js';
 import { isMessage, type Field, type MessageType } from '../schema/types.js';
@@ -84,7 +84,7 @@ export class RequestPlan {
     checkOneofs([...path, ...query]);
     const out = new WireWriter(256);
     for (const { path: to, values } of query) if (!lastOf(to).repeated) writeAt(to, values, out);
-    if (this.#body.kind !== 'none') this.#writeBody(this.#body, parts, out);
+    if (this.#body.kind !== 'none') this.#writeBody(this.#body, parts, query, out);
     for (const { path: to, values } of query) if (lastOf(to).repeated) writeAt(to, values, out);
     for (const { path: to, values } of path) writeAt(to, values, out);
     return out.copy();
@@ -117,6 +117,7 @@ export class RequestPlan {
   #writeBody(
     target: BodyTarget & { kind: 'whole' | 'field' },
     { body, contentType }: RequestParts,
+    query: readonly ParameterField[],
     out: WireWriter,
   ): void {
     const path = target.kind === 'field' ? target.path : [];
@@ -128,20 +129,27 @@ export class RequestPlan {
     }
     const format = bodyFormat(contentType, this.#profile);
     if (isBlank(body, format)) return;
+    const options = {
+      ignoreUnknown: this.#profile !== 'strict',
+      keepZeros: query.some((given) => startsWith(given.path, path)),
+    };
     if (format === 'protobuf') {
       if (type === null) throw new ProxyError('unsupported_media_type');
       writeValue(path, body, out);
     } else if (field === undefined) {
-      out.raw(this.#codecs.parse(this.#type, decodeJson(body), this.#profile !== 'strict'));
+      out.raw(this.#codecs.read(this.#type, body, options));
     } else {
-      this.#writeField(path, field, decodeJson(body), out);
+      const parent = path.length === 1 ? this.#type : (path[path.length - 2] as Field).message();
+      writeValue(path.slice(0, -1), this.#readField(parent, field, path, body, options), out);
     }
   }
 
-  #writeField(path: FieldPath, field: Field, json: string, out: WireWriter): void {
-    const parent = path.length === 1 ? this.#type : (path[path.length - 2] as Field).message();
-    const wire = this.#codecs.parse(parent, `{${JSON.stringify(field.jsonName)}:${json}}`, this.#profile !== 'strict');
-    writeValue(path.slice(0, -1), wire, out);
+  #readField(parent: MessageType, field: Field, path: FieldPath, body: Uint8Array, options: ReadOptions): Uint8Array {
+    try {
+      return this.#codecs.readField(parent, field, body, options);
+    } catch (error) {
+      throw error instanceof ArgumentError ? error.within(dottedName(path)) : error;
+    }
   }
 }
 
@@ -197,14 +205,6 @@ function httpBody(contentType: string, body: Uint8Array): Uint8Array {
 function isBlank(body: Uint8Array, format: BodyFormat): boolean {
   if (format !== 'json') return body.length === 0;
   return body.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
-}
-
-function decodeJson(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw new ArgumentError('', 'is not UTF-8 text');
-  }
 }
 
 function lastOf(path: FieldPath): Field {

@@ -1,52 +1,62 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { ProxyError } from '../../errors.js';
 import type { Codecs } from '../codec/codec.js';
-import type { MessageType } from '../schema/types.js';
-import { type FieldPath } from './fieldpath.js';
+import type { Emission } from '../codec/wire-to-json.js';
+import type { Profile } from '../profile.js';
+import { isMessage, type MessageType } from '../schema/types.js';
+import type { FieldPath } from './fieldpath.js';
 
 export interface ResponseContent {
   readonly contentType: string;
   readonly body: Uint8Array;
 }
 
-const utf8 = new TextEncoder();
-
 /** Makes the answer's body out of a response message. */
 export class ResponsePlan {
   readonly #type: MessageType;
   readonly #field: FieldPath;
   readonly #codecs: Codecs;
+  readonly #emission: Emission;
+  /** The message is passed on as the bytes that it holds (HB2). */
+  readonly #isHttpBody: boolean;
 
   /** `field` is what response_body names; empty for the whole message. */
-  constructor(type: MessageType, field: FieldPath, codecs: Codecs) {
+  constructor(type: MessageType, field: FieldPath, codecs: Codecs, profile: Profile) {
     this.#type = type;
     this.#field = field;
     this.#codecs = codecs;
+    this.#emission = profile === 'envoy' ? 'set' : 'all';
+    const leaf = field[field.length - 1];
+    const content = leaf === undefined ? type : isMessage(leaf) && !leaf.repeated ? leaf.message() : null;
+    this.#isHttpBody = content?.name === 'google.api.HttpBody';
   }
 
-  /** Throws upstream_malformed when the bytes are not a message of the method's type. */
+  /** Throws upstream_malformed when the bytes are not a message of the method's type, or cannot be printed. */
   toContent(message: Uint8Array): ResponseContent {
     try {
-      if (this.#type.name === 'google.api.HttpBody') return readHttpBody(message);
-      let value = this.#codecs.print(this.#type, message);
-      for (const field of this.#field) {
-        value =
-          typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[field.jsonName] : undefined;
-      }
-      return { contentType: 'application/json', body: utf8.encode(JSON.stringify(value ?? null)) };
+      if (this.#isHttpBody) return readHttpBody(this.#codecs.messageAt(this.#type, this.#field, message));
+      const body =
+        this.#field.length === 0
+          ? this.#codecs.print(this.#type, message, this.#emission)
+          : this.#codecs.printField(this.#type, this.#field, message, this.#emission);
+      return { contentType: 'application/json', body };
     } catch (error) {
       throw new ProxyError('upstream_malformed', error);
     }
   }
 
-  /** The JSON of a packed Any, or undefined when its type is not in the schema or its bytes do not fit. */
+  /** The JSON of a packed Any, or undefined when its bytes are not what its type says. */
   printAny(typeUrl: string, value: Uint8Array): string | undefined {
-    return this.#codecs.printAny(typeUrl, value);
+    try {
+      return new TextDecoder().decode(this.#codecs.printAny(typeUrl, value, this.#emission));
+    } catch {
+      return undefined;
+    }
   }
 }
 
-function readHttpBody(message: Uint8Array): ResponseContent {
-  const reader = new BinaryReader(message);
+function readHttpBody(message: Uint8Array | null): ResponseContent {
+  const reader = new BinaryReader(message ?? new Uint8Array(0));
   let contentType = '';
   let body: Uint8Array = new Uint8Array(0);
   while (reader.pos < reader.len) {

@@ -1,8 +1,9 @@
-const notBase64 = 64;
+/** What `base64Values` has for a byte of neither alphabet. */
+export const notBase64 = 64;
 const standard = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** Of each byte its 6-bit value in the standard or the URL alphabet, or 64. */
-const values = ((): Uint8Array => {
+export const base64Values = ((): Uint8Array => {
   const table = new Uint8Array(256).fill(notBase64);
   for (let i = 0; i < 64; i++) table[standard.charCodeAt(i)] = i;
   table[0x2d] = 62;
@@ -23,7 +24,7 @@ export function decodeBase64(text: string): Uint8Array | undefined {
   let held = 0;
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i);
-    const value = code < 256 ? (values[code] as number) : notBase64;
+    const value = code < 256 ? (base64Values[code] as number) : notBase64;
     if (value === notBase64) return undefined;
     bits = (bits << 6) | value;
     held += 6;

@@ -1,58 +1,109 @@
-import {
-  create,
-  createFileRegistry,
-  createRegistry,
-  fromBinary,
-  fromJsonString,
-  toBinary,
-  toJson,
-  type DescMessage,
-  type Registry,
-} from '@bufbuild/protobuf';
-import { AnySchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { builtinFiles } from '../schema/builtin.js';
-import type { MessageType } from '../schema/types.js';
+import type { Field, MessageType } from '../schema/types.js';
 import { ArgumentError } from './errors.js';
+import { pathAt } from './json-path.js';
+import { JsonFault } from './json-source.js';
+import { JsonToWire } from './json-to-wire.js';
+import { printAny } from './print-known.js';
+import { Tables, type MessageTable } from './table.js';
+import { WireToJson, type Emission } from './wire-to-json.js';
+import { WireWriter } from './writer.js';
 
+export interface ReadOptions {
+  /** Passes over fields that the message does not have, and enum names that the enum does not have (PJ2, PJ5). */
+  readonly ignoreUnknown: boolean;
+  /** Sends zero values of fields without presence as well, so that they win over what stands before them on the wire. */
+  readonly keepZeros: boolean;
+}
+
+/**
+ * JSON to protobuf wire bytes and back for the messages of one schema, with no message object between. Everything is
+ * synchronous and one call is over before the next begins, so one reader and one printer serve all.
+ */
 export class Codecs {
-  readonly #registry: Registry;
-  constructor(descriptorSet: Uint8Array) {
-    const set = fromBinary(FileDescriptorSetSchema, descriptorSet);
-    const builtin = new Set(builtinFiles.map((file) => file.proto.name));
-    set.file = [...builtinFiles.map((file) => file.proto), ...set.file.filter((file) => !builtin.has(file.name))];
-    this.#registry = createRegistry(createFileRegistry(set));
+  readonly #tables = new Tables();
+  readonly #reader: JsonToWire;
+  readonly #printer: WireToJson;
+
+  /** `find` looks a type up by its full name, for the contents of Any. */
+  constructor(find: (typeName: string) => MessageType | undefined) {
+    const resolve = (typeName: string): MessageTable | undefined => {
+      const type = find(typeName);
+      return type === undefined ? undefined : this.#tables.message(type);
+    };
+    this.#reader = new JsonToWire(resolve);
+    this.#printer = new WireToJson(resolve);
   }
 
-  printAny(typeUrl: string, value: Uint8Array): string | undefined {
+  /** The wire form of a message. Throws ArgumentError with the path and offset of what does not fit; repeats no value. */
+  read(type: MessageType, json: Uint8Array, options: ReadOptions): Uint8Array {
+    return this.#read(json, options, () => this.#reader.message(this.#tables.message(type)));
+  }
+
+  /** The same for the value of one field of `type`, written as the fields of a message that has just this one. */
+  readField(type: MessageType, field: Field, json: Uint8Array, options: ReadOptions): Uint8Array {
+    return this.#read(json, options, () => this.#reader.fieldValue(this.#tables.message(type).of(field)));
+  }
+
+  #read(json: Uint8Array, options: ReadOptions, work: () => void): Uint8Array {
+    const reader = this.#reader;
+    reader.begin(json, options.ignoreUnknown, options.keepZeros);
     try {
-      return JSON.stringify(
-        toJson(AnySchema, create(AnySchema, { typeUrl, value }), {
-          alwaysEmitImplicit: true,
-          registry: this.#registry,
-        }),
+      work();
+      reader.end();
+    } catch (error) {
+      if (!(error instanceof JsonFault)) throw error;
+      throw new ArgumentError(pathAt(json, error.offset), error.message, error.offset);
+    }
+    return reader.out.copy();
+  }
+
+  /** The JSON form of a message. Throws WireFault when the bytes are not a message of the type. */
+  print(type: MessageType, wire: Uint8Array, emission: Emission): Uint8Array {
+    const printer = this.#printer;
+    printer.begin(wire, emission);
+    printer.message(this.#tables.message(type), wire.length);
+    return printer.out.copy();
+  }
+
+  /** The JSON form of the field that `path` leads to, which is not empty: null when a message on the way is not set. */
+  printField(type: MessageType, path: readonly Field[], wire: Uint8Array, emission: Emission): Uint8Array {
+    const printer = this.#printer;
+    const parents = path.slice(0, -1);
+    printer.begin(wire, emission);
+    const parent = printer.messageAt(this.#tables.message(type), parents);
+    const last = parents[parents.length - 1];
+    if (parent === null) printer.out.ascii('null');
+    else {
+      printer.begin(parent, emission);
+      printer.fieldValue(
+        this.#tables.message(last === undefined ? type : last.message()),
+        path[path.length - 1] as Field,
       );
-    } catch {
-      return undefined;
     }
+    return printer.out.copy();
   }
 
-  parse(type: MessageType, json: string, ignoreUnknownFields: boolean): Uint8Array {
-    const desc = this.#desc(type);
-    try {
-      return toBinary(desc, fromJsonString(desc, json, { ignoreUnknownFields, registry: this.#registry }));
-    } catch {
-      throw new ArgumentError('', `is not the JSON form of ${type.name}`);
-    }
+  /** The JSON form of a packed Any, which keeps its bytes in base64 when its type is not in the schema (PJ11). */
+  printAny(typeUrl: string, value: Uint8Array, emission: Emission): Uint8Array {
+    const any = new WireWriter(value.length + typeUrl.length + 16);
+    any.tag(1, 2);
+    any.string(typeUrl);
+    any.tag(2, 2);
+    any.bytes(value);
+    const printer = this.#printer;
+    printer.begin(any.copy(), emission);
+    printAny(printer, any.pos);
+    return printer.out.copy();
   }
 
-  print(type: MessageType, wire: Uint8Array): unknown {
-    const desc = this.#desc(type);
-    return toJson(desc, fromBinary(desc, wire), { alwaysEmitImplicit: true, registry: this.#registry });
+  /** The wire form of the message that `path` leads to, or null when it is not set. */
+  messageAt(type: MessageType, path: readonly Field[], wire: Uint8Array): Uint8Array | null {
+    this.#printer.begin(wire, 'set');
+    return this.#printer.messageAt(this.#tables.message(type), path);
   }
 
-  #desc(type: MessageType): DescMessage {
-    const desc = this.#registry.getMessage(type.name);
-    if (desc === undefined) throw new Error(type.name);
-    return desc;
+  /** Links everything that a message can hold; throws SchemaError when something is missing. */
+  link(type: MessageType): void {
+    this.#tables.link(type);
   }
 }

@@ -48,3 +48,20 @@ export function zigzag64({ low, high }: Int64): Int64 {
   const sign = high >> 31;
   return { low: ((low << 1) ^ sign) >>> 0, high: (((high << 1) | (low >>> 31)) ^ sign) >>> 0 };
 }
+
+/**
+ * The integer that a JSON number's text stands for, with exponent and decimals as long as they leave an integer (`1e2`, `1.0`);
+ * undefined when they do not or when it has more than 20 digits.
+ */
+export function exactInteger(text: string): bigint | undefined {
+  const parts = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(text);
+  if (parts === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = parts;
+  const digits = (whole + fraction).replace(/^0+/, '');
+  if (digits === '') return 0n;
+  const shift = Number(exponent) - fraction.length;
+  const significant = digits.replace(/0+$/, '');
+  const zeros = digits.length - significant.length + shift;
+  if (zeros < 0 || significant.length + zeros > 20) return undefined;
+  return BigInt(sign + significant + '0'.repeat(zeros));
+}

@@ -93,6 +93,28 @@ export class WireWriter {
     this.pos += bytes.length;
   }
 
+  /** Leaves room for a length; what follows until `close` is counted. */
+  open(): number {
+    this.reserve(1);
+    return this.pos++;
+  }
+
+  /** Fills in the length that `open` left room for, moving what follows when it takes more than a byte. */
+  close(start: number): void {
+    const length = this.pos - start - 1;
+    if (length < 0x80) {
+      this.buf[start] = length;
+      return;
+    }
+    const extra = length < 0x4000 ? 1 : length < 0x200000 ? 2 : length < 0x10000000 ? 3 : 4;
+    this.reserve(extra);
+    this.buf.copyWithin(start + 1 + extra, start + 1, this.pos);
+    const end = this.pos + extra;
+    this.pos = start;
+    this.varint32(length);
+    this.pos = end;
+  }
+
   /** Length and bytes. */
   bytes(bytes: Uint8Array): void {
     this.varint32(bytes.length);

@@ -21,7 +21,7 @@ import { file_google_rpc_error_details } from '../../../proto/gen/google/rpc/err
 import { file_google_rpc_status } from '../../../proto/gen/google/rpc/status_pb.js';
 import { Pool } from './pool.js';
 
-export const builtinFiles: readonly DescFile[] = [
+const builtinFiles: readonly DescFile[] = [
   file_google_protobuf_any,
   file_google_protobuf_source_context,
   file_google_protobuf_type,

@@ -122,6 +122,7 @@ class LinkedMessage implements MessageType {
       // Two fields of one JSON name are legal in proto2 with a warning: the first has it.
       if (!this.#byJsonName.has(field.jsonName)) this.#byJsonName.set(field.jsonName, field);
     }
+    if (mapEntry && !isEntry(fields)) throw new SchemaError(file, name, 'a map entry needs a key and a value');
   }
 
   field(name: string): Field | undefined {
@@ -135,6 +136,12 @@ class LinkedMessage implements MessageType {
   extensions(): readonly Field[] {
     return this.#linker.extensionsOf(this.name);
   }
+}
+
+function isEntry([key, value, ...others]: readonly LinkedField[]): boolean {
+  if (key?.number !== 1 || value?.number !== 2 || others.length > 0 || key.repeated || value.repeated) return false;
+  const { double, float, bytes, message, group } = fieldKind;
+  return ![double, float, bytes, message, group, fieldKind.enum].some((kind) => kind === key.kind);
 }
 
 interface FieldShape extends Omit<Field, 'message' | 'enumeration'> {
@@ -152,6 +159,7 @@ class LinkedField implements Field {
   readonly delimited: boolean;
   readonly oneof: number;
   readonly extension: boolean;
+  readonly synthetic: boolean;
   readonly defaultText: string | undefined;
   readonly #linker: Linker;
   readonly #file: string;
@@ -173,6 +181,7 @@ class LinkedField implements Field {
     this.delimited = shape.delimited;
     this.oneof = shape.oneof;
     this.extension = shape.extension;
+    this.synthetic = shape.synthetic;
     this.defaultText = shape.defaultText;
   }
 
@@ -238,6 +247,7 @@ function readField(
     // A proto3 optional stands in a oneof of its own, which nobody wrote.
     oneof: raw.optional || extension ? -1 : raw.oneof,
     extension,
+    synthetic: raw.optional,
     defaultText: raw.defaultText,
     typeName: raw.typeName.replace(/^\./, ''),
   });

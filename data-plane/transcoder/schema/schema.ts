@@ -22,6 +22,7 @@ export interface Schema {
   service(name: string): ServiceType | undefined;
   /** Finds a message of the set or a built-in one; throws SchemaError when its descriptor is bad. */
   message(name: string): MessageType | undefined;
+  /** JSON to wire bytes and back, for the messages of this schema. */
   readonly codecs: Codecs;
 }
 
@@ -46,7 +47,7 @@ export function loadSchema(descriptorSet: Uint8Array): { schema: Schema | null; 
   if (pool.files.size === 0 && problems.length === 0) {
     problems.push({ file: '', symbol: '', template: '', column: 0, reason: 'the descriptor set has no file' });
   }
-  return { schema: problems.length === 0 ? new PoolSchema(pool, new Codecs(descriptorSet)) : null, problems };
+  return { schema: problems.length === 0 ? new PoolSchema(pool) : null, problems };
 }
 
 /** Runs `work`; a SchemaError or a wire reader's error becomes a problem, and the answer is undefined. */
@@ -64,8 +65,8 @@ class PoolSchema implements Schema {
   readonly codecs: Codecs;
   readonly #pool: Pool;
 
-  constructor(pool: Pool, codecs: Codecs) {
-    this.codecs = codecs;
+  constructor(pool: Pool) {
+    this.codecs = new Codecs((name) => pool.message(name));
     this.#pool = pool;
     this.services = pool.serviceNames();
   }

@@ -41,6 +41,8 @@ export interface Field {
   /** Index into `oneofs` of its message, or -1. */
   readonly oneof: number;
   readonly extension: boolean;
+  /** A proto3 `optional`, which descriptors put into a oneof of its own. */
+  readonly synthetic: boolean;
   /** The explicit default of a proto2 field, as the descriptor spells it. */
   readonly defaultText: string | undefined;
   /** Of a message, group or map field. Links on first use and throws SchemaError when the type is missing. */

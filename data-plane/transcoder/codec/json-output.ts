@@ -1,0 +1,165 @@
+import { utf8Length } from './read-scalar.js';
+
+const hex = '0123456789abcdef';
+const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+
+/** Of each byte below 0x80 how many bytes it takes in a JSON string: 1, 2 as `\n`, or 6 as `\u0001`. */
+const escapedLength = ((): Uint8Array => {
+  const table = new Uint8Array(128).fill(1);
+  table.fill(6, 0, 0x20);
+  for (const byte of [0x22, 0x5c, 0x08, 0x0c, 0x0a, 0x0d, 0x09]) table[byte] = 2;
+  return table;
+})();
+const shortEscape: Readonly<Record<number, number>> = {
+  0x22: 0x22,
+  0x5c: 0x5c,
+  8: 0x62,
+  12: 0x66,
+  10: 0x6e,
+  13: 0x72,
+  9: 0x74,
+};
+
+/** JSON text as bytes in one growing buffer. */
+export class JsonOutput {
+  buf = new Uint8Array(4_096);
+  pos = 0;
+
+  reserve(bytes: number): void {
+    if (this.pos + bytes <= this.buf.length) return;
+    const grown = new Uint8Array(Math.max(this.buf.length * 2, this.pos + bytes));
+    grown.set(this.buf.subarray(0, this.pos));
+    this.buf = grown;
+  }
+
+  /** What has been printed, as bytes of its own. */
+  copy(): Uint8Array {
+    return this.buf.slice(0, this.pos);
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.buf[this.pos++] = value;
+  }
+
+  raw(bytes: Uint8Array): void {
+    const length = bytes.length;
+    this.reserve(length);
+    const buf = this.buf;
+    let at = this.pos;
+    if (length > 64) buf.set(bytes, at);
+    else for (let i = 0; i < length; i++) buf[at++] = bytes[i] as number;
+    this.pos += length;
+  }
+
+  ascii(text: string): void {
+    this.reserve(text.length);
+    const buf = this.buf;
+    let at = this.pos;
+    for (let i = 0; i < text.length; i++) buf[at++] = text.charCodeAt(i);
+    this.pos = at;
+  }
+
+  /** An integer of at most 2^53, in decimal. */
+  integer(value: number): void {
+    this.reserve(17);
+    const buf = this.buf;
+    let rest = value;
+    if (rest < 0) {
+      buf[this.pos++] = 0x2d;
+      rest = -rest;
+    }
+    if (rest < 10) {
+      buf[this.pos++] = 0x30 + rest;
+      return;
+    }
+    let digits = 2;
+    for (let limit = 100; rest >= limit; limit *= 10) digits++;
+    let at = this.pos + digits;
+    this.pos = at;
+    // Small values take the quicker integer division.
+    while (rest > 0x7fffffff) {
+      const tenth = Math.floor(rest / 10);
+      buf[--at] = 0x30 + rest - tenth * 10;
+      rest = tenth;
+    }
+    let small = rest | 0;
+    while (small > 0) {
+      const tenth = (small / 10) | 0;
+      buf[--at] = 0x30 + small - tenth * 10;
+      small = tenth;
+    }
+  }
+
+  /** UTF-8 bytes as a JSON string with its quotes. False, with nothing usable written, when they are not UTF-8. */
+  string(src: Uint8Array, start: number, end: number): boolean {
+    this.reserve(end - start + 2);
+    let buf = this.buf;
+    let at = this.pos;
+    let pos = start;
+    buf[at++] = 0x22;
+    while (pos < end) {
+      const byte = src[pos] as number;
+      if (byte < 0x80) {
+        const length = escapedLength[byte] as number;
+        if (length === 1) {
+          buf[at++] = byte;
+        } else {
+          this.pos = at;
+          this.reserve(end - pos + 6);
+          buf = this.buf;
+          at = writeEscape(buf, at, byte, length);
+        }
+        pos++;
+        continue;
+      }
+      const length = utf8Length(src, pos);
+      if (length === 0 || pos + length > end) return false;
+      for (const after = pos + length; pos < after; pos++) buf[at++] = src[pos] as number;
+    }
+    buf[at++] = 0x22;
+    this.pos = at;
+    return true;
+  }
+
+  /** Bytes as a padded base64 string with its quotes. */
+  base64(src: Uint8Array, start: number, end: number): void {
+    this.reserve(Math.ceil((end - start) / 3) * 4 + 2);
+    const buf = this.buf;
+    let at = this.pos;
+    buf[at++] = 0x22;
+    let pos = start;
+    for (; pos + 2 < end; pos += 3) {
+      const bits = ((src[pos] as number) << 16) | ((src[pos + 1] as number) << 8) | (src[pos + 2] as number);
+      buf[at++] = alphabet[bits >> 18] as number;
+      buf[at++] = alphabet[(bits >> 12) & 63] as number;
+      buf[at++] = alphabet[(bits >> 6) & 63] as number;
+      buf[at++] = alphabet[bits & 63] as number;
+    }
+    if (pos < end) {
+      const second = pos + 1 < end ? (src[pos + 1] as number) : 0;
+      const bits = ((src[pos] as number) << 16) | (second << 8);
+      buf[at++] = alphabet[bits >> 18] as number;
+      buf[at++] = alphabet[(bits >> 12) & 63] as number;
+      buf[at++] = pos + 1 < end ? (alphabet[(bits >> 6) & 63] as number) : 0x3d;
+      buf[at++] = 0x3d;
+    }
+    buf[at++] = 0x22;
+    this.pos = at;
+  }
+}
+
+function writeEscape(buf: Uint8Array, start: number, byte: number, length: number): number {
+  let at = start;
+  buf[at++] = 0x5c;
+  if (length === 2) {
+    buf[at++] = shortEscape[byte] as number;
+    return at;
+  }
+  buf[at++] = 0x75;
+  buf[at++] = 0x30;
+  buf[at++] = 0x30;
+  buf[at++] = 0x30 + (byte >> 4);
+  buf[at++] = hex.charCodeAt(byte & 15);
+  return at;
+}

@@ -1,0 +1,339 @@
+import { base64Values as values, decodeBase64, notBase64 } from './base64.js';
+import { exactInteger } from './integer.js';
+import { badControl, type JsonSource } from './json-source.js';
+import type { WireWriter } from './writer.js';
+
+const quote = 0x22;
+const backslash = 0x5c;
+const minus = 0x2d;
+const dot = 0x2e;
+const maxFloat = 3.4028235677973366e38;
+const jsonNumber = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
+
+/** Reads the 32-bit integer at the position, a number or a string that holds one. */
+export function readInt32(source: JsonSource, signed: boolean): number {
+  const src = source.src;
+  const start = source.pos;
+  let pos = start;
+  const quoted = src[pos] === quote;
+  if (quoted) pos++;
+  const negative = src[pos] === minus;
+  if (negative) pos++;
+  const first = pos;
+  let value = 0;
+  let byte = src[pos] as number;
+  while (byte >= 0x30 && byte <= 0x39 && pos - first < 11) {
+    value = value * 10 + byte - 0x30;
+    byte = src[++pos] as number;
+  }
+  const plain = pos > first && (src[first] !== 0x30 || pos - first === 1) && byte !== dot && (byte | 0x20) !== 0x65;
+  if (!plain || pos - first > 10 || (quoted && byte !== quote)) return slowInt32(source, start, signed);
+  if (negative) value = -value;
+  if (signed ? value > 0x7fffffff || value < -0x80000000 : value > 0xffffffff || value < 0) {
+    source.fail(notInt32(signed), start);
+  }
+  source.pos = quoted ? pos + 1 : pos;
+  return value;
+}
+
+function slowInt32(source: JsonSource, start: number, signed: boolean): number {
+  const value = exactInteger(numberText(source, notInt32(signed)));
+  if (value === undefined) return source.fail(notInt32(signed), start);
+  const fits = signed ? value >= -0x80000000n && value <= 0x7fffffffn : value >= 0n && value <= 0xffffffffn;
+  return fits ? Number(value) : source.fail(notInt32(signed), start);
+}
+
+function notInt32(signed: boolean): string {
+  return signed ? 'is not a 32-bit integer' : 'is not an unsigned 32-bit integer';
+}
+
+/** The halves of the last 64-bit integer that was read; one object per reader, so that none is made per value. */
+export interface Int64Slot {
+  low: number;
+  high: number;
+}
+
+/** Reads the 64-bit integer at the position, exactly, into `slot`. */
+export function readInt64(source: JsonSource, signed: boolean, slot: Int64Slot): void {
+  const src = source.src;
+  const start = source.pos;
+  let pos = start;
+  const quoted = src[pos] === quote;
+  if (quoted) pos++;
+  const negative = src[pos] === minus;
+  if (negative) pos++;
+  const first = pos;
+  // Up to 15 digits are exact in a double; the next ones are gathered apart.
+  let head = 0;
+  let byte = src[pos] as number;
+  while (byte >= 0x30 && byte <= 0x39 && pos - first < 11) {
+    head = head * 10 + byte - 0x30;
+    byte = src[++pos] as number;
+  }
+  let tail = 0;
+  let scale = 1;
+  while (byte >= 0x30 && byte <= 0x39 && scale < 1e9) {
+    tail = tail * 10 + byte - 0x30;
+    scale *= 10;
+    byte = src[++pos] as number;
+  }
+  const ends = (byte < 0x30 || byte > 0x39) && byte !== dot && (byte | 0x20) !== 0x65;
+  if (!ends || pos === first || (src[first] === 0x30 && pos - first > 1) || (quoted && byte !== quote)) {
+    slowInt64(source, start, signed, slot);
+    return;
+  }
+  if (!combine(head, scale, tail, negative, signed, slot)) source.fail(notInt64(signed), start);
+  source.pos = quoted ? pos + 1 : pos;
+}
+
+/** slot = ±(head × scale + tail), by 16-bit parts of head so that each product is exact. False when it does not fit. */
+function combine(
+  head: number,
+  scale: number,
+  tail: number,
+  negative: boolean,
+  signed: boolean,
+  slot: Int64Slot,
+): boolean {
+  const upper = Math.floor(head / 65_536) * scale;
+  const lower = (head % 65_536) * scale + tail;
+  const low = (upper % 65_536) * 65_536 + lower;
+  const high = Math.floor(upper / 65_536) + Math.floor(low / 4_294_967_296);
+  slot.low = low >>> 0;
+  slot.high = high >>> 0;
+  if (!signed) return high <= 0xffffffff && (!negative || (high === 0 && slot.low === 0));
+  if (!negative) return high <= 0x7fffffff;
+  if (high > 0x80000000 || (high === 0x80000000 && slot.low !== 0)) return false;
+  slot.high = (slot.low === 0 ? -high : ~high) >>> 0;
+  slot.low = -slot.low >>> 0;
+  return true;
+}
+
+function slowInt64(source: JsonSource, start: number, signed: boolean, slot: Int64Slot): void {
+  const value = exactInteger(numberText(source, notInt64(signed)));
+  if (value === undefined || (signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) !== value) {
+    source.fail(notInt64(signed), start);
+  }
+  const bits = BigInt.asUintN(64, value);
+  slot.low = Number(bits & 0xffffffffn);
+  slot.high = Number(bits >> 32n);
+}
+
+function notInt64(signed: boolean): string {
+  return signed ? 'is not a 64-bit integer' : 'is not an unsigned 64-bit integer';
+}
+
+/** The text of a number, or of a string that holds one and nothing else. */
+function numberText(source: JsonSource, reason: string): string {
+  const start = source.pos;
+  const byte = source.src[start] as number;
+  if (byte === quote) {
+    const text = source.string();
+    return text.length <= 1_000 && jsonNumber.test(text) ? text : source.fail(reason, start);
+  }
+  if (byte !== minus && (byte < 0x30 || byte > 0x39)) source.fail(reason, start);
+  source.number();
+  return source.ascii(start, source.pos);
+}
+
+const powersOfTen = [
+  1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+  1e21, 1e22,
+];
+
+/** Reads the floating-point number at the position. `NaN` and the infinities are strings; others must fit. */
+export function readDouble(source: JsonSource, single: boolean): number {
+  const start = source.pos;
+  if (source.src[start] === quote) return quotedDouble(source, single);
+  const fast = plainDouble(source);
+  if (!Number.isNaN(fast)) return fast;
+  source.pos = start;
+  return finite(source, Number(numberText(source, 'is not a number')), single, start);
+}
+
+/** A number of at most 15 digits and no exponent, which one division makes exactly; NaN for any other. */
+function plainDouble(source: JsonSource): number {
+  const src = source.src;
+  let pos = source.pos;
+  const negative = src[pos] === minus;
+  if (negative) pos++;
+  const first = pos;
+  let value = 0;
+  let byte = src[pos] as number;
+  while (byte >= 0x30 && byte <= 0x39 && pos - first < 16) {
+    value = value * 10 + byte - 0x30;
+    byte = src[++pos] as number;
+  }
+  if (pos === first || (src[first] === 0x30 && pos - first > 1)) return NaN;
+  let digits = pos - first;
+  let decimals = 0;
+  if (byte === dot) {
+    byte = src[++pos] as number;
+    const fraction = pos;
+    while (byte >= 0x30 && byte <= 0x39 && pos - first < 17) {
+      value = value * 10 + byte - 0x30;
+      byte = src[++pos] as number;
+    }
+    decimals = pos - fraction;
+    if (decimals === 0) return NaN;
+    digits += decimals;
+  }
+  if (digits > 15 || (byte | 0x20) === 0x65 || (byte >= 0x30 && byte <= 0x39)) return NaN;
+  source.pos = pos;
+  const scaled = decimals === 0 ? value : value / (powersOfTen[decimals] as number);
+  return negative ? -scaled : scaled;
+}
+
+function quotedDouble(source: JsonSource, single: boolean): number {
+  const start = source.pos;
+  const text = source.string();
+  if (text === 'NaN') return NaN;
+  if (text === 'Infinity') return Infinity;
+  if (text === '-Infinity') return -Infinity;
+  if (!jsonNumber.test(text)) source.fail('is not a number', start);
+  return finite(source, Number(text), single, start);
+}
+
+function finite(source: JsonSource, value: number, single: boolean, start: number): number {
+  if (Math.abs(value) >= (single ? maxFloat : Infinity)) source.fail('is out of range', start);
+  return value;
+}
+
+export function readBool(source: JsonSource): boolean {
+  const byte = source.src[source.pos];
+  if (byte === 0x74) {
+    source.word('true');
+    return true;
+  }
+  if (byte !== 0x66) source.fail('is not true or false');
+  source.word('false');
+  return false;
+}
+
+/** Writes the string at the position with its length in front, without making a JavaScript string of it. */
+export function copyString(source: JsonSource, out: WireWriter): void {
+  if (source.src[source.pos] !== quote) source.fail('is not a string');
+  out.reserve(160);
+  const src = source.src;
+  const buf = out.buf;
+  const start = out.pos;
+  const first = source.pos + 1;
+  const limit = first + 127;
+  let pos = first;
+  let at = start + 1;
+  for (;;) {
+    const byte = src[pos] as number;
+    if (byte === quote) break;
+    if (byte < 0x20 || byte >= 0x80 || byte === backslash || pos === limit) {
+      copyLongString(source, out, first);
+      return;
+    }
+    buf[at++] = byte;
+    pos++;
+  }
+  buf[start] = at - start - 1;
+  out.pos = at;
+  source.pos = pos + 1;
+}
+
+/** A string that is long, or has escapes or more than ASCII. */
+function copyLongString(source: JsonSource, out: WireWriter, first: number): void {
+  const src = source.src;
+  let pos = first;
+  for (;;) {
+    const byte = src[pos] as number;
+    if (byte === quote) break;
+    if (byte === backslash) {
+      out.string(source.string());
+      return;
+    }
+    if (byte >= 0x80) pos += sequenceLength(source, pos);
+    else if (byte >= 0x20) pos++;
+    else badControl(source, pos);
+  }
+  out.bytes(src.subarray(first, pos));
+  source.pos = pos + 1;
+}
+
+/** The length of the UTF-8 sequence at `pos`; a fault when it is none. */
+function sequenceLength(source: JsonSource, pos: number): number {
+  const length = utf8Length(source.src, pos);
+  return length === 0 ? source.fail('the JSON text is not UTF-8', pos) : length;
+}
+
+/** The length of the UTF-8 sequence of two to four bytes at `pos`, or 0 when there is none. Reads at most one byte past its end. */
+export function utf8Length(src: Uint8Array, pos: number): number {
+  const first = src[pos] as number;
+  const second = src[pos + 1] as number;
+  if (first >= 0xc2 && first <= 0xdf) return isContinuation(second) ? 2 : 0;
+  const third = src[pos + 2] as number;
+  if (first >= 0xe0 && first <= 0xef) {
+    const fits = first === 0xe0 ? second >= 0xa0 : first === 0xed ? second <= 0x9f : true;
+    return fits && isContinuation(second) && isContinuation(third) ? 3 : 0;
+  }
+  if (first < 0xf0 || first > 0xf4) return 0;
+  const fits = first === 0xf0 ? second >= 0x90 : first === 0xf4 ? second <= 0x8f : true;
+  return fits && isContinuation(second) && isContinuation(third) && isContinuation(src[pos + 3] as number) ? 4 : 0;
+}
+
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
+}
+
+/** Writes the base64 string at the position as bytes, length in front. */
+export function copyBase64(source: JsonSource, out: WireWriter): void {
+  const src = source.src;
+  const open = source.pos;
+  if (src[open] !== quote) source.fail('is not a string');
+  let pos = open + 1;
+  while ((values[src[pos] as number] as number) < notBase64) pos++;
+  const length = pos - open - 1;
+  let padding = 0;
+  while (src[pos] === 0x3d) {
+    pos++;
+    padding++;
+  }
+  if (src[pos] !== quote) {
+    copyEscapedBase64(source, out);
+    return;
+  }
+  if (length % 4 === 1 || (padding > 0 && (padding > 2 || (length + padding) % 4 !== 0)))
+    source.fail('is not base64', open);
+  const size = Math.floor((length * 3) / 4);
+  out.varint32(size);
+  out.reserve(size + 3);
+  decodeRun(src, open + 1, length, out.buf, out.pos);
+  out.pos += size;
+  source.pos = pos + 1;
+}
+
+/** Decodes `length` base64 bytes; up to two bytes behind the result are overwritten. */
+function decodeRun(src: Uint8Array, from: number, length: number, buf: Uint8Array, to: number): void {
+  let at = to;
+  const whole = from + (length & ~3);
+  let pos = from;
+  for (; pos < whole; pos += 4) {
+    const bits =
+      ((values[src[pos] as number] as number) << 18) |
+      ((values[src[pos + 1] as number] as number) << 12) |
+      ((values[src[pos + 2] as number] as number) << 6) |
+      (values[src[pos + 3] as number] as number);
+    buf[at++] = bits >> 16;
+    buf[at++] = bits >> 8;
+    buf[at++] = bits;
+  }
+  const rest = length & 3;
+  if (rest < 2) return;
+  const bits = ((values[src[pos] as number] as number) << 18) | ((values[src[pos + 1] as number] as number) << 12);
+  buf[at++] = bits >> 16;
+  if (rest === 3) buf[at] = (bits | ((values[src[pos + 2] as number] as number) << 6)) >> 8;
+}
+
+/** JSON may write any character of a string as an escape, even here. */
+function copyEscapedBase64(source: JsonSource, out: WireWriter): void {
+  const start = source.pos;
+  const text = source.string();
+  const bytes = decodeBase64(text);
+  if (bytes === undefined) source.fail('is not base64', start);
+  out.bytes(bytes);
+}
