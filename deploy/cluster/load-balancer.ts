@@ -12,7 +12,7 @@ export interface BalancedNode {
 export function haproxyConfig(bind: string, nodes: readonly BalancedNode[]): string {
   const servers = nodes.map(({ id, host, port: nodePort, opsPort }) => `  server ${id} ${host}:${nodePort} check port ${opsPort} inter 500ms rise 1 fall 2`);
   return `global
-  maxconn 20000
+  maxconn 4000
 
 defaults
   mode tcp

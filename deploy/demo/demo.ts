@@ -56,7 +56,7 @@ export const demoConfigFile = packageFile('deploy/demo/demo.yaml');
 /** Commands that work as printed once the demo runs behind `port`. */
 export function demoCommands(port: number, adminPort: number): string[] {
   const base = `http://localhost:${port}`;
-  const sluice = adminPort === 9900 ? 'npx sluice' : `npx sluice --address 127.0.0.1:${adminPort}`;
+  const sluice = `npm run -s sluice --${adminPort === 9900 ? '' : ` --address 127.0.0.1:${adminPort}`}`;
   return [
     `curl ${base}/orders`,
     `curl -i -X POST ${base}/orders -H 'content-type: application/json' -d '{"item":"tea","quantity":3}'`,

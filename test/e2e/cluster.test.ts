@@ -116,14 +116,14 @@ describe('a cluster of two control planes and three nodes on the real Postgres, 
   });
 
   it('serves on and follows Consul while Postgres is stopped, and refuses writes with a clear error', async () => {
-    await cluster.postgres.pause();
+    await cluster.postgres.kill();
     const load = startLoad(everyNode('/orders'), 4);
     await deregisterInstance(cluster.consul.url, 'orders-2');
     await sleep(500);
     const late = startLoad(everyNode('/orders'), 4);
     const refused = await sluice('apply', '-f', configFile, '--prune');
     const [during, after] = await Promise.all([load.stop(), late.stop()]);
-    await cluster.postgres.resume();
+    await cluster.postgres.restart();
 
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/database|store/i);

@@ -62,8 +62,8 @@ describe('`npm start`', () => {
   });
 
   it('prints commands that work as printed', async () => {
-    await eventually('the commands are printed', 10_000, () => standalone.output().includes('sluice nodes'));
-    const commands = standalone.output().split('\n').filter((line) => /^ {2}(curl|npx sluice) /.test(line));
+    await eventually('the commands are printed', 10_000, () => standalone.output().includes('sluice -- nodes'));
+    const commands = standalone.output().split('\n').filter((line) => /^ {2}(curl|npm run) /.test(line));
 
     expect(commands.length).toBeGreaterThan(5);
     for (const command of commands) {
