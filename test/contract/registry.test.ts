@@ -88,6 +88,12 @@ describe.each([
     foreignToConsul,
   ),
   consulAdapter(
+    'consul, with more services than blocking queries',
+    (address) =>
+      createConsulRegistry({ address, token: '', caPem: '', datacenter: '', report: () => undefined, maxBlocking: 0 }),
+    foreignToConsul,
+  ),
+  consulAdapter(
     'of a control plane, over Consul',
     (address) => createRegistry({ address, token: '', caFile: '' }, silentLog),
     create(DiscoverySchema),

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { SourceState } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { testCertificate } from './consul-certificate.js';
 import { answer, ConsulDouble, entry } from './consul-double.js';
 import { consul, Watches } from './consul-watch.js';
 
@@ -310,12 +311,47 @@ describe('queries', () => {
   });
 });
 
+describe('over TLS', () => {
+  let secure: ConsulDouble;
+  beforeEach(async () => {
+    secure = await ConsulDouble.start(testCertificate);
+    secure.set(100, { web: three });
+  });
+  afterEach(() => secure.close());
+
+  it('Consul is believed when the given certificate signed it', async () => {
+    const address = `https://127.0.0.1:${secure.port}`;
+
+    const { heard } = watches.start(address, [consul('web')], { caPem: testCertificate.cert });
+    await heard.until(() => heard.last('web')?.length === 3);
+
+    expect(secure.asked[0]?.path).toBe('/v1/health/service/web');
+  });
+
+  it('Consul is not believed otherwise', async () => {
+    const { events } = watches.start(`https://127.0.0.1:${secure.port}`, [consul('web')], { timing });
+    await vi.waitFor(() => expect(events).toHaveLength(1));
+
+    expect(events[0]).toMatchObject({ reason: 'Consul cannot be read: self-signed certificate' });
+    expect(secure.asked).toEqual([]);
+  });
+});
+
+it('a Consul under a path of a proxy is asked there', async () => {
+  double.set(100, { web: three });
+  const { heard } = watches.start(`${double.url}/behind/`, [consul('web')]);
+  await heard.until(() => heard.last('web')?.length === 3);
+
+  expect(double.asked[0]?.path).toBe('/behind/v1/health/service/web');
+});
+
 describe('options', () => {
   it.each([
     [{ address: 'localhost' }, /^Consul address "localhost" is not of the form/],
     [{ address: 'ftp://127.0.0.1' }, /^Consul address "ftp:/],
     [{ address: '' }, /^Consul address "" is not/],
     [{ token: 'a\r\nb' }, /^Consul token has a character/],
+    [{ caPem: 'not a certificate' }, /^Consul CA is not a PEM certificate/],
   ])('%j is refused by name', (options, reason) => {
     expect(() => watches.start(double.url, [], options)).toThrow(reason);
   });

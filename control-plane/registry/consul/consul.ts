@@ -1,22 +1,24 @@
 import { SourceState } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
-import { ConsulClient } from './client.js';
-import { EmptiedLately } from './emptied.js';
-import { defaultTiming } from './timing.js';
-import { Readers } from './readers.js';
+import { ConsulClient } from './reading/client.js';
+import { EmptiedLately } from './meaning/emptied.js';
+import { defaultTiming } from './reading/timing.js';
+import { DEFAULT_MAX_BLOCKING, Readers } from './reading/readers.js';
 import { ServiceQuery } from './service-query.js';
 import { Subscription } from './subscription.js';
 
 import type { ConsulDiscovery } from '../../../proto/gen/sluice/v1/config_pb.js';
 import type { Registry, RegistryObserver, RegistryStatus, WantedService } from '../port.js';
-import type { ClientOptions } from './client.js';
-import type { SkippedEntry } from './entry.js';
-import type { Timing } from './timing.js';
+import type { ClientOptions } from './reading/client.js';
+import type { SkippedEntry } from './meaning/entry.js';
+import type { Timing } from './reading/timing.js';
 import type { QueryObserver } from './service-query.js';
 
 export interface ConsulOptions extends ClientOptions {
   /** Hears what is worth a log line or a counter. Does not throw. */
   readonly report: (event: ConsulEvent) => void;
   readonly timing?: Partial<Timing>;
+  /** With more Consul services than this, there is no blocking query for each. */
+  readonly maxBlocking?: number;
 }
 
 export type ConsulEvent =
@@ -28,7 +30,7 @@ export type ConsulEvent =
   /** The hold on mass loss: so many endpoints of a service (its name with us) are kept as SUSPECT; 0 when it is over. */
   | { readonly kind: 'held'; readonly service: string; readonly count: number; readonly reason: string };
 
-/** Consul as a Registry: one blocking query for each Consul service and datacenter. Throws an Error that names a bad option. */
+/** Consul as a Registry: one question for each Consul service and datacenter, however many ask it. Throws an Error that names a bad option. */
 export function createConsulRegistry(options: ConsulOptions): Registry {
   return new ConsulRegistry(options);
 }
@@ -51,11 +53,11 @@ class ConsulRegistry implements Registry, QueryObserver {
   #observer: RegistryObserver | null = null;
   #state = SourceState.UP;
 
-  constructor({ report, timing, ...client }: ConsulOptions) {
+  constructor({ report, timing, maxBlocking = DEFAULT_MAX_BLOCKING, ...client }: ConsulOptions) {
     this.#client = new ConsulClient(client);
     this.#report = report;
     this.#timing = { ...defaultTiming, ...timing };
-    this.#readers = new Readers(this.#timing);
+    this.#readers = new Readers(this.#client, this.#timing, maxBlocking);
   }
 
   observe(observer: RegistryObserver): void {

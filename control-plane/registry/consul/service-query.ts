@@ -1,11 +1,11 @@
-import { ConsulError } from './client.js';
-import { parseAnswer } from './entry.js';
-import { Position } from './position.js';
+import { ConsulError } from './reading/client.js';
+import { parseAnswer } from './meaning/entry.js';
+import { Position } from './reading/position.js';
 
-import type { ConsulClient, Read, Reply } from './client.js';
-import type { Entry, SkippedEntry } from './entry.js';
-import type { Follower } from './follow.js';
-import type { Timing } from './timing.js';
+import type { ConsulClient, Read, Reply } from './reading/client.js';
+import type { Entry, SkippedEntry } from './meaning/entry.js';
+import type { Follower } from './reading/follow.js';
+import type { Timing } from './reading/timing.js';
 import type { Subscription } from './subscription.js';
 
 export interface QueryObserver {
@@ -57,6 +57,17 @@ export class ServiceQuery implements Follower {
 
   get instanceCount(): number {
     return this.#entries?.length ?? 0;
+  }
+
+  /** Whether it has an instance on one of these nodes. */
+  isOnAny(nodes: ReadonlySet<string>): boolean {
+    return this.#entries?.some(({ node }) => nodes.has(node)) ?? false;
+  }
+
+  /** Whether instances may come and go without a change of any check but a node's. */
+  get hasUncheckedInstance(): boolean {
+    const entries = this.#entries ?? [];
+    return entries.length === 0 || entries.some(({ checks }) => !checks.some(({ ofService }) => ofService));
   }
 
   subscribe(subscription: Subscription): void {

@@ -1,12 +1,12 @@
 import { equals } from '@bufbuild/protobuf';
 
 import { EndpointSchema } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
-import { doubtRemovals, endpointsOf, firstSight, heldCount, see, settle } from './hold.js';
-import { toInstances } from './translate.js';
+import { doubtRemovals, endpointsOf, firstSight, heldCount, see, settle } from './meaning/hold.js';
+import { toInstances } from './meaning/translate.js';
 
 import type { Endpoint } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
-import type { Entry } from './entry.js';
-import type { HoldState } from './hold.js';
+import type { Entry } from './meaning/entry.js';
+import type { HoldState } from './meaning/hold.js';
 
 export interface SubscriptionObserver {
   endpoints(endpoints: readonly Endpoint[]): void;

@@ -17,6 +17,8 @@ export interface Check {
   readonly status: string;
   /** What the operator wrote; for a maintenance check the reason of the maintenance. */
   readonly notes: string;
+  /** Else it is of the node. */
+  readonly ofService: boolean;
 }
 
 /** An entry that could not be used; the rest of the answer was. */
@@ -133,7 +135,13 @@ function parseChecks(value: unknown): readonly Check[] | Fault {
     const { CheckID: id, Status: status } = check;
     if (typeof id !== 'string') return new Fault(`Checks[${i}].CheckID`, `is ${describe(id)} and not a string`);
     if (!isFilled(status)) return new Fault(`Checks[${i}].Status`, `is ${describe(status)} and not a status`);
-    checks.push({ id, name: textOr(check['Name'], id), status, notes: textOr(check['Notes'], '') });
+    checks.push({
+      id,
+      name: textOr(check['Name'], id),
+      status,
+      notes: textOr(check['Notes'], ''),
+      ofService: isFilled(check['ServiceID']),
+    });
   }
   return checks;
 }

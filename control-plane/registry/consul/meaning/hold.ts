@@ -1,9 +1,9 @@
 import { clone } from '@bufbuild/protobuf';
 
-import { EndpointSchema, EndpointState } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
-import { compareNames } from '../../../proto/snapshot/snapshot.js';
+import { EndpointSchema, EndpointState } from '../../../../proto/gen/sluice/v1/snapshot_pb.js';
+import { compareNames } from '../../../../proto/snapshot/snapshot.js';
 
-import type { Endpoint } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Endpoint } from '../../../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Instance } from './translate.js';
 
 /** Losses this close together are one event. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { EndpointState } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
+import { EndpointState } from '../../../../proto/gen/sluice/v1/snapshot_pb.js';
 import { parseAnswer } from './entry.js';
 import { toInstances } from './translate.js';
 

@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 
-import { EndpointSchema, EndpointState } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
-import { compareNames } from '../../../proto/snapshot/snapshot.js';
+import { EndpointSchema, EndpointState } from '../../../../proto/gen/sluice/v1/snapshot_pb.js';
+import { compareNames } from '../../../../proto/snapshot/snapshot.js';
 import { entryId } from './entry.js';
 
-import type { Endpoint } from '../../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Endpoint } from '../../../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Check, Entry } from './entry.js';
 
 /** An endpoint, and how sure its state is. */

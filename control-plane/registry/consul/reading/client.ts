@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
@@ -59,6 +60,7 @@ export class ConsulClient {
     this.#options = options;
     const url = parseAddress(options.address);
     checkToken(options.token);
+    checkCa(options.caPem);
     this.#consul = makeConsul(url, options);
   }
 
@@ -70,6 +72,11 @@ export class ConsulClient {
   /** `/v1/health/state/any`: the checks of all services. */
   async checks(datacenter: string, read: Read): Promise<Reply> {
     return this.#read(datacenter, read, (common) => this.#consul.health.state({ state: 'any', ...common }));
+  }
+
+  /** `/v1/catalog/services`: the names and tags of all services. */
+  async services(datacenter: string, read: Read): Promise<Reply> {
+    return this.#read(datacenter, read, (common) => this.#consul.catalog.service.list(common));
   }
 
   close(): void {
@@ -121,6 +128,16 @@ function parseAddress(address: string): URL {
 
 function checkToken(token: string): void {
   if (!/^[\x21-\x7e]*$/.test(token)) throw new Error('Consul token has a character that cannot be in an HTTP header');
+}
+
+/** TLS itself takes anything for an authority, and then trusts nobody. */
+function checkCa(caPem: string): void {
+  if (caPem === '') return;
+  try {
+    new X509Certificate(caPem);
+  } catch (cause) {
+    throw new Error('Consul CA is not a PEM certificate', { cause });
+  }
 }
 
 type Transport = { request(options: RequestOptions): ClientRequest };

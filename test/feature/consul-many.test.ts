@@ -1,0 +1,151 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { startConsul } from '../../deploy/servers/servers.js';
+import { SourceState } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { ConsulAgent, withTtlCheck } from './consul-agent.js';
+import { ConsulDouble, answer, entry } from './consul-double.js';
+import { consul, Watches } from './consul-watch.js';
+
+import type { RunningServer } from '../../deploy/servers/servers.js';
+import type { Asked, Scripted } from './consul-double.js';
+
+const MAX_CONNECTIONS = 40;
+const SERVICES = 200;
+
+let server: RunningServer;
+let agent: ConsulAgent;
+let node = '';
+const watches = new Watches();
+
+beforeAll(async () => {
+  server = await startConsul({ args: ['-hcl', `limits { http_max_conns_per_client = ${MAX_CONNECTIONS} }`] });
+  agent = new ConsulAgent(server.url);
+  node = await agent.nodeName();
+});
+afterEach(() => watches.close());
+afterAll(() => server.stop());
+
+describe('more services than blocking queries', () => {
+  it('are all answered by an agent that takes few connections, and each change is heard at once', async () => {
+    const names = Array.from({ length: SERVICES }, (_, i) => `many-${i}`);
+    // An agent takes registrations one after the other.
+    for (const [i, name] of names.entries()) await agent.register(withTtlCheck(`${name}-a`, name, 7001 + i));
+    await agent.register(withTtlCheck('many-7-b', 'many-7', 9001));
+    const { heard, registry, events } = watches.start(
+      server.url,
+      names.map((name) => consul(name)),
+      { maxBlocking: 30 },
+    );
+    await heard.until(() => names.every((name) => heard.count(name) > 0));
+    const before = heard.reports.length;
+
+    await agent.check('many-7-b', 'fail');
+    await heard.until(() => heard.standing('many-7')?.[1] === `${node}/many-7-b OUT`);
+    await agent.deregister('many-7-b');
+    await heard.until(() => heard.last('many-7')?.length === 1);
+    await agent.maintain('many-8-a', true);
+    await heard.until(() => heard.standing('many-8')?.[0] === `${node}/many-8-a OUT`);
+
+    expect(heard.reports.slice(before).map(({ service }) => service)).toEqual(['many-7', 'many-7', 'many-8']);
+    expect(events).toEqual([]);
+    expect(registry.status()).toEqual({ state: SourceState.UP, staleMs: 0 });
+  });
+
+  it('without checks of their own are heard of at once, too', async () => {
+    await agent.register({ ID: 'bare-1', Name: 'bare', Port: 7001 });
+    await agent.register({ ID: 'bare-2', Name: 'bare', Port: 7002 });
+    const { heard } = watches.start(server.url, [consul('bare'), consul('later')], { maxBlocking: 1 });
+    await heard.until(() => heard.last('bare')?.length === 2 && heard.last('later')?.length === 0);
+
+    await agent.deregister('bare-1');
+    await heard.until(() => heard.last('bare')?.length === 1);
+    await agent.register({ ID: 'later-1', Name: 'later', Port: 7003 });
+    await heard.until(() => heard.last('later')?.length === 1);
+
+    expect(heard.standing('bare')).toEqual([`${node}/bare-2 ACTIVE`]);
+  });
+
+  it('with another weight are heard of within one and a half waits', async () => {
+    const weighted = (weight: number): object => ({
+      ID: 'w',
+      Name: 'w',
+      Port: 7001,
+      Weights: { Passing: weight, Warning: 1 },
+    });
+    await agent.register({ ...withTtlCheck('w', 'w', 7001), ...weighted(2) });
+    const { heard } = watches.start(server.url, [consul('w')], { maxBlocking: 0, timing: { waitMs: 400 } });
+    await heard.until(() => heard.last('w')?.[0]?.weight === 2);
+
+    await agent.register({ ...withTtlCheck('w', 'w', 7001), ...weighted(5) });
+
+    await heard.until(() => heard.last('w')?.[0]?.weight === 5, 2_000);
+    expect(heard.count('w')).toBe(2);
+  });
+
+  it('become few and many again without a report', async () => {
+    await agent.register(withTtlCheck('back-1', 'back', 7001));
+    await agent.register(withTtlCheck('back-2', 'back', 7002));
+    const other = ['x', 'y', 'z'].map((name) => consul(name));
+    const { heard, registry } = watches.start(server.url, [consul('back')], { maxBlocking: 2 });
+    await heard.until(() => heard.last('back')?.length === 2);
+
+    registry.want([consul('back'), ...other]);
+    await heard.until(() => other.every(({ service }) => heard.count(service) > 0));
+    registry.want([consul('back')]);
+    await agent.check('back-1', 'fail');
+    await heard.until(() => heard.standing('back')?.[0] === `${node}/back-1 OUT`);
+
+    expect(heard.count('back')).toBe(2);
+  });
+});
+
+describe('a crowd of services when Consul fails', () => {
+  let double: ConsulDouble;
+  beforeAll(async () => {
+    double = await ConsulDouble.start();
+  });
+  afterAll(() => double.close());
+
+  it('stays as it is, is STALE, and comes back without a report', async () => {
+    const names = ['a', 'b', 'c'];
+    const healthy = ({ path }: Asked): Scripted => {
+      if (path.endsWith('/services')) return answer(100, { a: [], b: [], c: [] });
+      return answer(100, path.endsWith('/any') ? [] : [entry('1', 7001)]);
+    };
+    double.script = healthy;
+    const timing = { minBackoffMs: 20, maxBackoffMs: 50, waitMs: 200 };
+    const { heard, registry, events } = watches.start(
+      double.url,
+      names.map((name) => consul(name)),
+      { maxBlocking: 0, timing },
+    );
+    await heard.until(() => heard.reports.length === 3);
+
+    double.script = () => ({ status: 500, body: '' });
+    await vi.waitFor(() => expect(registry.status().state).toBe(SourceState.STALE));
+    await vi.waitFor(() => expect(events).toHaveLength(3));
+    double.script = healthy;
+    await vi.waitFor(() => expect(registry.status().state).toBe(SourceState.UP), { timeout: 3_000 });
+
+    expect(heard.reports).toHaveLength(3);
+    expect(events.map(({ kind }) => kind).toSorted()).toEqual([
+      'failing',
+      'failing',
+      'failing',
+      'recovered',
+      'recovered',
+      'recovered',
+    ]);
+  });
+
+  it('is not emptied by a list of services or checks that is none', async () => {
+    double.script = ({ path }) => answer(100, path.includes('/health/service/') ? [entry('1', 7001)] : 'nonsense');
+    const timing = { minBackoffMs: 20, maxBackoffMs: 50, waitMs: 200 };
+    const { heard } = watches.start(double.url, [consul('a')], { maxBlocking: 0, timing });
+    await heard.until(() => heard.reports.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+
+    expect(heard.reports).toHaveLength(1);
+    expect(heard.standing('a')).toEqual(['n/1 ACTIVE']);
+  });
+});
