@@ -5,7 +5,7 @@ import { tellingCommits } from '../../control-plane/sync/own-commits.js';
 import { createFollower } from '../../data-plane/follow/follow.js';
 import { subjectsOf } from '../../proto/bus/bus.js';
 import { RouteSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
-import { EndpointSchema, EndpointState, Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { EndpointSchema, EndpointState, Kind, ResourceKeySchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { digestState } from '../../proto/snapshot/snapshot.js';
 
 import type { Store } from '../../control-plane/store/store.js';
@@ -151,6 +151,11 @@ function resource(kind: Kind, name: string, body: Uint8Array): Resource {
 
 export function endpoint(id: string, state = EndpointState.ACTIVE): Endpoint {
   return create(EndpointSchema, { id, address: '127.0.0.1', port: 1_000, weight: 1, state });
+}
+
+export async function remove(store: Store, ...resources: Resource[]): Promise<void> {
+  const deletes = resources.map(({ kind, name }) => create(ResourceKeySchema, { kind, name }));
+  await store.transact('test', () => ({ upserts: [], deletes }));
 }
 
 export async function put(store: Store, ...upserts: Resource[]): Promise<bigint> {

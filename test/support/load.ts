@@ -17,7 +17,10 @@ export class TestClient {
   send(url: string, options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const { method = 'GET', headers = {}, body } = options;
-      const sent = request(url, { agent: this.#agent, method, headers }, (response) => {
+      // The path goes out as it is written; a URL object would resolve its dot segments.
+      const [, host, port, path] = /^http:\/\/([^:/]+):(\d+)(\/.*)?$/.exec(url) ?? [];
+      const target = { host, port, path: path ?? '/' };
+      const sent = request({ ...target, agent: this.#agent, method, headers }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
