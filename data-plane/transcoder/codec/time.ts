@@ -5,7 +5,7 @@ export interface Moment {
 }
 
 const timestamp =
-  /^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))$/;
+  /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))$/;
 const duration = /^(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?s$/;
 
 /** From 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z. */
@@ -45,7 +45,7 @@ export function parseDuration(text: string): Moment | undefined {
   if (parts === null) return undefined;
   const seconds = Number(parts[2]);
   const nanos = nanosOf(parts[3]);
-  if (seconds > maxDuration || (seconds === maxDuration && nanos > 0)) return undefined;
+  if (seconds > maxDuration) return undefined;
   return parts[1] === '-' ? { seconds: 0 - seconds, nanos: 0 - nanos } : { seconds, nanos };
 }
 

@@ -30,16 +30,19 @@ export function readMessage(
   bytes: Uint8Array,
 ): MessageType {
   const reader = new BinaryReader(bytes);
-  const fields: LinkedField[] = [];
+  const declared: Uint8Array[] = [];
   const oneofs: string[] = [];
   let mapEntry = false;
   while (reader.pos < reader.len) {
     const [number, wireType] = reader.tag();
-    if (number === 2 && wireType === 2) fields.push(readField(linker, file, name, features, reader.bytes(), null));
+    if (number === 2 && wireType === 2) declared.push(reader.bytes());
     else if (number === 8 && wireType === 2) oneofs.push(readName(reader.bytes()));
     else if (number === 7 && wireType === 2) mapEntry = readBool(reader.bytes(), 7) || mapEntry;
     else reader.skip(wireType, number);
   }
+  // Maps are never in group encoding, whatever the file says.
+  const scope = mapEntry ? { ...features, delimited: false } : features;
+  const fields = declared.map((field) => readField(linker, file, name, scope, field, null));
   return new LinkedMessage(linker, file, name, fields, oneofs, mapEntry);
 }
 
