@@ -7,13 +7,14 @@ import { launchNats, probeNats } from './nats.js';
 import { launchPostgres, probePostgres } from './postgres.js';
 import { freePort, freePorts } from './ports.js';
 
-import type { Binary, FindOptions, ServerName } from './binaries/binaries.js';
+import type { Binary, FindOptions, ProgramName, ServerName, ToolName } from './binaries/binaries.js';
 import type { RunningServer } from './process/process.js';
 
 export { ServerProcess } from './process/process.js';
+export { processTree } from './process/tree.js';
 export { makeWorkDir } from './user.js';
 export { freePort, freePorts };
-export type { Binary, FindOptions, RunningServer, ServerName };
+export type { Binary, FindOptions, ProgramName, RunningServer, ServerName, ToolName };
 
 /** How a server is found and where it listens; all of it can be left out. `env` is process.env by default. */
 export type ServerOptions = Partial<FindOptions> & { readonly port?: number };
@@ -78,11 +79,11 @@ export async function useOrStartConsul(options: ArgumentOptions = {}): Promise<R
 }
 
 /**
- * Finds a server's executable: SLUICE_<NAME>_BIN, then PATH, then the cache (SLUICE_SERVERS_CACHE, else
+ * Finds the executable of a server or tool: SLUICE_<NAME>_BIN, then PATH, then the cache (SLUICE_SERVERS_CACHE, else
  * `.cache/servers` in the repository), then a download with this machine's own apt mirror.
  * If it cannot be had, throws one sentence saying what is missing, why, and how to get it.
  */
-export async function findBinary(name: ServerName, options: Partial<FindOptions> = {}): Promise<Binary> {
+export async function findBinary(name: ProgramName, options: Partial<FindOptions> = {}): Promise<Binary> {
   const env = envOf(options);
   return find(name, {
     env,

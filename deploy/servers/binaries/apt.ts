@@ -97,6 +97,8 @@ async function configuration({ dir, env }: AptOptions): Promise<string> {
     'Dir::Etc::Preferences': '/dev/null',
     'Dir::Etc::PreferencesParts': join(dir, 'none'),
     'Dir::State::Lists': join(dir, 'lists'),
+    // apt would ask for the version that is installed, which a security mirror may have given and ours lacks.
+    'Dir::State::status': '/dev/null',
     'Dir::Cache': join(dir, 'cache'),
     // As root, apt would fetch as a user who cannot write into our folder.
     'APT::Sandbox::User': 'root',

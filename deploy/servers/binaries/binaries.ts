@@ -9,6 +9,9 @@ import { run } from './run.js';
 export { libraryEnv, run };
 
 export type ServerName = 'postgres' | 'nats-server' | 'consul' | 'haproxy';
+/** What benchmarks compare with, and measure with. */
+export type ToolName = 'nginx' | 'wrk' | 'h2load' | 'nghttpd' | 'nghttpx';
+export type ProgramName = ServerName | ToolName;
 
 /** An executable, and the folders with shared libraries it needs beyond the machine's own. */
 export type Binary = { readonly path: string; readonly libraryDirs: readonly string[] };
@@ -24,7 +27,7 @@ export type FindOptions = {
 
 type Origin = { readonly packageName: string; readonly suite: string | undefined; readonly remedy: string };
 
-const ORIGINS: Readonly<Record<ServerName, Origin>> = {
+const ORIGINS: Readonly<Record<ProgramName, Origin>> = {
   postgres: { packageName: 'postgresql', suite: undefined, remedy: 'apt-get install postgresql, or set DATABASE_URL' },
   'nats-server': {
     packageName: 'nats-server',
@@ -38,21 +41,26 @@ const ORIGINS: Readonly<Record<ServerName, Origin>> = {
     remedy: 'put Consul 1.8 or later on PATH, or set CONSUL_HTTP_ADDR',
   },
   haproxy: { packageName: 'haproxy', suite: undefined, remedy: 'apt-get install haproxy, or set SLUICE_HAPROXY_BIN' },
+  nginx: { packageName: 'nginx', suite: undefined, remedy: 'apt-get install nginx' },
+  wrk: { packageName: 'wrk', suite: undefined, remedy: 'apt-get install wrk' },
+  h2load: { packageName: 'nghttp2-client', suite: undefined, remedy: 'apt-get install nghttp2-client' },
+  nghttpd: { packageName: 'nghttp2-server', suite: undefined, remedy: 'apt-get install nghttp2-server' },
+  nghttpx: { packageName: 'nghttp2-proxy', suite: undefined, remedy: 'apt-get install nghttp2-proxy' },
 };
 
 /**
- * Finds a server's executable: SLUICE_<NAME>_BIN, then PATH, then the cache, then a download into the cache
+ * Finds a program's executable: SLUICE_<NAME>_BIN, then PATH, then the cache, then a download into the cache
  * with this machine's own apt mirror (no root, nothing installed). Safe for processes doing so at once.
  * If it cannot be had, throws one sentence saying what is missing, why, and how to get it.
  */
-export async function findBinary(name: ServerName, options: FindOptions): Promise<Binary> {
+export async function findBinary(name: ProgramName, options: FindOptions): Promise<Binary> {
   const path = (await named(name, options.env)) ?? (await onMachine(name, options));
   if (path !== undefined) return { path, libraryDirs: [] };
   const root = join(options.cacheDir, name);
   return (await inRoot(root, name)) ?? (await downloaded(root, name, options));
 }
 
-async function named(name: ServerName, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+async function named(name: ProgramName, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const variable = `SLUICE_${name.toUpperCase().replaceAll('-', '_')}_BIN`;
   const path = env[variable];
   if (path === undefined || path === '') return undefined;
@@ -60,17 +68,17 @@ async function named(name: ServerName, env: NodeJS.ProcessEnv): Promise<string |
   throw new Error(`${variable} names ${path}, which is not an executable file`);
 }
 
-async function onMachine(name: ServerName, { env, postgresDir }: FindOptions): Promise<string | undefined> {
+async function onMachine(name: ProgramName, { env, postgresDir }: FindOptions): Promise<string | undefined> {
   const onPath = (env['PATH'] ?? '').split(delimiter).filter((dir) => dir !== '');
   return firstExecutable([...onPath, ...(await postgresBins(postgresDir))], name);
 }
 
-async function inRoot(root: string, name: ServerName): Promise<Binary | undefined> {
+async function inRoot(root: string, name: ProgramName): Promise<Binary | undefined> {
   const path = await locate(root, name);
   return path === undefined ? undefined : { path, libraryDirs: await libraryDirs(root) };
 }
 
-async function downloaded(target: string, name: ServerName, options: FindOptions): Promise<Binary> {
+async function downloaded(target: string, name: ProgramName, options: FindOptions): Promise<Binary> {
   const { remedy, ...origin } = ORIGINS[name];
   try {
     await downloadPackage({ ...options, ...origin, target, locate: (root) => locate(root, name) });
@@ -83,7 +91,7 @@ async function downloaded(target: string, name: ServerName, options: FindOptions
   }
 }
 
-async function locate(root: string, name: ServerName): Promise<string | undefined> {
+async function locate(root: string, name: ProgramName): Promise<string | undefined> {
   const versions = await postgresBins(join(root, 'usr/lib/postgresql'));
   return firstExecutable([join(root, 'usr/bin'), join(root, 'usr/sbin'), ...versions], name);
 }
