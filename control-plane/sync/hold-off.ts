@@ -4,11 +4,12 @@ export interface HoldOffTimes {
   readonly ceilingMs: number;
 }
 
-/** Turns bursts of changes into single calls of `fire`. A change with shorter times brings a waiting call forward. */
+/** Turns bursts of changes into single calls of `fire`. Of changes that wait together the shortest times count. */
 export class HoldOff {
   readonly #fire: () => void;
   #timer: NodeJS.Timeout | undefined;
   #deadlineMs = Infinity;
+  #quietMs = Infinity;
 
   constructor(fire: () => void) {
     this.#fire = fire;
@@ -17,14 +18,16 @@ export class HoldOff {
   touch({ quietMs, ceilingMs }: HoldOffTimes): void {
     const nowMs = performance.now();
     this.#deadlineMs = Math.min(this.#deadlineMs, nowMs + ceilingMs);
+    this.#quietMs = Math.min(this.#quietMs, quietMs);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, Math.min(quietMs, this.#deadlineMs - nowMs)));
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, Math.min(this.#quietMs, this.#deadlineMs - nowMs)));
   }
 
   cancel(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#deadlineMs = Infinity;
+    this.#quietMs = Infinity;
   }
 
   #run(): void {

@@ -146,6 +146,7 @@ class SyncLoop implements Sync {
   #passAgain = false;
   #lastPassMs = -Infinity;
   #ownRevision = 0n;
+  #storeFailed = false;
   #endpointServer: Subscription | null = null;
 
   constructor(options: SyncOptions) {
@@ -261,7 +262,8 @@ class SyncLoop implements Sync {
   }
 
   #passFailed(error: unknown): void {
-    this.#options.log.warn('the store could not be read', { error: String(error) });
+    if (!this.#storeFailed) this.#options.log.warn('the store cannot be read', { error: String(error) });
+    this.#storeFailed = true;
     const { storeRetryMs } = this.#timings;
     const retryMs = storeRetryMs * (0.5 + Math.random());
     if (!this.#closing.signal.aborted) this.#configHold.touch({ quietMs: retryMs, ceilingMs: retryMs });
@@ -270,6 +272,8 @@ class SyncLoop implements Sync {
   async #readAndAnnounce(): Promise<void> {
     const { store, registry } = this.#options;
     const state = await store.read();
+    if (this.#storeFailed) this.#options.log.info('the store can be read again');
+    this.#storeFailed = false;
     const before = this.#config.state?.version;
     if (before?.lineage === state.version.lineage && before.revision >= state.version.revision) return;
     const wanted = this.#wanted.of(state.resources);

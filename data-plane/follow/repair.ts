@@ -23,7 +23,7 @@ export class Repair {
   #again = false;
   #failures = 0;
 
-  /** `failed` hears why an attempt did not help. */
+  /** `failed` hears why attempts do not help: the first, the second, the fourth and so on. */
   constructor(
     attempt: (signal: AbortSignal) => Promise<RepairOutcome>,
     times: RepairTimes,
@@ -80,7 +80,8 @@ export class Repair {
     }
     const { baseMs, capMs } = this.#times;
     const windowMs = Math.min(capMs, baseMs * 2 ** this.#failures++);
-    this.#failed(outcome.again);
+    // In a long outage every attempt would say the same.
+    if (Number.isInteger(Math.log2(this.#failures))) this.#failed(outcome.again);
     this.#timer = this.#after((outcome.afterMs ?? 0) + Math.random() * windowMs);
   }
 

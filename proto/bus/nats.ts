@@ -48,6 +48,7 @@ class NatsBus implements Bus {
   readonly #running: Promise<void>;
   #state: BusState = 'disconnected';
   #connection: NatsConnection | null = null;
+  #lastDialError = '';
 
   constructor(options: NatsOptions) {
     this.#options = options;
@@ -146,11 +147,13 @@ class NatsBus implements Bus {
 
   async #dial(): Promise<NatsConnection | null> {
     try {
-      return await connect(connectionOptions(this.#options, () => this.#reconnectDelayMs()));
+      const connection = await connect(connectionOptions(this.#options, () => this.#reconnectDelayMs()));
+      this.#lastDialError = '';
+      return connection;
     } catch (error) {
-      this.#options.log.info('NATS cannot be reached yet', {
-        error: error instanceof Error ? error.message : String(error),
-      });
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== this.#lastDialError) this.#options.log.warn('NATS cannot be reached yet', { error: message });
+      this.#lastDialError = message;
       return null;
     }
   }

@@ -1,10 +1,18 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { MemoryBroker } from '../../proto/bus/memory.js';
 import { NodePhase } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { digestState } from '../../proto/snapshot/snapshot.js';
-import { endpoint, put, routeResource, serviceResource, startNode, startReplica } from '../support/distribution.js';
+import {
+  endpoint,
+  put,
+  remove,
+  routeResource,
+  serviceResource,
+  startNode,
+  startReplica,
+} from '../support/distribution.js';
 import { FakeDatabase } from '../support/fake-store.js';
 import { FakeRegistry } from '../support/fake-registry.js';
 import { FaultyBus } from '../support/faulty-bus.js';
@@ -28,11 +36,10 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('newLeader' as const) }) },
 );
 
+type Event = typeof event extends fc.Arbitrary<infer E> ? E : never;
+
 /** The run of one history: two replicas, two nodes whose buses lose, double and reorder what they hear. */
-async function run(
-  events: readonly (typeof event extends fc.Arbitrary<infer E> ? E : never)[],
-  seed: number,
-): Promise<void> {
+async function run(events: readonly Event[], seed: number): Promise<void> {
   const random = seeded(seed);
   const broker = new MemoryBroker(quiet);
   const database = new FakeDatabase();
@@ -41,10 +48,10 @@ async function run(
   const buses = ['n1', 'n2'].map(() => new FaultyBus(broker.connect(), faults, random));
   const timings = { beaconMs: 20, firstAnswerMs: 50, endpointAddition: { quietMs: 5, ceilingMs: 20 } };
   const start = (id: string): Replica => startReplica(id, broker.connect(), database, registry, timings);
-  let replicas = [start('a'), start('b')];
+  let replicas: readonly [Replica, Replica] = [start('a'), start('b')];
   for (const service of services) registry.answer(service, [endpoint('e0')]);
   const initial = database.state.version;
-  await put(replicas[0]!.store, ...services.map(serviceResource));
+  await put(replicas[0].store, ...services.map(serviceResource));
   const follow = { heartbeatMs: 20, repairBaseMs: 5, repairCapMs: 30, requestTimeoutMs: 50, firstEndpointsMs: 50 };
   const nodes = await Promise.all(buses.map((bus, i) => startNode(`n${i + 1}`, bus, undefined, follow)));
   const committed = (digest: string): boolean =>
@@ -64,13 +71,13 @@ async function run(
   }
 
   for (const [index, happening] of events.entries()) {
-    const { store } = replicas[index % replicas.length]!;
+    const { store } = index % 2 === 0 ? replicas[0] : replicas[1];
     switch (happening.kind) {
       case 'put':
         await put(store, routeResource(`r${happening.name}`, happening.bytes));
         break;
       case 'delete':
-        await store.transact('test', () => ({ upserts: [], deletes: [routeResource(`r${happening.name}`)] as never }));
+        await remove(store, routeResource(`r${happening.name}`));
         break;
       case 'endpoints':
         registry.answer(
@@ -82,8 +89,8 @@ async function run(
         await new Promise((resolve) => setTimeout(resolve, happening.ms));
         break;
       case 'newLeader':
-        await replicas[0]!.sync.close();
-        replicas = [replicas[1]!, start(`later-${index}`)];
+        await replicas[0].sync.close();
+        replicas = [replicas[1], start(`later-${index}`)];
         break;
     }
   }
@@ -95,9 +102,7 @@ async function run(
     await expect.poll(() => node.runtime.digest, soon).toBe(head);
     await expect
       .poll(() => services.map((service) => node.runtime.ids(service)), soon)
-      .toEqual(
-        services.map((service) => replicas[0]!.sync.endpoints.endpoints(service)?.endpoints.map(({ id }) => id)),
-      );
+      .toEqual(services.map((service) => replicas[0].sync.endpoints.endpoints(service)?.endpoints.map(({ id }) => id)));
     await expect.poll(() => node.follower.status.phase, soon).toBe(NodePhase.LIVE);
   }
   expect(problems).toEqual([]);

@@ -9,7 +9,15 @@ import { lastGoodFolder } from '../../data-plane/follow/follow.js';
 import { natsBus } from '../../proto/bus/nats.js';
 import { EndpointState, NodePhase, SourceState } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { connected } from '../contract/bus.contract.js';
-import { endpoint, put, routeResource, serviceResource, startNode, startReplica } from '../support/distribution.js';
+import {
+  endpoint,
+  put,
+  remove,
+  routeResource,
+  serviceResource,
+  startNode,
+  startReplica,
+} from '../support/distribution.js';
 import { FakeDatabase } from '../support/fake-store.js';
 import { FakeRegistry } from '../support/fake-registry.js';
 
@@ -176,7 +184,7 @@ describe('config over NATS', () => {
       });
     expect(node.runtime.names).toEqual(['good']);
 
-    await cp.store.transact('test', () => ({ upserts: [], deletes: [{ ...routeResource('refused') }] as never }));
+    await remove(cp.store, routeResource('refused'));
 
     await expect.poll(() => cp.sync.nodes.nodes()[0]?.status, soon).toMatchObject({ config: { revision: 3n } });
     expect(node.follower.status.refusal).toBeNull();
@@ -197,7 +205,7 @@ describe('config over NATS', () => {
     await put(second.store, routeResource('new'));
 
     await expect.poll(() => node.runtime.names, soon).toEqual(['new']);
-    expect(node.follower.status.epoch).toBe(1n);
+    await expect.poll(() => node.follower.status.epoch, soon).toBe(1n);
   });
 });
 
@@ -297,7 +305,7 @@ describe('endpoints over NATS', () => {
     await put(cp.store, serviceResource('users'), routeResource('r'));
     await expect.poll(() => node.runtime.ids('users'), soon).toEqual(['u1']);
 
-    await cp.store.transact('test', () => ({ upserts: [], deletes: [{ ...serviceResource('users') }] as never }));
+    await remove(cp.store, serviceResource('users'));
 
     await expect.poll(() => node.runtime.ids('users'), soon).toBeNull();
     expect(node.runtime.names).toEqual(['r']);
