@@ -1,6 +1,6 @@
 import { judgedAt } from './available.js';
-import type { Picker } from './balancer.js';
 import type { Endpoint } from './endpoint.js';
+import type { Picker } from './picker.js';
 
 /** Length of the precomputed cycle; weights are scaled down to fit, each staying at least 1. */
 const maxCycleLength = 10_000;

@@ -1,6 +1,6 @@
 import { judgedAt } from './available.js';
-import type { Picker } from './balancer.js';
 import type { Endpoint } from './endpoint.js';
+import type { Picker } from './picker.js';
 
 /** Picks of the warm-up that spreads the starting places of replicas; more would only repeat the cycle of small weights. */
 const maxWarmUpPicks = 1_000;
