@@ -41,6 +41,8 @@ export function collisionReason(other: string, text: string): string {
 function describe(first: RouteCriteria, second: RouteCriteria): string {
   const [path] = second.paths;
   if (path?.kind !== 'template' || (first.detail === undefined && second.detail === undefined)) return '';
-  const methods = [...new Set([first.detail, second.detail])].filter((detail) => detail !== undefined);
-  return ` in ${second.methods[0] ?? 'any method'} ${path.text} (${methods.join(', ')})`;
+  const methods = new Set(
+    [first, second].flatMap(({ detail }) => (detail === undefined ? [] : [detail.replace(/^\//, '')])),
+  );
+  return ` in ${second.methods[0] ?? 'any method'} ${path.text} (${[...methods].join(', ')})`;
 }

@@ -1,5 +1,5 @@
 import { criteriaKey } from '../../data-plane/router/router.js';
-import { routeCriteria } from './matching.js';
+import { entriesOf } from './matching.js';
 import { decodeResource } from './resources.js';
 import { chooseBindings, loadDescriptors } from './schemas.js';
 
@@ -38,7 +38,7 @@ export class CheckMemo {
   entries(route: Route, bindings: readonly Binding[]): readonly Entry[] {
     const known = this.#entries.get(route);
     if (known?.bindings === bindings) return known.entries;
-    const entries = routeCriteria(route, bindings).map((criteria) => ({ ...criteria, key: criteriaKey(criteria) }));
+    const entries = entriesOf(route, bindings).map((criteria) => ({ ...criteria, key: criteriaKey(criteria) }));
     this.#entries.set(route, { bindings, entries });
     return entries;
   }

@@ -83,5 +83,5 @@ function checkHeaderValues({ headers }: Route): Fault[] {
 }
 
 function isHeaderValue(value: string): boolean {
-  return value.trim() === value && !/[\0-\x08\x0a-\x1f\x7f]/.test(value);
+  return value.trim() === value && !/\p{Cc}/u.test(value.replaceAll('\t', ''));
 }

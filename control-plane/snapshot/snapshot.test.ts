@@ -212,7 +212,7 @@ describe('of two routes that match the same', () => {
     const problems = checkState([grpc, books, bookRoute(), bookRoute({ name: 'copy' }, 1)]);
 
     expect(problems.map(({ name }) => name)).toEqual(['books', 'copy']);
-    expect(problems[1]?.reason).toContain('GET /v1/books/{id} (books.v1.Books.Get1)');
+    expect(problems[1]?.reason).toContain('GET /v1/books/{id} (books.v1.Books/Get1)');
   });
 
   test('a transcoded binding and a plain template route collide', () => {

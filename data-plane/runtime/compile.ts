@@ -3,7 +3,7 @@ import { RouteSchema, SchemaSchema, ServiceSchema, type PathMatch, type Route, t
 import { Kind, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { RouteMetrics } from '../ops/ops.js';
-import { compileRouter, type PathRule, type RouteEntry, type Router } from '../router/router.js';
+import { compileRouter, type PathRule, type RouteCriteria, type RouteEntry, type Router } from '../router/router.js';
 import type { PathRule as UpstreamPathRule } from '../shape.js';
 import { loadSchema, profileOf, schemaBindings, type Binding, type Schema } from '../transcoder/transcoder.js';
 import type { Upstream } from '../upstream/upstream.js';
@@ -98,7 +98,7 @@ class Compiler {
     };
     this.#compiled.push(compiled);
     const upstream = this.#parts.upstream(serviceSettings(service));
-    if (route.transcode === undefined) this.#entries.push({ ...criteria(route), target: { route: compiled, binding: null, upstream } });
+    if (route.transcode === undefined) this.#entries.push({ ...routeCriteria(route), target: { route: compiled, binding: null, upstream } });
     else this.#addBindings(route, compiled, upstream);
   }
 
@@ -121,7 +121,8 @@ class Compiler {
   }
 }
 
-function criteria(route: Route): Omit<RouteEntry<RouteTarget>, 'target'> {
+/** What the router matches for a plain route. The control plane checks routes by this and by bindingCriteria. */
+export function routeCriteria(route: Route): RouteCriteria {
   return {
     name: route.name,
     priority: route.priority,
@@ -134,9 +135,10 @@ function criteria(route: Route): Omit<RouteEntry<RouteTarget>, 'target'> {
   };
 }
 
-function bindingCriteria(route: Route, { method, template, httpMethod, profile }: Binding): Omit<RouteEntry<RouteTarget>, 'target'> {
+/** What the router matches for one binding of a transcoded route. */
+export function bindingCriteria(route: Route, { method, template, httpMethod, profile }: Binding): RouteCriteria {
   return {
-    ...criteria(route),
+    ...routeCriteria(route),
     detail: method.path,
     paths: [{ kind: 'template', text: template.text, trailingSlash: profile === 'envoy' ? 'strip' : 'strict' }],
     methods: httpMethod === '*' ? [] : [httpMethod],

@@ -16,7 +16,7 @@ import { refusalOf, startAdmin } from '../support/admin.js';
 import { bookFile, bookSet, descriptorSet, get } from '../support/http-rules.js';
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { AdminFixture, Refusal } from '../support/admin.js';
+import type { AdminFixture } from '../support/admin.js';
 
 type Methods = (typeof Admin)['method'];
 type Init<K extends keyof Methods> = MessageInitShape<Methods[K]['input']>;
@@ -50,16 +50,22 @@ async function state() {
   return { revision: version.revision, digest: version.digest };
 }
 
-/** Refused with this code, this violated field and a reason that says so; the config is as it was; nothing is our fault. */
-async function expectRefused(call: Promise<unknown>, wanted: number, field: string, reason: RegExp): Promise<Refusal> {
-  const refusal = await refusalOf(call);
-  const reasons = refusal.descriptions.filter((_, i) => refusal.fields[i] === field).join('; ');
+/** What a bad call ended with: the refusal as far as `field` is concerned ('' is none), and what it left behind. */
+async function outcome(call: Promise<unknown>, field: string) {
+  const { code: status, message, fields, descriptions } = await refusalOf(call);
+  const reasons = descriptions.filter((_, i) => fields[i] === field);
+  return {
+    status,
+    field: field === '' || fields.includes(field) ? field : fields.join(', '),
+    reason: field === '' ? message : reasons.join('; '),
+    config: await state(),
+    logged: [...admin.logged],
+  };
+}
 
-  expect(refusal).toMatchObject({ code: wanted, ...(field === '' ? {} : { fields: expect.arrayContaining([field]) }) });
-  expect(field === '' ? refusal.message : reasons).toMatch(reason);
-  expect(await state()).toEqual(before);
-  expect(admin.logged).toEqual([]);
-  return refusal;
+/** Refused for this reason, the config as it was, and nothing of it our fault. */
+function refused(status: number, field: string, reason: RegExp) {
+  return { status, field, reason: expect.stringMatching(reason) as unknown, config: before, logged: [] };
 }
 
 const mebi = 'x'.repeat(1024 * 1024);
@@ -88,7 +94,7 @@ const badServices: [string, ServicePatch, string, RegExp][] = [
   ['a name of 129 characters', { name: 'a'.repeat(129) }, 'service.name', /128/],
   ['an unknown protocol', { protocol: unknownEnum(99) }, 'service.protocol', /defined enum/],
   ['a negative protocol', { protocol: unknownEnum(-1) }, 'service.protocol', /defined enum/],
-  ['no discovery', { discovery: undefined as never }, 'service.discovery', /required/],
+  ['no discovery', { discovery: undefined }, 'service.discovery', /required/],
   ['a discovery without a source', { discovery: {} }, 'service.discovery.source', /exactly one/],
   ['no static endpoint', { discovery: staticEndpoints() }, 'service.discovery.static.endpoints', /at least 1/],
   ['an endpoint without an address', { discovery: endpoint({ address: '' }) }, `${staticField}.address`, /required/],
@@ -308,7 +314,9 @@ describe('CreateService refuses', () => {
   test.each(badServices)('%s', async (_, patch, field, reason) => {
     const service = Object.assign(httpService('new'), patch);
 
-    await expectRefused(admin.client.call('createService', { service }), code.invalidArgument, field, reason);
+    expect(await outcome(admin.client.call('createService', { service }), field)).toEqual(
+      refused(code.invalidArgument, field, reason),
+    );
   });
 });
 
@@ -552,14 +560,16 @@ describe('CreateRoute refuses', () => {
   test.each(badRoutes)('%s', async (_, patch, field, reason) => {
     const route = Object.assign(prefixRoute('new', 'orders', '/new'), patch);
 
-    await expectRefused(admin.client.call('createRoute', { route }), code.invalidArgument, field, reason);
+    expect(await outcome(admin.client.call('createRoute', { route }), field)).toEqual(
+      refused(code.invalidArgument, field, reason),
+    );
   });
 });
 
 const file = bookFile([get('/v1/x')]);
 const post = (path: string, body: string) => ({ pattern: { case: 'post' as const, value: path }, body });
-const inRule = (template: string, reason: string) =>
-  new RegExp(`books\\.proto.*books\\.v1\\.Books\\.Get1.*${escape(JSON.stringify(template))}.*${reason}`);
+const inRule = (path: string, reason: string) =>
+  new RegExp(`books\\.proto.*books\\.v1\\.Books\\.Get1.*${escape(JSON.stringify(path))}.*${reason}`);
 const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 const badSchemas: [string, Uint8Array, RegExp][] = [
@@ -579,7 +589,7 @@ const badSchemas: [string, Uint8Array, RegExp][] = [
     /books\.proto.*"gone\/away\.proto"/,
   ],
   ['an unknown syntax', descriptorSet({ ...file, syntax: 'proto9' }), /proto9/],
-  ['an unknown edition', descriptorSet({ ...file, syntax: 'editions', edition: 99999 as never }), /edition 99999/],
+  ['an unknown edition', descriptorSet({ ...file, syntax: 'editions', edition: unknownEnum(99_999) }), /edition 99999/],
   ['a bad package', descriptorSet({ ...file, package: 'a..b' }), /package/],
   ['one name in two files', descriptorSet(file, { ...file, name: 'b.proto' }), /books\.v1\.Book.*declared/],
   ['a message without a name', descriptorSet({ ...file, messageType: [{ name: '' }] }), /name/],
@@ -634,7 +644,9 @@ describe('CreateSchema refuses', () => {
   test.each(badSchemas)('a descriptor set that is or has %s', async (_, bytes, reason) => {
     const call = admin.client.call('createSchema', { schema: { name: 'new', descriptorSet: bytes } });
 
-    await expectRefused(call, code.invalidArgument, 'schema.descriptor_set', reason);
+    expect(await outcome(call, 'schema.descriptor_set')).toEqual(
+      refused(code.invalidArgument, 'schema.descriptor_set', reason),
+    );
   });
 
   test.each([
@@ -644,7 +656,7 @@ describe('CreateSchema refuses', () => {
   ])('%s', async (_, name, reason) => {
     const call = admin.client.call('createSchema', { schema: { ...bookSchema(), name } });
 
-    await expectRefused(call, code.invalidArgument, 'schema.name', reason);
+    expect(await outcome(call, 'schema.name')).toEqual(refused(code.invalidArgument, 'schema.name', reason));
   });
 });
 
@@ -809,19 +821,15 @@ describe('Apply refuses', () => {
     ['an empty route', { routes: [{}] }, code.invalidArgument, 'routes[0].service', /required/],
     ['an empty schema', { schemas: [{}] }, code.invalidArgument, 'schemas[0].descriptor_set', /required/],
   ])('%s', async (_, request, wanted, field, reason) => {
-    await expectRefused(admin.client.call('apply', request), wanted, field, reason);
+    expect(await outcome(admin.client.call('apply', request), field)).toEqual(refused(wanted, field, reason));
   });
 
   test('more faults than fit, naming the first ones and how many are left out', async () => {
     const services = Array.from({ length: 1000 }, (_, i) => ({ ...httpService(`s${i}`), path: 'x' }));
 
-    const refusal = await expectRefused(
-      admin.client.call('apply', { services }),
-      code.invalidArgument,
-      'services[0].path',
-      /does not match/,
-    );
+    const refusal = await refusalOf(admin.client.call('apply', { services }));
 
+    expect(refusal.fields[0]).toBe('services[0].path');
     expect(refusal.fields.length).toBeGreaterThan(20);
     expect(refusal.message).toContain(`${1000 - refusal.fields.length} more left out`);
   });
@@ -1094,7 +1102,7 @@ describe('other calls refuse', () => {
       /nanos/,
     ],
   ])('%s', async (_, call, wanted, field, reason) => {
-    await expectRefused(call(), wanted, field, reason);
+    expect(await outcome(call(), field)).toEqual(refused(wanted, field, reason));
   });
 });
 
@@ -1134,9 +1142,7 @@ describe('bytes that are no message are refused', () => {
     const call =
       rpc === 'WatchConvergence' ? admin.client.stream(rpc, message).next() : admin.client.send(rpc, message);
 
-    const refusal = await expectRefused(call, code.invalidArgument, '', /is not a sluice\.v1\./);
-
-    expect(refusal.reason).toBe('MALFORMED_MESSAGE');
+    expect(await outcome(call, '')).toEqual(refused(code.invalidArgument, '', /is not a sluice\.v1\./));
   });
 
   test('a string where a message field is a number is not taken for one', async () => {
@@ -1147,16 +1153,13 @@ describe('bytes that are no message are refused', () => {
   });
 
   test('a message of more than 64 MiB', async () => {
-    await expectRefused(
-      admin.client.send('Apply', Buffer.alloc(64 * 1024 * 1024 + 1)),
-      code.resourceExhausted,
-      '',
-      /larger than max/,
-    );
+    const call = admin.client.send('Apply', Buffer.alloc(64 * 1024 * 1024 + 1));
+
+    expect(await outcome(call, '')).toEqual(refused(code.resourceExhausted, '', /larger than max/));
   });
 
   test('a method that is not there', async () => {
-    await expectRefused(admin.client.send('Explode', bytes()), 12, '', /implement/);
+    expect(await outcome(admin.client.send('Explode', bytes()), '')).toEqual(refused(12, '', /implement/));
   });
 });
 

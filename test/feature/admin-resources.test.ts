@@ -255,8 +255,8 @@ test('a descriptor set of more than 4 MiB, the common limit of gRPC messages, is
 test('a descriptor set of 32 MiB is taken, and one byte more is not', async () => {
   const set = bookSchema().descriptorSet;
   const largest = Buffer.concat([set, unknownField(32 * 1024 * 1024 - set.length - 6)]);
-  const apply = (descriptorSet: Uint8Array) =>
-    admin.client.call('apply', { schemas: [{ name: 'x', descriptorSet }], dryRun: true });
+  const apply = (bytes: Uint8Array) =>
+    admin.client.call('apply', { schemas: [{ name: 'x', descriptorSet: bytes }], dryRun: true });
 
   const { changes } = await apply(largest);
   const refusal = await refusalOf(apply(Buffer.concat([largest, Uint8Array.of(0)])));

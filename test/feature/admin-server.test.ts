@@ -15,6 +15,7 @@ import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
+import { NodeStatusSchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { httpService } from '../support/admin-config.js';
 import { AdminClient, refusalOf, startAdmin } from '../support/admin.js';
 
@@ -30,7 +31,7 @@ let admin: AdminFixture;
 let fault: Error | null = null;
 
 beforeAll(async () => {
-  admin = await startAdmin(faulty);
+  admin = await startAdmin({ wrap: faulty });
 });
 
 afterAll(() => admin.close());
@@ -156,7 +157,7 @@ describe('health', () => {
   });
 
   test('a server that closes says so to watchers, and ends their streams', async () => {
-    await using other = await startAdmin();
+    await using other = await startAdmin({ store: admin.store });
     const stream = other.client.stream('Watch', request(''), 'grpc.health.v1.Health');
     const first = await stream.next();
     const closed = other.stop();
@@ -203,7 +204,7 @@ describe('errors', () => {
 
 describe('close', () => {
   test('takes no more calls and frees the port', async () => {
-    await using other = await startAdmin();
+    await using other = await startAdmin({ store: admin.store });
     await other.stop();
     const client = new AdminClient(other.address);
 
@@ -211,5 +212,19 @@ describe('close', () => {
     client.close();
 
     expect(refusal.code).toBe(code.unavailable);
+  });
+
+  test('ends a watch of convergence, telling the caller to ask another replica', async () => {
+    await using other = await startAdmin({ store: admin.store });
+    other.tables.setNodes([{ status: create(NodeStatusSchema, { nodeId: 'behind' }), lastSeenMs: 0, silent: false }]);
+    const stream = other.client.stream('WatchConvergence', Uint8Array.of());
+    await stream.next();
+    const closed = other.stop();
+
+    const refusal = await refusalOf(stream.next());
+    await closed;
+
+    expect(refusal).toMatchObject({ code: code.unavailable, reason: 'CLOSING' });
+    expect(other.tables.watchers).toBe(0);
   });
 });

@@ -170,9 +170,16 @@ export interface AdminFixture extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** A real admin server on a database in memory, and a client. `wrap` may put something between the two rooms. */
-export async function startAdmin(wrap: (store: Store) => Store = (store) => store): Promise<AdminFixture> {
-  const store = await openPglite({ lineage: randomUUID() });
+export interface AdminOptions {
+  /** One that is open already, and stays open; otherwise a new one in memory. */
+  readonly store?: Store;
+  /** Puts something between the server and its store. */
+  readonly wrap?: (store: Store) => Store;
+}
+
+/** A real admin server, and a client connected to it. */
+export async function startAdmin({ store: given, wrap = (store) => store }: AdminOptions = {}): Promise<AdminFixture> {
+  const store = given ?? (await openPglite({ lineage: randomUUID() }));
   const tables = new SettableTables();
   const logged: AdminFixture['logged'] = [];
   const logger = {
@@ -185,7 +192,7 @@ export async function startAdmin(wrap: (store: Store) => Store = (store) => stor
   const close = async (): Promise<void> => {
     client.close();
     await stop();
-    await store.close();
+    if (given === undefined) await store.close();
   };
   const revision = async () => (await store.read()).version.revision;
   return { client, address, store, tables, logged, revision, stop, close, [Symbol.asyncDispose]: close };

@@ -8,10 +8,13 @@ import type {
   handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  sendUnaryData,
   Server,
   ServerDuplexStream,
+  ServerUnaryCall,
   ServerWritableStream,
   ServiceDefinition,
+  ServiceError,
 } from '@grpc/grpc-js';
 
 /**
@@ -97,41 +100,57 @@ function same(bytes: Buffer): Buffer {
   return bytes;
 }
 
-function implement(method: DescMethod, boundary: Boundary, run: Serve): Implementation {
-  const fail = (error: unknown) => toServiceError(boundary.toAdminError(error, method.name));
-  const encode = (message: AnyMessage) => asBuffer(toBinary(method.output, message));
-  switch (method.methodKind) {
+interface Method {
+  readonly run: Serve;
+  readonly encode: (message: AnyMessage) => Buffer;
+  readonly fail: (error: unknown) => ServiceError;
+}
+
+function implement(desc: DescMethod, boundary: Boundary, run: Serve): Implementation {
+  const method: Method = {
+    run,
+    encode: (message) => asBuffer(toBinary(desc.output, message)),
+    fail: (error) => toServiceError(boundary.toAdminError(error, desc.name)),
+  };
+  switch (desc.methodKind) {
     case 'unary':
-      return (call, callback) => {
-        void settle(async () => encode(await one(run(call.request, contextOf(call))))).then((result) =>
-          'error' in result ? callback(fail(result.error)) : callback(null, result.value),
-        );
-      };
+      return (call, callback) => void answer(method, call, callback);
     case 'server_streaming':
-      return (call: ServerWritableStream<Buffer, Buffer>) => {
-        const context = contextOf(call);
-        void settle(() => pump(run(call.request, context), call, encode, context.signal)).then((result) => {
-          if ('error' in result) call.emit('error', fail(result.error));
-          else call.end();
-        });
-      };
+      return (call: ServerWritableStream<Buffer, Buffer>) => void stream(method, call);
     case 'bidi_streaming':
-      return (call: ServerDuplexStream<Buffer, Buffer>) => {
-        const context = contextOf(call);
-        call.on('data', (bytes: Buffer) => {
-          call.pause();
-          void settle(async () => write(call, encode(await one(run(bytes, context))), context.signal)).then(
-            (result) => {
-              if ('error' in result) call.emit('error', fail(result.error));
-              else call.resume();
-            },
-          );
-        });
-        call.on('end', () => call.end());
-      };
+      return (call: ServerDuplexStream<Buffer, Buffer>) => converse(method, call);
     case 'client_streaming':
-      throw new Error(`${method.name}: client streams are not served`);
+      throw new Error(`${desc.name}: client streams are not served`);
   }
+}
+
+async function answer(
+  { run, encode, fail }: Method,
+  call: ServerUnaryCall<Buffer, Buffer>,
+  callback: sendUnaryData<Buffer>,
+): Promise<void> {
+  const result = await settle(async () => encode(await one(run(call.request, contextOf(call)))));
+  if ('error' in result) callback(fail(result.error));
+  else callback(null, result.value);
+}
+
+async function stream({ run, encode, fail }: Method, call: ServerWritableStream<Buffer, Buffer>): Promise<void> {
+  const context = contextOf(call);
+  const result = await settle(() => pump(run(call.request, context), call, encode, context.signal));
+  if ('error' in result) call.emit('error', fail(result.error));
+  else call.end();
+}
+
+function converse({ run, encode, fail }: Method, call: ServerDuplexStream<Buffer, Buffer>): void {
+  const context = contextOf(call);
+  const reply = async (request: Buffer): Promise<void> => {
+    call.pause();
+    const result = await settle(async () => write(call, encode(await one(run(request, context))), context.signal));
+    if ('error' in result) call.emit('error', fail(result.error));
+    else call.resume();
+  };
+  call.on('data', (request: Buffer) => void reply(request));
+  call.on('end', () => call.end());
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

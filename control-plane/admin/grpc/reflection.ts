@@ -51,11 +51,11 @@ export class Reflection {
         return { case: 'listServicesResponse', value: create(ListServiceResponseSchema, { service }) };
       }
       case 'fileByFilename':
-        return files(this.#files.get(ask.value), `file ${ask.value}`);
+        return filesOf(this.#files.get(ask.value), `file ${ask.value}`);
       case 'fileContainingSymbol':
-        return files(this.#symbols.get(ask.value), `symbol ${ask.value}`);
+        return filesOf(this.#symbols.get(ask.value), `symbol ${ask.value}`);
       case 'fileContainingExtension':
-        return files(this.#extension(ask.value), `extension of ${ask.value.containingType}`);
+        return filesOf(this.#extension(ask.value), `extension of ${ask.value.containingType}`);
       case 'allExtensionNumbersOfType':
         return this.#extensionNumbers(ask.value);
       case undefined:
@@ -111,7 +111,7 @@ export class Reflection {
   }
 }
 
-function files(file: DescFile | undefined, asked: string): Answer {
+function filesOf(file: DescFile | undefined, asked: string): Answer {
   if (file === undefined) return refusal(code.notFound, `There is no ${asked}.`);
   const fileDescriptorProto = withImports(file).map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
   return { case: 'fileDescriptorResponse', value: create(FileDescriptorResponseSchema, { fileDescriptorProto }) };

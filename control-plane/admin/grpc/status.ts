@@ -1,13 +1,28 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { Metadata } from '@grpc/grpc-js';
+import { Metadata, status as grpc } from '@grpc/grpc-js';
 
 import { BadRequestSchema, ErrorInfoSchema } from '../../../proto/gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../../proto/gen/google/rpc/status_pb.js';
+import { code } from '../../errors.js';
 
 import type { Status } from '../../../proto/gen/google/rpc/status_pb.js';
 import type { ServiceError } from '@grpc/grpc-js';
-import type { AdminError, FieldViolation } from '../../errors.js';
+import type { AdminCode, AdminError, FieldViolation } from '../../errors.js';
+
+const grpcCodes: Readonly<Record<AdminCode, grpc>> = {
+  [code.invalidArgument]: grpc.INVALID_ARGUMENT,
+  [code.deadlineExceeded]: grpc.DEADLINE_EXCEEDED,
+  [code.notFound]: grpc.NOT_FOUND,
+  [code.alreadyExists]: grpc.ALREADY_EXISTS,
+  [code.permissionDenied]: grpc.PERMISSION_DENIED,
+  [code.resourceExhausted]: grpc.RESOURCE_EXHAUSTED,
+  [code.failedPrecondition]: grpc.FAILED_PRECONDITION,
+  [code.aborted]: grpc.ABORTED,
+  [code.internal]: grpc.INTERNAL,
+  [code.unavailable]: grpc.UNAVAILABLE,
+  [code.unauthenticated]: grpc.UNAUTHENTICATED,
+};
 
 /** Trailers are header fields: gRPC implementations refuse more than 8 KiB of them, and base64 adds a third. */
 const maxDetailsBytes = 5 * 1024;
@@ -19,7 +34,7 @@ export function toServiceError(error: AdminError): ServiceError {
   const status = toStatus(error);
   const metadata = new Metadata();
   metadata.set('grpc-status-details-bin', Buffer.from(toBinary(StatusSchema, status)));
-  return Object.assign(new Error(status.message), { code: status.code, details: status.message, metadata });
+  return Object.assign(new Error(status.message), { code: grpcCodes[error.code], details: status.message, metadata });
 }
 
 /** Cut to what trailers can hold: violations from the end are left out, and the message says how many. */
