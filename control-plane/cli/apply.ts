@@ -1,27 +1,21 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
+
 import {
   Admin,
   ApplyRequestSchema,
   NodeConvergenceState,
   WatchConvergenceRequestSchema,
-  type ApplyResponse,
-  type Convergence,
 } from '../../proto/gen/sluice/v1/admin_pb.js';
-import { RefusedError, type AdminClient } from './client.js';
-import { readConfigFiles, type DesiredConfig } from './files.js';
-import { changeLines, problemLine, table, type Output } from './print.js';
-import type { FileProblem } from './source.js';
+import { RefusedCall } from './client.js';
+import { RefusedError } from './errors.js';
+import { loadConfig } from './file/load.js';
+import { changeLines, kindWord, problemLine, table } from './print.js';
 
-/** The files or the API refused something; the lines say what, where and why. */
-export class RefusedFiles extends Error {
-  readonly lines: readonly string[];
-
-  constructor(lines: readonly string[]) {
-    super(lines.join('\n'));
-    this.lines = lines;
-  }
-}
+import type { ApplyResponse, Convergence } from '../../proto/gen/sluice/v1/admin_pb.js';
+import type { AdminClient } from './client.js';
+import type { DesiredConfig } from './file/load.js';
+import type { Output } from './print.js';
 
 export interface ApplyOptions {
   readonly dryRun: boolean;
@@ -29,65 +23,88 @@ export interface ApplyOptions {
   readonly expectedRevision: bigint | null;
 }
 
-/** Reads the files and sends them as one Apply; throws RefusedFiles with every problem at once. */
-export async function applyFiles(client: AdminClient, paths: readonly string[], options: ApplyOptions): Promise<ApplyResponse> {
-  const { config, problems } = readConfigFiles(paths);
-  if (problems.length > 0) throw new RefusedFiles(problems.map(problemLine));
-  const request: MessageInitShape<typeof ApplyRequestSchema> = {
-    services: config.services,
-    routes: config.routes,
-    schemas: config.schemas,
-    dryRun: options.dryRun,
-    prune: options.prune,
-    ...(options.expectedRevision === null ? {} : { expectedRevision: options.expectedRevision }),
-  };
+/** Reads the files and sends them as one Apply; throws RefusedError with a line for every problem. */
+export async function applyFiles(
+  client: AdminClient,
+  paths: readonly string[],
+  { dryRun, prune, expectedRevision }: ApplyOptions,
+): Promise<ApplyResponse> {
+  const { config, problems } = loadConfig(paths);
+  if (problems.length > 0) throw new RefusedError(problems.map(problemLine));
+  const request = create(ApplyRequestSchema, {
+    services: [...config.services],
+    routes: [...config.routes],
+    schemas: [...config.schemas],
+    dryRun,
+    prune,
+    ...(expectedRevision === null ? {} : { expectedRevision }),
+  });
   try {
-    return await client.call(Admin.method.apply, create(ApplyRequestSchema, request));
+    return await client.call(Admin.method.apply, request);
   } catch (error) {
-    throw error instanceof RefusedError && error.violations.length > 0 ? locateViolations(error, config) : error;
+    throw error instanceof RefusedCall ? (locateViolations(error, config) ?? error) : error;
   }
 }
 
-function locateViolations(error: RefusedError, config: DesiredConfig): RefusedFiles {
-  return new RefusedFiles(
-    error.violations.map(({ field, description }) => {
-      const place = config.locate(field);
-      const problem: FileProblem = place === null
-        ? { file: 'config', line: 0, resource: '', field, reason: description }
-        : { ...place, reason: description };
-      return problemLine(problem);
-    }),
-  );
+/** Null when nothing that was refused stands in a file or in the running config, as with an expected revision. */
+function locateViolations({ violations }: RefusedCall, config: DesiredConfig): RefusedError | null {
+  const located = violations.map(({ field, description }) => {
+    const place = config.locate(field) ?? running(field);
+    return place === null ? null : problemLine({ ...place, reason: description });
+  });
+  const lines = located.filter((line) => line !== null);
+  return lines.length === 0 ? null : new RefusedError(lines);
 }
 
-export function printApplied(output: Output, response: ApplyResponse, dryRun: boolean): void {
-  for (const line of changeLines(response.changes)) output.line(line);
-  const count = response.changes.length;
-  if (count === 0) output.line(`nothing to change at revision ${response.revision}`);
-  else output.line(dryRun ? `${count} to change; nothing was written` : `${count} changed in revision ${response.revision}`);
+/** What the change would break and does not name itself: `route "orders".service`. */
+function running(field: string): { file: string; line: number; resource: string; field: string } | null {
+  const [, resource, inner = ''] = /^(\w+ "[^"]*")(?:\.(.*))?$/.exec(field) ?? [];
+  return resource === undefined ? null : { file: 'running config', line: 0, resource, field: inner };
 }
 
-/** Waits until no live node is pending. False when a node refused the revision or the time ran out. */
-export async function waitForNodes(client: AdminClient, output: Output, revision: bigint, timeoutMs: number): Promise<boolean> {
-  let last: Convergence | null = null;
-  const request = create(WatchConvergenceRequestSchema, { revision, timeout: durationFromMs(timeoutMs) });
-  for await (const convergence of client.stream(Admin.method.watchConvergence, request)) {
-    last = convergence;
-    if (convergence.done) break;
-  }
+export function printApplied(output: Output, { changes, revision }: ApplyResponse, dryRun: boolean): void {
+  for (const line of changeLines(changes)) output.line(line);
+  if (changes.length === 0) output.line(`nothing to change at revision ${revision}`);
+  else if (dryRun) output.line(`${changes.length} to change; nothing was written`);
+  else output.line(`${changes.length} changed in revision ${revision}`);
+}
+
+/** Waits until no live node is pending, and says how far each is. False when a node refuses the revision or the time ran out. */
+export async function waitForNodes(
+  client: AdminClient,
+  output: Output,
+  revision: bigint,
+  timeoutMs: number,
+): Promise<boolean> {
+  const last = await lastConvergence(client, revision, timeoutMs);
   if (last === null) return false;
   printConvergence(output, last);
+  if (!last.done) output.error(`not every live node has applied revision ${last.revision} after ${timeoutMs} ms`);
   return last.done && last.refused === 0;
 }
 
-function printConvergence(output: Output, convergence: Convergence): void {
-  const rows = convergence.nodes.map(({ nodeId, state, lagMs, refusal }) => [
+async function lastConvergence(client: AdminClient, revision: bigint, timeoutMs: number): Promise<Convergence | null> {
+  const request = create(WatchConvergenceRequestSchema, { revision, timeout: durationFromMs(timeoutMs) });
+  let last: Convergence | null = null;
+  try {
+    for await (const convergence of client.stream(Admin.method.watchConvergence, request, timeoutMs)) {
+      last = convergence;
+      if (convergence.done) break;
+    }
+  } catch (error) {
+    if (!(error instanceof RefusedCall && error.isTimeout)) throw error;
+  }
+  return last;
+}
+
+function printConvergence(output: Output, { nodes, ...convergence }: Convergence): void {
+  const rows = nodes.map(({ nodeId, state, lagMs, refusal }) => [
     nodeId,
     (NodeConvergenceState[state] ?? '').toLowerCase(),
     state === NodeConvergenceState.APPLIED ? `${lagMs} ms` : '',
-    refusal === undefined ? '' : `${refusal.name} ${refusal.field}: ${refusal.reason}`,
+    refusal === undefined ? '' : `${kindWord(refusal.kind)} ${refusal.name} ${refusal.field}: ${refusal.reason}`,
   ]);
   for (const line of table(rows)) output.line(line);
-  const { applied, refused, pending, silent } = convergence;
-  output.line(`revision ${convergence.revision}: ${applied} applied, ${refused} refused, ${pending} pending, ${silent} silent`);
+  const { revision, applied, refused, pending, silent } = convergence;
+  output.line(`revision ${revision}: ${applied} applied, ${refused} refused, ${pending} pending, ${silent} silent`);
 }

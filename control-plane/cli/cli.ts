@@ -1,9 +1,15 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
-import { applyFiles, printApplied, RefusedFiles, waitForNodes } from './apply.js';
-import { AdminClient, RefusedError, UnreachableError } from './client.js';
-import type { Output, OutputFormat } from './print.js';
-import { deleteResource, dump, kindOf, kindWords, printResources, type KindWord } from './resources.js';
+import { InvalidArgumentError, Option } from 'commander';
+
+import { applyFiles, printApplied, waitForNodes } from './apply.js';
+import { AdminClient } from './client.js';
+import { RefusedError, UnreachableError, UsageError } from './errors.js';
+import { parseDuration } from './file/units.js';
+import { deleteResource, dump, kindOf, kindWords, printResources } from './resources.js';
 import { printEndpoints, printHistory, printNodes } from './status.js';
+
+import type { Command } from 'commander';
+import type { Output } from './print.js';
+import type { KindWord, OutputFormat } from './resources.js';
 
 export { applyFiles, waitForNodes } from './apply.js';
 export { AdminClient } from './client.js';
@@ -19,83 +25,104 @@ export interface CliContext {
   exit(code: ExitCode): void;
 }
 
-/** Adds the commands that talk to the admin API. They print through `context.output` and never throw. */
-export function addAdminCommands(program: Command, context: CliContext): void {
-  const run = (work: (client: AdminClient) => Promise<boolean | void>) => runCommand(program, context, work);
-  addFileCommands(program, context.output, run);
-  addResourceCommands(program, context.output, run);
-  program
-    .command('nodes')
-    .description('every node: phase, revision, lag, and why it refuses one')
-    .action(() => run((client) => printNodes(client, context.output)));
-  program
-    .command('history')
-    .description('revisions, newest first')
-    .option('--limit <count>', 'how many', positive, 20)
-    .action(({ limit }: { limit: number }) => run((client) => printHistory(client, context.output, limit)));
-  program
-    .command('endpoints')
-    .argument('<service>')
-    .description('the endpoints of a service, as the registry says')
-    .action((service: string) => run((client) => printEndpoints(client, context.output, service)));
-}
-
+/** Runs the work of one command; it says whether all is as it was asked for. */
 type Run = (work: (client: AdminClient) => Promise<boolean | void>) => Promise<void>;
+
+/**
+ * Adds the commands that talk to the admin API. They print through `context.output` and end by `context.exit`; what they throw is
+ * a fault of ours. Wrong flags are commander's to refuse.
+ */
+export function addAdminCommands(program: Command, context: CliContext): void {
+  const { output } = context;
+  const run: Run = (work) => runCommand(program, context, work);
+  addApply(program, output, run);
+  addChecks(program, output, run);
+  addDump(program, output, run);
+  addGet(program, output, run);
+  addDelete(program, output, run);
+  addStatus(program, output, run);
+}
 
 interface FileOptions {
   readonly file: string[];
-  readonly dryRun?: boolean;
   readonly prune?: boolean;
-  readonly wait?: boolean;
-  readonly timeout: number;
   readonly expectedRevision?: bigint;
 }
 
-function addFileCommands(program: Command, output: Output, run: Run): void {
-  const apply = async (client: AdminClient, options: FileOptions, dryRun: boolean): Promise<boolean> => {
-    const { file, prune = false, expectedRevision = null } = options;
-    const response = await applyFiles(client, file, { dryRun, prune, expectedRevision });
-    printApplied(output, response, dryRun);
-    return options.wait === true && !dryRun ? waitForNodes(client, output, response.revision, options.timeout) : true;
-  };
+interface WriteOptions extends FileOptions {
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+  readonly timeout: number;
+}
+
+function addApply(program: Command, output: Output, run: Run): void {
   withFile(program.command('apply').description('make the config as the files describe it'))
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--prune', 'delete what the files do not name')
-    .option('--wait', 'return when every live node has applied it; say who and how fast')
-    .option('--timeout <ms>', 'how long to wait', positive, 30_000)
+    .addOption(
+      new Option('--wait', 'return when every live node has applied it; say who and how fast').conflicts('dryRun'),
+    )
+    .option('--timeout <duration>', 'how long to wait, as 500ms or 30s', milliseconds, 30_000)
     .option('--expected-revision <revision>', 'refuse unless the config is still at this revision', revisionNumber)
-    .action((options: FileOptions) => run((client) => apply(client, options, options.dryRun === true)));
-  withFile(program.command('diff').description('what apply would change'))
+    .action((options: WriteOptions) =>
+      run(async (client) => {
+        const revision = await send(client, output, options, options.dryRun === true);
+        return options.wait === true ? waitForNodes(client, output, revision, options.timeout) : true;
+      }),
+    );
+}
+
+function addChecks(program: Command, output: Output, run: Run): void {
+  withFile(program.command('diff').description('show what apply would change'))
     .option('--prune', 'as if deleting what the files do not name')
-    .action((options: FileOptions) => run((client) => apply(client, options, true)));
-  withFile(program.command('validate').description('check files against the running config')).action((options: FileOptions) =>
-    run(async (client) => {
-      await applyFiles(client, options.file, { dryRun: true, prune: false, expectedRevision: null });
-      output.line('valid');
-    }),
-  );
-  program
-    .command('dump')
-    .description('the whole config as a file')
-    .action(() => run(async (client) => output.line((await dump(client)).trimEnd())));
+    .action((options: FileOptions) => run(async (client) => void (await send(client, output, options, true))));
+  withFile(program.command('validate').description('check files, together with the running config'))
+    .option('--prune', 'as if deleting what the files do not name')
+    .action(({ file, prune = false }: FileOptions) =>
+      run(async (client) => {
+        await applyFiles(client, file, { dryRun: true, prune, expectedRevision: null });
+        output.line('valid');
+      }),
+    );
+}
+
+async function send(client: AdminClient, output: Output, options: FileOptions, dryRun: boolean): Promise<bigint> {
+  const { file, prune = false, expectedRevision = null } = options;
+  const response = await applyFiles(client, file, { dryRun, prune, expectedRevision });
+  printApplied(output, response, dryRun);
+  return response.revision;
 }
 
 function withFile(command: Command): Command {
-  return command.requiredOption('-f, --file <path...>', 'config files or folders');
+  return command.requiredOption('-f, --file <path...>', 'config files or folders; - is standard input');
 }
 
-function addResourceCommands(program: Command, output: Output, run: Run): void {
-  const format = new Option('-o, --output <format>', 'how to print').choices(['table', 'yaml', 'json']).default('table');
+function addDump(program: Command, output: Output, run: Run): void {
+  program
+    .command('dump')
+    .description('the whole config as a file')
+    .action(() => run(async (client) => output.line(await dump(client))));
+}
+
+function addGet(program: Command, output: Output, run: Run): void {
+  const format = new Option('-o, --output <format>', 'how to print')
+    .choices(['table', 'yaml', 'json'])
+    .default('table');
   program
     .command('get')
+    .description('resources of a kind, or the one of that name')
     .argument('<kind>', kindWords.join(', '), parseKind)
     .argument('[name]')
     .addOption(format)
     .action((kind: KindWord, name: string | undefined, options: { output: OutputFormat }) =>
       run((client) => printResources(client, output, kind, name ?? null, options.output)),
     );
+}
+
+function addDelete(program: Command, output: Output, run: Run): void {
   program
     .command('delete')
+    .description('delete a resource that no other refers to')
     .argument('<kind>', kindWords.join(', '), parseKind)
     .argument('<name>')
     .option('--etag <etag>', 'refuse unless the resource still has it', '')
@@ -107,31 +134,44 @@ function addResourceCommands(program: Command, output: Output, run: Run): void {
     );
 }
 
-async function runCommand(program: Command, context: CliContext, work: (client: AdminClient) => Promise<boolean | void>): Promise<void> {
-  const { address } = program.opts<{ address?: string }>();
-  const client = new AdminClient(address ?? context.defaultAddress);
+function addStatus(program: Command, output: Output, run: Run): void {
+  program
+    .command('nodes')
+    .description('every node: phase, revision, lag, and why it refuses one')
+    .action(() => run((client) => printNodes(client, output)));
+  program
+    .command('history')
+    .description('revisions, newest first')
+    .option('--limit <count>', 'how many', positive, 20)
+    .action(({ limit }: { limit: number }) => run((client) => printHistory(client, output, limit)));
+  program
+    .command('endpoints')
+    .description('the endpoints of a service, as the registry says')
+    .argument('<service>')
+    .action((service: string) => run((client) => printEndpoints(client, output, service)));
+}
+
+async function runCommand(program: Command, context: CliContext, work: Parameters<Run>[0]): Promise<void> {
+  const { address = context.defaultAddress } = program.opts<{ address?: string }>();
+  let client: AdminClient | undefined;
   try {
+    client = new AdminClient(address);
     context.exit((await work(client)) === false ? 1 : 0);
   } catch (error) {
     context.exit(explainFailure(context.output, error));
   } finally {
-    client.close();
+    client?.close();
   }
 }
 
 function explainFailure(output: Output, error: unknown): ExitCode {
-  if (error instanceof UnreachableError) {
-    output.error(error.message);
-    return 3;
+  if (error instanceof RefusedError) {
+    for (const line of error.lines) output.error(line);
+    return 1;
   }
-  if (error instanceof RefusedFiles) for (const line of error.lines) output.error(line);
-  else if (error instanceof RefusedError) for (const line of refusalLines(error)) output.error(line);
-  else throw error;
-  return 1;
-}
-
-function refusalLines({ message, violations }: RefusedError): string[] {
-  return [message, ...violations.map(({ field, description }) => `  ${field}: ${description}`)];
+  if (!(error instanceof UsageError || error instanceof UnreachableError)) throw error;
+  output.error(error.message);
+  return error instanceof UsageError ? 2 : 3;
 }
 
 function parseKind(word: string): KindWord {
@@ -145,7 +185,16 @@ function positive(text: string): number {
   return Number(text);
 }
 
+/** A number without a unit is milliseconds, as in the flags of the processes. */
+function milliseconds(text: string): number {
+  const duration = parseDuration(/^\d+$/.test(text) ? `${text}ms` : text);
+  const ms = duration === null ? 0 : Number(duration.seconds) * 1000 + Math.floor(duration.nanos / 1_000_000);
+  if (ms < 1 || ms > 3_600_000)
+    throw new InvalidArgumentError('It must be a duration from 1ms to 1h, as 500ms or 30s.');
+  return ms;
+}
+
 function revisionNumber(text: string): bigint {
-  if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError('It must be a revision number.');
+  if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError('It must be a revision number.');
   return BigInt(text);
 }

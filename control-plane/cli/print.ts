@@ -1,11 +1,11 @@
-import { toJson, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
-import { stringify } from 'yaml';
-import { ChangeAction, type ResourceChange } from '../../proto/gen/sluice/v1/admin_pb.js';
-import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
-import type { FileProblem } from './source.js';
-import { writeMessage } from './write.js';
+import { toJson } from '@bufbuild/protobuf';
 
-export type OutputFormat = 'table' | 'yaml' | 'json';
+import { ChangeAction } from '../../proto/gen/sluice/v1/admin_pb.js';
+import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+
+import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
+import type { ResourceChange } from '../../proto/gen/sluice/v1/admin_pb.js';
+import type { FileProblem } from './file/source.js';
 
 /** Where a command writes; standard output and error outside tests. */
 export interface Output {
@@ -16,13 +16,17 @@ export interface Output {
 /** Columns as wide as their widest cell. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
-/** Resources in the spelling of the config file (yaml), or as the API's JSON. */
-export function renderMessages<D extends DescMessage>(desc: D, messages: readonly MessageShape<D>[], format: 'yaml' | 'json'): string {
-  if (format === 'json') return JSON.stringify(messages.map((message) => toJson(desc, message, { useProtoFieldName: true })), null, 2);
-  return stringify(messages.map((message) => writeMessage(desc, message))).trimEnd();
+/** The API's JSON, with its field names. */
+export function jsonOf(desc: DescMessage, message: Message): unknown {
+  return toJson(desc, message as MessageShape<DescMessage>, { useProtoFieldName: true });
 }
 
 const actionSigns: Readonly<Record<ChangeAction, string>> = {
@@ -46,6 +50,7 @@ export function kindWord(kind: Kind): string {
 
 /** `shop.yaml:12: route "orders" paths[0]: must be …` */
 export function problemLine({ file, line, resource, field, reason }: FileProblem): string {
-  const place = line > 0 ? `${file}:${line}` : file;
-  return `${place}: ${[resource, field].filter((part) => part !== '').join(' ')}${resource || field ? ': ' : ''}${reason}`;
+  const where = line > 0 ? `${file}:${line}` : file;
+  const what = [resource, field].filter((part) => part !== '').join(' ');
+  return [where, what, reason].filter((part) => part !== '').join(': ');
 }

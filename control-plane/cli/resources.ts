@@ -1,23 +1,36 @@
-import { create, type Message } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { stringify } from 'yaml';
+
 import { Admin, DeleteRequestSchema, GetRequestSchema, ListRequestSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
-import { RouteSchema, SchemaSchema, ServiceSchema, type Route, type Schema, type Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import { RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { RefusedError } from './errors.js';
+import { writeMessage } from './file/write.js';
+import { jsonOf, table } from './print.js';
+
+import type { Message } from '@bufbuild/protobuf';
+import type { Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { AdminClient } from './client.js';
-import { table, renderMessages, type Output, type OutputFormat } from './print.js';
-import { writeMessage } from './write.js';
+import type { Output } from './print.js';
+
+export type OutputFormat = 'table' | 'yaml' | 'json';
 
 const pageSize = 1_000;
+/** Lists are read page by page, and only pages of one revision fit together. */
+const dumpAttempts = 10;
 
 /** How each kind is fetched, deleted and shown; the keys are what people type. */
 const kinds = {
   service: {
     desc: ServiceSchema,
-    get: (client: AdminClient, name: string) => client.call(Admin.method.getService, create(GetRequestSchema, { name })),
+    get: (client: AdminClient, name: string) =>
+      client.call(Admin.method.getService, create(GetRequestSchema, { name })),
     page: async (client: AdminClient, pageToken: string) => {
-      const { services, nextPageToken } = await client.call(Admin.method.listServices, create(ListRequestSchema, { pageSize, pageToken }));
-      return { items: services as Message[], nextPageToken };
+      const request = create(ListRequestSchema, { pageSize, pageToken });
+      const { services, nextPageToken, revision } = await client.call(Admin.method.listServices, request);
+      return { items: services as Message[], nextPageToken, revision };
     },
-    delete: (client: AdminClient, name: string, etag: string) => client.call(Admin.method.deleteService, create(DeleteRequestSchema, { name, etag })),
+    delete: (client: AdminClient, name: string, etag: string) =>
+      client.call(Admin.method.deleteService, create(DeleteRequestSchema, { name, etag })),
     head: ['NAME', 'DISCOVERY', 'REVISION'],
     row: (message: Message) => serviceRow(message as Service),
   },
@@ -25,10 +38,12 @@ const kinds = {
     desc: RouteSchema,
     get: (client: AdminClient, name: string) => client.call(Admin.method.getRoute, create(GetRequestSchema, { name })),
     page: async (client: AdminClient, pageToken: string) => {
-      const { routes, nextPageToken } = await client.call(Admin.method.listRoutes, create(ListRequestSchema, { pageSize, pageToken }));
-      return { items: routes as Message[], nextPageToken };
+      const request = create(ListRequestSchema, { pageSize, pageToken });
+      const { routes, nextPageToken, revision } = await client.call(Admin.method.listRoutes, request);
+      return { items: routes as Message[], nextPageToken, revision };
     },
-    delete: (client: AdminClient, name: string, etag: string) => client.call(Admin.method.deleteRoute, create(DeleteRequestSchema, { name, etag })),
+    delete: (client: AdminClient, name: string, etag: string) =>
+      client.call(Admin.method.deleteRoute, create(DeleteRequestSchema, { name, etag })),
     head: ['NAME', 'HOSTS', 'PATHS', 'METHODS', 'SERVICE', 'REVISION'],
     row: (message: Message) => routeRow(message as Route),
   },
@@ -36,10 +51,12 @@ const kinds = {
     desc: SchemaSchema,
     get: (client: AdminClient, name: string) => client.call(Admin.method.getSchema, create(GetRequestSchema, { name })),
     page: async (client: AdminClient, pageToken: string) => {
-      const { schemas, nextPageToken } = await client.call(Admin.method.listSchemas, create(ListRequestSchema, { pageSize, pageToken }));
-      return { items: schemas as Message[], nextPageToken };
+      const request = create(ListRequestSchema, { pageSize, pageToken });
+      const { schemas, nextPageToken, revision } = await client.call(Admin.method.listSchemas, request);
+      return { items: schemas as Message[], nextPageToken, revision };
     },
-    delete: (client: AdminClient, name: string, etag: string) => client.call(Admin.method.deleteSchema, create(DeleteRequestSchema, { name, etag })),
+    delete: (client: AdminClient, name: string, etag: string) =>
+      client.call(Admin.method.deleteSchema, create(DeleteRequestSchema, { name, etag })),
     head: ['NAME', 'BYTES', 'REVISION'],
     row: (message: Message) => schemaRow(message as Schema),
   },
@@ -47,19 +64,36 @@ const kinds = {
 
 export type KindWord = keyof typeof kinds;
 
+export const kindWords = Object.keys(kinds) as readonly KindWord[];
+
 /** `service`, `services`, … or null. */
 export function kindOf(word: string): KindWord | null {
   const singular = word.toLowerCase().replace(/s$/, '');
-  return Object.hasOwn(kinds, singular) ? (singular as KindWord) : null;
+  return kindWords.find((kind) => kind === singular) ?? null;
 }
 
-export const kindWords: readonly string[] = Object.keys(kinds);
-
-export async function printResources(client: AdminClient, output: Output, kind: KindWord, name: string | null, format: OutputFormat): Promise<void> {
+/** As a table; as a file that `apply` takes; or as the API's JSON, an object for a named resource and else a list. */
+export async function printResources(
+  client: AdminClient,
+  output: Output,
+  kind: KindWord,
+  name: string | null,
+  format: OutputFormat,
+): Promise<void> {
   const { desc, get, head, row } = kinds[kind];
-  const messages = name === null ? await listAll(client, kind) : [await get(client, name)];
-  if (format === 'table') for (const line of table([head, ...messages.map(row)])) output.line(line);
-  else output.line(renderMessages(desc, messages as never[], format));
+  const messages: Message[] = name === null ? await listAll(client, kind) : [await get(client, name)];
+  switch (format) {
+    case 'table':
+      for (const line of table([head, ...messages.map(row)])) output.line(line);
+      return;
+    case 'yaml':
+      output.line(fileText({ [`${kind}s`]: messages.map((message) => writeMessage(desc, message)) }));
+      return;
+    case 'json': {
+      const plain = messages.map((message) => jsonOf(desc, message));
+      output.line(JSON.stringify(name === null ? plain : plain[0], null, 2));
+    }
+  }
 }
 
 export async function deleteResource(client: AdminClient, kind: KindWord, name: string, etag: string): Promise<void> {
@@ -68,12 +102,22 @@ export async function deleteResource(client: AdminClient, kind: KindWord, name: 
 
 /** The whole config as one file that `apply --prune` would make again. */
 export async function dump(client: AdminClient): Promise<string> {
-  const sections: Record<string, unknown[]> = {};
-  for (const kind of ['schema', 'service', 'route'] as const) {
-    const messages = (await listAll(client, kind)).toSorted(byAge);
-    if (messages.length > 0) sections[`${kind}s`] = messages.map((message) => writeMessage(kinds[kind].desc, message));
+  for (let attempt = 1; attempt <= dumpAttempts; attempt++) {
+    const sections: Record<string, unknown[]> = {};
+    const revisions = new Set<bigint>();
+    for (const kind of ['schema', 'service', 'route'] as const) {
+      const messages = (await listAll(client, kind, revisions)).toSorted(byAge);
+      if (messages.length > 0)
+        sections[`${kind}s`] = messages.map((message) => writeMessage(kinds[kind].desc, message));
+    }
+    if (revisions.size === 1) return fileText(sections);
   }
-  return stringify(sections);
+  throw new RefusedError(['the config changes faster than it can be read; try again']);
+}
+
+/** Long texts stay on their line, so that a dump can be searched and compared; nothing becomes an alias. */
+function fileText(sections: Readonly<Record<string, unknown[]>>): string {
+  return stringify(sections, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
 }
 
 /** Oldest first: the order of a file is the age of what it creates, which decides between equal routes. */
@@ -83,37 +127,59 @@ function byAge(a: Message, b: Message): number {
   return revisions === 0 ? (left?.ordinal ?? 0) - (right?.ordinal ?? 0) : revisions;
 }
 
-async function listAll(client: AdminClient, kind: KindWord): Promise<Message[]> {
+async function listAll(client: AdminClient, kind: KindWord, revisions = new Set<bigint>()): Promise<Message[]> {
   const all: Message[] = [];
   let pageToken = '';
   do {
-    const { items, nextPageToken } = await kinds[kind].page(client, pageToken);
+    const { items, nextPageToken, revision } = await kinds[kind].page(client, pageToken);
     all.push(...items);
+    revisions.add(revision);
     pageToken = nextPageToken;
   } while (pageToken !== '');
   return all;
 }
 
-function serviceRow(service: Service): string[] {
-  const source = service.discovery?.source;
-  const discovery = source?.case === 'consul' ? `consul ${source.value.service}` : `static ${source?.value?.endpoints.length ?? 0}`;
-  return [service.name, discovery, String(service.meta?.revision ?? '')];
+function serviceRow({ name, discovery, meta }: Service): string[] {
+  return [name, discoveryText(discovery?.source), String(meta?.revision ?? '')];
 }
 
-function routeRow(route: Route): string[] {
-  const paths = route.transcode === undefined ? route.paths.map(({ kind }) => pathText(kind)) : [`(${route.transcode.schema})`];
-  return [route.name, list(route.hosts), list(paths), list(route.methods), route.service, String(route.meta?.revision ?? '')];
+function discoveryText(source: NonNullable<Service['discovery']>['source'] | undefined): string {
+  switch (source?.case) {
+    case 'consul':
+      return [`consul ${source.value.service}`, ...source.value.tags].join(' #');
+    case 'static':
+      return `static ${source.value.endpoints.length}`;
+    case undefined:
+      return '';
+  }
 }
 
+function routeRow({ name, hosts, paths, methods, service, transcode, meta }: Route): string[] {
+  const pathTexts = transcode === undefined ? paths.map(({ kind }) => pathText(kind)) : [`(${transcode.schema})`];
+  return [name, list(hosts), list(pathTexts), list(methods), service, String(meta?.revision ?? '')];
+}
+
+/** As in routing tables elsewhere: `~` for a regex, `=` for the exact path, `/…` for a prefix of whole segments. */
 function pathText(kind: Route['paths'][number]['kind']): string {
-  if (kind.case === undefined) return '';
-  return kind.case === 'regex' ? `~${kind.value.pattern}` : kind.value;
+  switch (kind.case) {
+    case 'regex':
+      return `~${kind.value.pattern}`;
+    case 'exact':
+      return `=${kind.value}`;
+    case 'segmentPrefix':
+      return `${kind.value.replace(/\/$/, '')}/…`;
+    case 'prefix':
+    case 'template':
+      return kind.value;
+    case undefined:
+      return '';
+  }
 }
 
 function list(items: readonly string[]): string {
   return items.length === 0 ? '*' : items.join(',');
 }
 
-function schemaRow(schema: Schema): string[] {
-  return [schema.name, String(schema.descriptorSet.length), String(schema.meta?.revision ?? '')];
+function schemaRow({ name, descriptorSet, meta }: Schema): string[] {
+  return [name, String(descriptorSet.length), String(meta?.revision ?? '')];
 }

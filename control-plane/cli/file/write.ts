@@ -1,18 +1,22 @@
-import { isFieldSet, type DescEnum, type DescField, type DescMessage, type Message, type MessageShape } from '@bufbuild/protobuf';
-import { DurationSchema, type Duration } from '@bufbuild/protobuf/wkt';
+import { isFieldSet } from '@bufbuild/protobuf';
+import { DurationSchema } from '@bufbuild/protobuf/wkt';
+
 import { enumWord } from './read.js';
 import { sugarOf } from './sugar.js';
 import { formatDuration } from './units.js';
+
+import type { DescEnum, DescField, DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
+import type { Duration } from '@bufbuild/protobuf/wkt';
 
 /** A message as it stands in a config file: what `readMessage` reads, with unset fields and meta left out. */
 export function writeMessage(desc: DescMessage, message: Message): unknown {
   if (desc.typeName === DurationSchema.typeName) return formatDuration(message as Duration);
   const sugar = sugarOf(desc);
   if (sugar?.collapse !== undefined) return sugar.collapse(message);
-  const plain: Record<string, unknown> = {};
+  const plain = new Map<string, unknown>();
   for (const field of desc.fields) {
     if (field.name === 'meta' || !isFieldSet(message as MessageShape<DescMessage>, field)) continue;
-    plain[field.name] = writeField(field, valueOf(message, field));
+    plain.set(field.name, writeField(field, valueOf(message, field)));
   }
   sugar?.write?.(message, plain);
   return plain;
@@ -20,7 +24,9 @@ export function writeMessage(desc: DescMessage, message: Message): unknown {
 
 function valueOf(message: Message, field: DescField): unknown {
   const holder = message as unknown as Record<string, unknown>;
-  return field.oneof === undefined ? holder[field.localName] : (holder[field.oneof.localName] as { value: unknown }).value;
+  return field.oneof === undefined
+    ? holder[field.localName]
+    : (holder[field.oneof.localName] as { value: unknown }).value;
 }
 
 function writeField(field: DescField, value: unknown): unknown {

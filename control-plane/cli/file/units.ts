@@ -16,14 +16,17 @@ export interface DurationValue {
   readonly nanos: number;
 }
 
-/** Null when the text is no duration. */
+/** Null when the text is no duration, or has parts of a nanosecond. */
 export function parseDuration(text: string): DurationValue | null {
   if (!/^(?:\d{1,12}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d))+$/.test(text)) return null;
   let total = 0n;
   for (const [, whole = '0', fraction = '', unit = 's'] of text.matchAll(/(\d+)(?:\.(\d+))?(ns|us|ms|s|m|h|d)/g)) {
     const nanos = nanosPerUnit[unit] ?? 0n;
     total += BigInt(whole) * nanos;
-    if (fraction !== '') total += (BigInt(fraction) * nanos) / 10n ** BigInt(fraction.length);
+    const parts = BigInt(fraction) * nanos;
+    const scale = 10n ** BigInt(fraction.length);
+    if (parts % scale !== 0n) return null;
+    total += parts / scale;
   }
   return { seconds: total / nanosPerSecond, nanos: Number(total % nanosPerSecond) };
 }
