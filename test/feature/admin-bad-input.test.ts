@@ -1,4 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { code } from '../../control-plane/errors.js';
@@ -1161,6 +1162,23 @@ describe('bytes that are no message are refused', () => {
   test('a method that is not there', async () => {
     expect(await outcome(admin.client.send('Explode', bytes()), '')).toEqual(refused(12, '', /implement/));
   });
+});
+
+test('a message with bytes changed at random is taken or refused, and never our fault', async () => {
+  const whole = toBinary(ApplyRequestSchema, create(ApplyRequestSchema, { ...stored, dryRun: true }));
+  const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
+
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+      const message = Buffer.from(whole);
+      for (const [at, byte] of changes) message[at] = byte;
+      await admin.client.send('Apply', message).catch(() => undefined);
+      return admin.logged.length === 0;
+    }),
+    { numRuns: 300 },
+  );
+
+  expect(admin.logged).toEqual([]);
 });
 
 test('the table has at least 200 kinds of bad input', () => {
