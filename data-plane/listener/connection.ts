@@ -4,7 +4,7 @@ import { ProxyError, type ErrorKind } from '../errors.js';
 import type { Peer, RequestHandler, RequestHead, Tunnel } from '../exchange.js';
 import type { HeaderList } from '../headers.js';
 import type { ByteSocket, SocketEvents } from '../socket/socket.js';
-import { keepRange, StreamBody, type BodyOwner } from '../socket/stream-body.js';
+import { keepRange, latin1Text, StreamBody, type BodyOwner } from '../socket/stream-body.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { MessageParser, splitTarget, statusLine, Violation, writeFields, type MessageEvents, type MessageHead, type ViolationKind } from '../wire/http1/http1.js';
 import { Http1Exchange, type ExchangeConnection } from './exchange.js';
@@ -243,7 +243,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     const { status, headers, body } = errorAnswer(error, this.#context.ids.next(), undefined);
     const { text } = writeFields(statusLine(status), headers);
     const end = `${this.dateLine}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-    this.#socket.writeText(text + end + Buffer.from(body.bytes).toString('latin1'));
+    this.#socket.writeText(text + end + latin1Text(body.bytes));
     this.#linger();
   }
 

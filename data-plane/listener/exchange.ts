@@ -2,7 +2,7 @@ import { BufferedBody, type BodySink, type BodySource } from '../body.js';
 import { ProxyError } from '../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../exchange.js';
 import { headerValue, type HeaderList } from '../headers.js';
-import type { StreamBody } from '../socket/stream-body.js';
+import { latin1Text, type StreamBody } from '../socket/stream-body.js';
 import { chunkedEnd, chunkStart, statusLine, writeFields, type FieldsWritten } from '../wire/http1/http1.js';
 import { errorAnswer } from './respond.js';
 
@@ -99,8 +99,7 @@ export class Http1Exchange implements Exchange, BodySink {
   #respondInline(head: string, body: BufferedBody): void {
     const { bytes } = body;
     this.#sent = bytes.length;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-    this.#connection.writeText(head + text);
+    this.#connection.writeText(head + latin1Text(bytes));
     this.#finish();
   }
 

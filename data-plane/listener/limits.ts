@@ -46,6 +46,6 @@ export const defaultLimits: ListenerLimits = {
   writeStallMs: 60_000,
   tunnelIdleMs: 300_000,
   // A client that shut down its side may still read (`nc -N`), but mostly it has gone.
-  halfClosedMs: 1_000,
+  halfClosedMs: 500,
   lingerMs: 2_000,
 };

@@ -97,3 +97,9 @@ export function keepRange(bytes: Buffer, start: number, end: number, owned: bool
   bytes.copy(copy, 0, start, end);
   return copy;
 }
+
+/** Bytes as latin1 text, to leave in one string with a head. */
+export function latin1Text(bytes: Uint8Array): string {
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('latin1');
+}

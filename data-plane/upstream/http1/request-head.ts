@@ -1,4 +1,5 @@
 import { BufferedBody } from '../../body.js';
+import { latin1Text } from '../../socket/stream-body.js';
 import { chunkedEnd, chunkStart, safeTarget, writeFields } from '../../wire/http1/http1.js';
 import type { Call } from '../transport.js';
 
@@ -43,7 +44,7 @@ function connectionLines(call: Call, hasTrailersOffer: boolean): string {
 /** A whole body in its framing, as latin1 text; for small ones. */
 export function inlineBody(body: BufferedBody, framing: RequestFraming): string {
   const { bytes, trailers } = body;
-  const text = bytes.length === 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const text = bytes.length === 0 ? '' : latin1Text(bytes);
   if (framing !== 'chunked') return text;
   return (text === '' ? '' : `${chunkStart(text.length)}${text}\r\n`) + chunkedEnd(trailers);
 }

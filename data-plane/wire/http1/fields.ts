@@ -1,4 +1,4 @@
-import type { HeaderList } from '../../headers.js';
+import { isHeader, type HeaderList } from '../../headers.js';
 import { COLON, CR, isTokenByte, isValueByte, LF, SPACE, TAB } from './bytes.js';
 import { malformed, Violation } from './violation.js';
 
@@ -116,23 +116,23 @@ function isBlank(byte: number): boolean {
 function noteField(name: string, value: string, facts: FieldFacts): void {
   switch (name.length) {
     case 4:
-      if (name === 'Host' || name.toLowerCase() === 'host') noteHost(value, facts);
+      if (isHeader(name, 'host')) noteHost(value, facts);
       break;
     case 6:
-      if (name.toLowerCase() === 'expect') facts.expect = value;
+      if (isHeader(name, 'expect')) facts.expect = value;
       break;
     case 7:
-      if (name.toLowerCase() === 'upgrade') facts.upgrade = facts.upgrade === '' ? value : `${facts.upgrade}, ${value}`;
+      if (isHeader(name, 'upgrade')) facts.upgrade = facts.upgrade === '' ? value : `${facts.upgrade}, ${value}`;
       break;
     case 10:
-      if (name === 'Connection' || name.toLowerCase() === 'connection') noteConnection(value, facts);
-      else if (name.toLowerCase() === 'keep-alive') noteKeepAlive(value, facts);
+      if (isHeader(name, 'connection')) noteConnection(value, facts);
+      else if (isHeader(name, 'keep-alive')) noteKeepAlive(value, facts);
       break;
     case 14:
-      if (name === 'Content-Length' || name.toLowerCase() === 'content-length') noteContentLength(value, facts);
+      if (isHeader(name, 'content-length')) noteContentLength(value, facts);
       break;
     case 17:
-      if (name.toLowerCase() === 'transfer-encoding') noteTransferEncoding(value, facts);
+      if (isHeader(name, 'transfer-encoding')) noteTransferEncoding(value, facts);
       break;
   }
 }
