@@ -48,6 +48,11 @@ export class HpackDecoder {
     return this.#tableBytes;
   }
 
+  /** The peer has given up the table for good, so that a block means the same whenever it comes. */
+  get stateless(): boolean {
+    return this.#tableLimit === 0 && this.#settingsLimit === 0;
+  }
+
   /** The peer has acknowledged a new limit: its next block may raise or must lower the size to it by an update. */
   setMaxTableBytes(bytes: number): void {
     this.#settingsLimit = bytes;

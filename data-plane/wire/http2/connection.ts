@@ -1,8 +1,9 @@
 import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
-import { HpackDecoder, HpackError, type HpackEncoder, type TextCache } from '../hpack/hpack.js';
+import { HpackError, type HpackEncoder, type TextCache } from '../hpack/hpack.js';
 import { FloodGuard } from './flood.js';
-import { HeadCollector, type BlockKind } from './head.js';
+import type { BlockKind, HeadCollector } from './head.js';
+import { HeadReader } from './head-reader.js';
 import { HeadWriter, type RequestFields } from './head-writer.js';
 import { Inbound, type InboundHandler } from './inbound.js';
 import type { OutgoingBody } from './outgoing.js';
@@ -60,8 +61,7 @@ export class Connection implements InboundHandler {
   readonly #owner: ConnectionOwner;
   readonly #role: 'client' | 'server';
   readonly #inbound: Inbound;
-  readonly #decoder: HpackDecoder;
-  readonly #head: HeadCollector;
+  readonly #blocks: HeadReader;
   readonly #heads: HeadWriter;
   readonly #queue: SendQueue;
   readonly #flood = new FloodGuard();
@@ -81,8 +81,7 @@ export class Connection implements InboundHandler {
     this.#role = role;
     this.own = own;
     this.#inbound = new Inbound(this, role === 'server', own.maxHeaderListBytes);
-    this.#decoder = new HpackDecoder(Math.max(own.headerTableBytes, initialTableBytes), texts);
-    this.#head = new HeadCollector(own.maxHeaderListBytes);
+    this.#blocks = new HeadReader(Math.max(own.headerTableBytes, initialTableBytes), own.maxHeaderListBytes, texts);
     this.#heads = new HeadWriter(this.writer, encoder);
     this.#queue = new SendQueue(this.writer);
     this.#nextId = role === 'client' ? 1 : 2;
@@ -210,14 +209,13 @@ export class Connection implements InboundHandler {
 
   /** A received chunk for its reader. */
   take(buffer: Buffer, start: number, end: number): Buffer {
-    const chunk = buffer.subarray(start, end);
-    return this.#bytesOwned ? chunk : Buffer.from(chunk);
+    return this.#bytesOwned ? buffer.subarray(start, end) : copyOf(buffer, start, end);
   }
 
   /** A received chunk that has to wait for its reader. */
   store(buffer: Buffer, start: number, end: number): Buffer {
-    const chunk = buffer.subarray(start, end);
-    return this.#bytesOwned && chunk.length * storedInPlaceFraction >= chunk.buffer.byteLength ? chunk : Buffer.from(chunk);
+    const inPlace = this.#bytesOwned && (end - start) * storedInPlaceFraction >= buffer.buffer.byteLength;
+    return inPlace ? buffer.subarray(start, end) : copyOf(buffer, start, end);
   }
 
   // Frames of the peer.
@@ -239,10 +237,7 @@ export class Connection implements InboundHandler {
   fieldBlock(streamId: number, last: boolean, buffer: Buffer, start: number, end: number): void {
     if (this.#ended) return;
     const stream = this.#streams.get(streamId);
-    const head = this.#head;
-    head.reset(stream?.headReceived === true ? 'trailers' : this.#headKind);
-    this.#decoder.decode(buffer, start, end, head);
-    head.check();
+    const head = this.#blocks.read(stream?.headReceived === true ? 'trailers' : this.#headKind, buffer, start, end);
     this.#flood.earn(1);
     if (stream === undefined) return this.#headWithoutStream(streamId, head, last);
     if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'HEADERS after the end'));
@@ -265,7 +260,7 @@ export class Connection implements InboundHandler {
   settings(payload: Buffer | null, start: number, end: number): void {
     if (this.#ended) return;
     this.#flood.charge(1, this.nowMs);
-    if (payload === null) return this.#decoder.setMaxTableBytes(this.own.headerTableBytes);
+    if (payload === null) return this.#blocks.setMaxTableBytes(this.own.headerTableBytes);
     const windowBefore = this.peer.initialWindowBytes;
     this.peer.apply(payload, start, end);
     this.writer.settingsAck();
@@ -456,6 +451,12 @@ export class Connection implements InboundHandler {
     this.#flushWanted = true;
     this.#owner.wantsFlush();
   }
+}
+
+function copyOf(buffer: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  buffer.copy(copy, 0, start, end);
+  return copy;
 }
 
 /** RFC 9110 section 8.6: methods that expect a body announce that there is none. */

@@ -4,6 +4,15 @@ import { type FieldSink } from '../hpack/hpack.js';
 /** Which fields a block may hold: pseudo-header fields differ, trailers have none. */
 export type BlockKind = 'request' | 'response' | 'trailers';
 
+/** What a block said, apart from the collector; frozen in all but type. */
+export interface HeadSnapshot {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly contentLength: number;
+  readonly malformed: string | null;
+  readonly bytes: number;
+}
+
 /** RFC 7541 section 4.1, and what SETTINGS_MAX_HEADER_LIST_SIZE counts by. */
 const fieldOverhead = 32;
 
@@ -65,6 +74,20 @@ export class HeadCollector implements FieldSink {
     this.headers = [];
     this.contentLength = -1;
     this.malformed = null;
+  }
+
+  /** What a response or trailers said, to be restored when the same comes again. */
+  snapshot(): HeadSnapshot {
+    const { status, headers, contentLength, malformed } = this;
+    return { status, headers: headers.slice(), contentLength, malformed, bytes: this.#bytes };
+  }
+
+  restore({ status, headers, contentLength, malformed, bytes }: HeadSnapshot): void {
+    this.status = status;
+    this.headers = headers.slice();
+    this.contentLength = contentLength;
+    this.malformed = malformed;
+    this.#bytes = bytes;
   }
 
   field(name: string, value: string): void {

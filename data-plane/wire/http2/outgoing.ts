@@ -15,7 +15,8 @@ export class OutgoingBody implements BodySink {
   readonly #source: BodySource;
   /** What the peer lets this stream send; below zero when it has lowered its windows. */
   #window: number;
-  #waiting: Uint8Array[] = [];
+  /** Chunks that wait for credit; made when the first has to. */
+  #waiting: Uint8Array[] | null = null;
   #sourcePaused = false;
   #sourceEnded = false;
   #trailers: HeaderList | null = null;
@@ -38,13 +39,13 @@ export class OutgoingBody implements BodySink {
 
   /** Bytes wait for credit or for the socket. */
   get blocked(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting !== null;
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.#stream.localEnded || this.#sourceEnded) return true;
-    const sent = this.queued || this.#waiting.length > 0 ? 0 : this.#send(chunk, chunk.length);
-    if (sent < chunk.length) this.#waiting.push(sent === 0 ? chunk : chunk.subarray(sent));
+    const sent = this.queued || this.#waiting !== null ? 0 : this.#send(chunk, chunk.length);
+    if (sent < chunk.length) (this.#waiting ??= []).push(sent === 0 ? chunk : chunk.subarray(sent));
     else if (!this.#connection.congested) return true;
     this.#sourcePaused = true;
     this.#queueIfSendable();
@@ -55,7 +56,7 @@ export class OutgoingBody implements BodySink {
     if (this.#stream.localEnded || this.#sourceEnded) return;
     this.#sourceEnded = true;
     this.#trailers = trailers;
-    if (this.#waiting.length === 0) this.#stream.endLocal(trailers);
+    if (this.#waiting === null) this.#stream.endLocal(trailers);
   }
 
   fail(error: ProxyError): void {
@@ -66,7 +67,7 @@ export class OutgoingBody implements BodySink {
 
   /** The stream is gone before the body was complete. */
   drop(error: ProxyError): void {
-    this.#waiting.length = 0;
+    this.#waiting = null;
     if (this.#sourceEnded) return;
     this.#sourceEnded = true;
     this.#source.cancel(error);
@@ -82,12 +83,9 @@ export class OutgoingBody implements BodySink {
 
   /** Its turn in the queue: sends up to `mostBytes`. True when it wants another turn. */
   sendSome(mostBytes: number): boolean {
-    const first = this.#waiting[0];
-    if (first !== undefined) {
-      const sent = this.#send(first, Math.min(mostBytes, first.length));
-      if (sent === first.length) this.#waiting.shift();
-      else this.#waiting[0] = first.subarray(sent);
-      if (this.#waiting.length > 0) return this.#window > 0;
+    if (this.#waiting !== null) {
+      this.#sendWaiting(this.#waiting, mostBytes);
+      if (this.#waiting !== null) return this.#window > 0;
     }
     if (this.#sourceEnded) {
       this.#stream.endLocal(this.#trailers);
@@ -98,9 +96,17 @@ export class OutgoingBody implements BodySink {
     return false;
   }
 
+  #sendWaiting(waiting: Uint8Array[], mostBytes: number): void {
+    const first = waiting[0] as Uint8Array;
+    const sent = this.#send(first, Math.min(mostBytes, first.length));
+    if (sent < first.length) waiting[0] = first.subarray(sent);
+    else if (waiting.length === 1) this.#waiting = null;
+    else waiting.shift();
+  }
+
   #queueIfSendable(): void {
     if (this.queued) return;
-    if (this.#waiting.length > 0 ? this.#window > 0 : this.#sourcePaused) this.#connection.enqueue(this);
+    if (this.#waiting !== null ? this.#window > 0 : this.#sourcePaused) this.#connection.enqueue(this);
   }
 
   #send(chunk: Uint8Array, wantedBytes: number): number {
