@@ -50,6 +50,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   /** The request body, or the tunnel's input, that is still arriving. */
   #body: StreamBody | null = null;
   #bodyStartMs = 0;
+  #bodyPausedMs = -1;
   /** Bytes after the message in hand. The socket is paused while there are any. */
   #rest: Buffer | null = null;
   #inRead = false;
@@ -91,7 +92,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
       this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
       this.#body?.push(keepRange(bytes, start, end, owned));
     } else if (this.#state === 'reading') {
-      if (this.#exchange !== null && this.#body === null) this.#hold(bytes, start, end, owned);
+      if (this.#body === null && !this.#canReadOn()) this.#hold(bytes, start, end, owned);
       else this.#read(bytes, start, end, owned);
     }
   }
@@ -105,11 +106,11 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   onPeerEnd(): void {
     if (this.#state === 'tunnel') {
       this.#endTunnelInput();
-    } else if (this.#exchange === null || this.#body !== null) {
-      this.#state = 'closed';
+    } else if (this.#exchange === null) {
+      this.#linger();
+    } else if (this.#body !== null) {
       this.#abort(new ProxyError('client_closed'));
-      this.#socket.end();
-      this.#socket.destroy();
+      this.destroy();
     } else {
       this.#keepAlive = false;
       this.#setReadTimer('half-closed', this.#context.limits.halfClosedMs);
@@ -182,6 +183,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     const { facts } = this.#parser;
     this.#body = new StreamBody(facts.chunked ? null : facts.contentLength, this);
     this.#bodyStartMs = this.#context.wheel.nowMs;
+    this.#bodyPausedMs = -1;
     this.#context.wheel.clear(this.#readTimer);
     this.#begin(head, this.#body);
   }
@@ -190,7 +192,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     const body = this.#body;
     if (body === null) return;
     this.#continueDue = false;
-    this.#setReadTimer('body', this.#context.limits.bodyIdleMs);
+    this.#setReadTimer('body', this.#isTooSlow(body.received + end - start) ? 1 : this.#context.limits.bodyIdleMs);
     body.push(keepRange(bytes, start, end, this.#bytesOwned));
   }
 
@@ -200,6 +202,13 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#context.wheel.clear(this.#readTimer);
     this.#readTimerPurpose = 'idle';
     body?.end(trailers);
+  }
+
+  /** Time in which nobody wanted the body does not count against the client. */
+  #isTooSlow(bytes: number): boolean {
+    const { bodyIdleMs, minBodyBytesPerSecond } = this.#context.limits;
+    const elapsedMs = this.#context.wheel.nowMs - this.#bodyStartMs;
+    return bodyIdleMs > 0 && elapsedMs > bodyIdleMs && bytes * 1_000 < minBodyBytesPerSecond * elapsedMs;
   }
 
   #begin(head: MessageHead, body: BufferedBody | StreamBody): void {
@@ -212,7 +221,16 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#exchange = exchange;
     const refusal = this.#refusalOf(facts.expect, head.minor, body);
     if (refusal !== null) exchange.fail(refusal);
-    else exchange.observe(this.#context.handler.handle(exchange));
+    else this.#handle(exchange);
+  }
+
+  /** A handler answers its own failures; one that throws all the same must not take the process with it. */
+  #handle(exchange: Http1Exchange): void {
+    try {
+      exchange.observe(this.#context.handler.handle(exchange));
+    } catch (error) {
+      exchange.fail(new ProxyError('internal', error));
+    }
   }
 
   #refusalOf(expect: string, minor: 0 | 1, body: BufferedBody | StreamBody): ProxyError | null {
@@ -260,6 +278,8 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
         this.#refuse(new ProxyError('request_timeout'));
         break;
       case 'half-closed':
+        if (this.#exchange?.answerBegun !== true) this.#socket.destroy();
+        break;
       case 'tunnel':
       case 'linger':
         this.#socket.destroy();
@@ -282,20 +302,28 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   }
 
   pauseBody(): void {
-    this.#context.wheel.clear(this.#readTimer);
+    if (this.#state !== 'tunnel') {
+      this.#context.wheel.clear(this.#readTimer);
+      if (this.#bodyPausedMs < 0) this.#bodyPausedMs = this.#context.wheel.nowMs;
+    }
     this.#socket.pause();
   }
 
   resumeBody(): void {
-    if (this.#state === 'tunnel') this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
-    else this.#setReadTimer('body', this.#context.limits.bodyIdleMs);
+    if (this.#state === 'tunnel') {
+      this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
+    } else {
+      if (this.#bodyPausedMs >= 0) this.#bodyStartMs += this.#context.wheel.nowMs - this.#bodyPausedMs;
+      this.#bodyPausedMs = -1;
+      this.#setReadTimer('body', this.#context.limits.bodyIdleMs);
+    }
     this.#socket.resume();
   }
 
   /** What still comes is read and dropped until the answer is out; then the connection closes. */
   bodyCancelled(): void {
-    if (this.#state === 'tunnel') return;
-    this.#socket.resume();
+    if (this.#state !== 'tunnel') this.#socket.resume();
+    else if (this.#exchange === null) this.#linger();
   }
 
   // ── from the exchange ──

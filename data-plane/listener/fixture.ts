@@ -131,7 +131,10 @@ export class RawClient {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    this.connected = new Promise((resolve) => socket.once('connect', resolve));
+    this.connected = new Promise((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
     this.closed = new Promise((resolve) => {
       socket.on('error', () => resolve('reset'));
       socket.on('close', () => resolve('reset'));

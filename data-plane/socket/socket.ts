@@ -28,6 +28,7 @@ export class ByteSocket {
   #error: Error | null = null;
   #reachedPeer = false;
   #ended = false;
+  #paused = false;
 
   constructor(socket: Socket, events: SocketEvents) {
     this.#socket = socket;
@@ -77,10 +78,14 @@ export class ByteSocket {
   }
 
   pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
     this.#socket.resume();
   }
 

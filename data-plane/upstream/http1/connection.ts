@@ -98,9 +98,11 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#fail(error);
   }
 
+  /** A tunnel that breaks is reset: its bytes have no end of their own that would tell a break from an end. */
   destroy(): void {
+    if (this.#state === 'tunnel') this.#socket.reset();
+    else this.#socket.destroy();
     this.#state = 'closed';
-    this.#socket.destroy();
   }
 
   // ── request ──
@@ -252,7 +254,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
   }
 
   onClose(error: Error | null): void {
-    if (this.#running !== null || this.#body !== null) this.#fail(new ProxyError(this.#kindOfClose(), error ?? undefined));
+    if (this.#running !== null || this.#body !== null || this.#source !== null) this.#fail(new ProxyError(this.#kindOfClose(), error ?? undefined));
     this.#state = 'closed';
     this.#owner.wheel.remove(this.#readTimer);
     this.#owner.wheel.remove(this.#writeTimer);
