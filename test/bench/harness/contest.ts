@@ -1,0 +1,137 @@
+import { availableParallelism } from 'node:os';
+import { cpuMicros, pin } from './cpu.js';
+import {
+  UsageError,
+  type BenchOptions,
+  type BenchResult,
+  type Case,
+  type Row,
+  type Running,
+  type System,
+} from './harness.js';
+import { sendOnce } from './request.js';
+import { median } from './stats.js';
+import { runWrk, type LoadResult } from './wrk.js';
+
+/** Systems that do the same work in front of the same upstreams. */
+export interface Contest {
+  readonly reference: string;
+  readonly systems: readonly System[];
+  readonly cases: readonly Case[];
+  startUpstream(): Promise<Upstream>;
+}
+
+export interface Upstream {
+  readonly ports: readonly number[];
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+interface Entrant {
+  readonly name: string;
+  readonly running: Running;
+}
+
+interface Measurement extends LoadResult {
+  readonly cpuMicros: number;
+}
+
+/** The system under test has one core, everything else the other: then a ratio of CPU times is one of work done. */
+const systemCore = 0;
+const loadCore = 1;
+
+/**
+ * Starts upstream and systems once, then measures the systems of a case one after the other, round by round, so that whatever
+ * slows the machine for a while slows all of them. Ends all it started, also when it fails.
+ */
+export async function runContest(contest: Contest, options: BenchOptions): Promise<BenchResult> {
+  if (availableParallelism() < 2) throw new Error('needs two cores: one for the system, one for the load');
+  const cases = chosen(contest.cases, options.cases, 'case');
+  const systems = chosen(contest.systems, options.systems, 'system');
+  const opened: { stop(): Promise<void> }[] = [];
+  const skipped: { system: string; reason: string }[] = [];
+  try {
+    const upstream = await contest.startUpstream();
+    opened.push(upstream);
+    await pin(upstream.pid, loadCore);
+    const entrants: Entrant[] = [];
+    for (const system of systems) {
+      try {
+        const running = await system.start(upstream.ports);
+        opened.push(running);
+        await place(running);
+        entrants.push({ name: system.name, running });
+      } catch (error) {
+        if (system.required) throw error;
+        skipped.push({ system: system.name, reason: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    const rows: Row[] = [];
+    for (const each of cases) rows.push(...(await runCase(each, entrants, options)));
+    return { rows, skipped, reference: contest.reference };
+  } finally {
+    for (const each of opened.toReversed()) await each.stop();
+  }
+}
+
+function chosen<T extends { readonly name: string }>(
+  all: readonly T[],
+  names: readonly string[] | null,
+  what: string,
+): readonly T[] {
+  if (names === null) return all;
+  const known = all.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new UsageError(`there is no ${what} "${unknown}", only ${known.join(', ')}`);
+  return all.filter(({ name }) => names.includes(name));
+}
+
+async function place({ pid, helpers }: Running): Promise<void> {
+  await pin(pid, systemCore);
+  for (const helper of helpers) await pin(helper, loadCore);
+}
+
+async function runCase(each: Case, all: readonly Entrant[], options: BenchOptions): Promise<Row[]> {
+  const entrants = all.filter(({ name }) => !each.without.includes(name));
+  for (const entrant of entrants) await checkAnswer(each, entrant);
+  const kept = entrants.map(({ name }) => ({ name, measurements: [] as Measurement[] }));
+  const rounds = options.rounds ?? each.rounds;
+  for (let round = 0; round <= rounds; round++) {
+    options.progress(`${each.name}: ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`);
+    for (const [i, entrant] of entrants.entries()) {
+      const measurement = await measure(each, entrant, options.seconds);
+      kept[i]?.measurements.push(measurement);
+    }
+  }
+  return kept.map(({ name, measurements }) => toRow(each.name, name, measurements));
+}
+
+async function checkAnswer({ name, request, isAnswer }: Case, entrant: Entrant): Promise<void> {
+  const body = await sendOnce(entrant.running.port, request).catch((error: unknown) => {
+    throw new Error(`${entrant.name}, case ${name}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  });
+  if (isAnswer(body, entrant.name)) return;
+  throw new Error(`${entrant.name}, case ${name}: answers ${body.toString('latin1').slice(0, 200)}`);
+}
+
+async function measure({ request, connections }: Case, { running }: Entrant, seconds: number): Promise<Measurement> {
+  const before = await cpuMicros(running.pid);
+  const load = await runWrk({ port: running.port, request, connections, seconds, core: loadCore });
+  return { ...load, cpuMicros: (await cpuMicros(running.pid)) - before };
+}
+
+/** The first measurement was for compilers, caches and connection pools; only its errors count. */
+function toRow(name: string, system: string, measurements: readonly Measurement[]): Row {
+  const middle = (figure: (measurement: Measurement) => number): number => median(measurements.slice(1).map(figure));
+  return {
+    case: name,
+    system,
+    rps: middle(({ requests, micros }) => (requests * 1e6) / micros),
+    cpuMicrosPerRequest: middle((each) => each.cpuMicros / each.requests),
+    p50Ms: middle(({ p50Micros }) => p50Micros / 1_000),
+    p99Ms: middle(({ p99Micros }) => p99Micros / 1_000),
+    errors: measurements.reduce((sum, { errors }) => sum + errors, 0),
+  };
+}
