@@ -48,12 +48,12 @@ export async function applyFiles(
 
 /** Null when nothing that was refused stands in a file or in the running config, as with an expected revision. */
 function locateViolations({ violations }: RefusedCall, config: DesiredConfig): RefusedError | null {
-  const located = violations.map(({ field, description }) => {
+  const problems = violations.flatMap(({ field, description }) => {
     const place = config.locate(field) ?? running(field);
-    return place === null ? null : problemLine({ ...place, reason: description });
+    return place === null ? [] : [{ ...place, reason: description }];
   });
-  const lines = located.filter((line) => line !== null);
-  return lines.length === 0 ? null : new RefusedError(lines);
+  const inOrder = problems.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+  return problems.length === 0 ? null : new RefusedError(inOrder.map(problemLine));
 }
 
 /** What the change would break and does not name itself: `route "orders".service`. */

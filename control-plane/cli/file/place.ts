@@ -34,7 +34,8 @@ export class Place {
 
   /** The value under `key`, which the API calls `name`. */
   key(key: string, name = key): Place {
-    return new Place(this.reading, join(this.field, key), join(this.path, name));
+    const spelled = /^[\w-]+$/.test(key) ? key : JSON.stringify(key);
+    return new Place(this.reading, join(this.field, spelled), join(this.path, name));
   }
 
   item(index: number): Place {

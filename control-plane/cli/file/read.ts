@@ -1,10 +1,10 @@
-import { create, getOption, hasOption } from '@bufbuild/protobuf';
+import { create, getOption } from '@bufbuild/protobuf';
 import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import { isMap, isScalar, isSeq } from 'yaml';
 
-import { oneof as oneofRules } from '../../../proto/gen/buf/validate/validate_pb.js';
+import { field as fieldRules, oneof as oneofRules } from '../../../proto/gen/buf/validate/validate_pb.js';
 import { nearest } from './nearest.js';
-import { keyOf, readScalar, valueOf } from './scalars.js';
+import { keyOf, rangeOf, readScalar, valueOf } from './scalars.js';
 import { extraKeys, sugarOf } from './sugar.js';
 import { parseDuration } from './units.js';
 
@@ -23,8 +23,8 @@ export function readMessage(desc: DescMessage, source: Source, place: Place): Me
   if (entries === undefined) return undefined;
   const message = create(desc);
   const written = new Map<string, string>();
-  for (const entry of entries) readEntry(desc, message, entry, written);
-  reportUnset(desc, source.node, written, place);
+  const allKnown = entries.map((entry) => readEntry(desc, message, entry, written)).every((known) => known);
+  if (allKnown) reportMissing(desc, source.node, written, place);
   return message;
 }
 
@@ -41,19 +41,27 @@ function entriesOf(desc: DescMessage, { node, entries }: Source, place: Place): 
   });
 }
 
-function readEntry(desc: DescMessage, message: Message, entry: Entry, written: Map<string, string>): void {
+/** False when there is no such field. */
+function readEntry(desc: DescMessage, message: Message, entry: Entry, written: Map<string, string>): boolean {
   const { key, keyNode, source, place } = entry;
   const spelling = sugarOf(desc)?.spellings?.get(key);
   const name = spelling?.of ?? key;
   const field = knownKeys(desc).includes(key) ? desc.fields.find((candidate) => candidate.name === name) : undefined;
-  if (field === undefined) return place.report(keyNode, unknownKey(desc, key));
+  if (field === undefined) {
+    place.report(keyNode, unknownKey(desc, key));
+    return false;
+  }
   const group = field.oneof?.name ?? name;
   const earlier = written.get(group);
   written.set(group, key);
-  if (earlier !== undefined) return place.report(keyNode, `cannot stand beside ${earlier}: ${onlyOne(desc, field)}`);
   place.mark(source.node);
   const value = spelling === undefined ? readField(desc, field, source, place) : spelling.read(source.node, place);
-  if (value === undefined) return;
+  if (earlier !== undefined) place.report(keyNode, `cannot stand beside ${earlier}: ${onlyOne(desc, field)}`);
+  else if (value !== undefined) setField(message, field, value);
+  return true;
+}
+
+function setField(message: Message, field: DescField, value: unknown): void {
   const target = message as unknown as Record<string, unknown>;
   if (field.oneof === undefined) target[field.localName] = value;
   else target[field.oneof.localName] = { case: field.localName, value };
@@ -71,16 +79,23 @@ export function unknownField(key: string, known: readonly string[]): string {
   return `unknown field${meant === null ? '' : ` (${meant}?)`}; known are ${known.join(', ')}`;
 }
 
-function onlyOne(desc: DescMessage, { oneof, name }: DescField): string {
-  const spellings = knownKeys(desc).filter((key) => key === name || extraKeys(desc).get(key) === name);
-  return `only one of ${(oneof?.fields.map((field) => field.name) ?? spellings).join(', ')}`;
+function onlyOne(desc: DescMessage, field: DescField): string {
+  return `only one of ${(field.oneof?.fields.map(({ name }) => name) ?? spellingsOf(desc, field)).join(', ')}`;
 }
 
-/** What the rules of the proto demand, where the file can say it in its own words. */
-function reportUnset(desc: DescMessage, node: unknown, written: ReadonlyMap<string, string>, place: Place): void {
+/** The keys that a file may have a field under. */
+function spellingsOf(desc: DescMessage, { name }: DescField): string[] {
+  return knownKeys(desc).filter((key) => key === name || extraKeys(desc).get(key) === name);
+}
+
+/** What the rules of the proto demand. Beside an unknown key nothing is missed: it may be the one that is, misspelt. */
+function reportMissing(desc: DescMessage, node: unknown, written: ReadonlyMap<string, string>, place: Place): void {
+  for (const field of desc.fields) {
+    const required = field.oneof === undefined && getOption(field, fieldRules).required;
+    if (required && !written.has(field.name)) place.report(node, `needs ${spellingsOf(desc, field).join(' or ')}`);
+  }
   for (const oneof of desc.oneofs) {
-    const required = hasOption(oneof, oneofRules) && getOption(oneof, oneofRules).required;
-    if (required && !written.has(oneof.name))
+    if (getOption(oneof, oneofRules).required && !written.has(oneof.name))
       place.report(node, `needs one of ${oneof.fields.map(({ name }) => name).join(', ')}`);
   }
 }
@@ -92,20 +107,21 @@ function readField(desc: DescMessage, field: DescField, source: Source, place: P
     case 'enum':
       return readEnum(field.enum, source.node, place);
     case 'scalar':
-      return readScalar(field.scalar, source.node, place);
-    case 'list':
-      return readList(
-        field,
-        sugarOf(desc)?.lists?.get(field.name)?.(source.node, place) ?? itemsOf(source.node, place),
-      );
+      return readScalar(field.scalar, source.node, place, rangeOf(field));
+    case 'list': {
+      const short = sugarOf(desc)?.lists?.get(field.name);
+      return readList(field, short?.spell(source.node, place) ?? itemsOf(source.node, place, short?.shape));
+    }
     case 'map':
       return place.report(source.node, 'cannot be written in a file');
   }
 }
 
-function itemsOf(node: unknown, place: Place): readonly Entry[] | undefined {
-  if (!isSeq(node)) return place.report(node, 'must be a list');
-  return node.items.map((item, i) => ({ key: '', keyNode: item, source: { node: item }, place: place.item(i) }));
+function itemsOf(node: unknown, place: Place, shape = 'a list'): readonly Entry[] | undefined {
+  if (isSeq(node))
+    return node.items.map((item, i) => ({ key: '', keyNode: item, source: { node: item }, place: place.item(i) }));
+  const hint = isScalar(node) && typeof node.value === 'string' && shape === 'a list' ? `: write [${node.value}]` : '';
+  return place.report(node, `must be ${shape}${hint}`);
 }
 
 function readList(

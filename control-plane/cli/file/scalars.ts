@@ -1,10 +1,39 @@
-import { ScalarType } from '@bufbuild/protobuf';
+import { getOption, ScalarType } from '@bufbuild/protobuf';
 import { isScalar, Scalar } from 'yaml';
 
+import { field as fieldRules } from '../../../proto/gen/buf/validate/validate_pb.js';
+
+import type { DescField } from '@bufbuild/protobuf';
 import type { Place } from './place.js';
 
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+const ranges = {
+  [ScalarType.INT32]: { min: -(2 ** 31), max: 2 ** 31 - 1 },
+  [ScalarType.UINT32]: { min: 0, max: 2 ** 32 - 1 },
+};
+
+/** What the rules of the proto allow in a field of whole numbers. */
+export function rangeOf(field: DescField & { fieldKind: 'scalar' }): Partial<Range> {
+  const { type } = getOption(field, fieldRules);
+  if (type.case !== 'int32' && type.case !== 'uint32') return {};
+  const { greaterThan, lessThan } = type.value;
+  return {
+    ...(greaterThan.case === 'gte' ? { min: greaterThan.value } : {}),
+    ...(lessThan.case === 'lte' ? { max: lessThan.value } : {}),
+  };
+}
+
 /** A single value of a field of this type. Reports what does not fit, and gives undefined for it: nothing is converted. */
-export function readScalar(type: ScalarType, node: unknown, place: Place): string | boolean | number | undefined {
+export function readScalar(
+  type: ScalarType,
+  node: unknown,
+  place: Place,
+  range: Partial<Range> = {},
+): string | boolean | number | undefined {
   const value: unknown = isScalar(node) ? node.value : undefined;
   switch (type) {
     case ScalarType.STRING:
@@ -12,9 +41,8 @@ export function readScalar(type: ScalarType, node: unknown, place: Place): strin
     case ScalarType.BOOL:
       return typeof value === 'boolean' ? value : place.report(node, 'must be true or false');
     case ScalarType.INT32:
-      return readInteger(value, -(2 ** 31), node, place);
     case ScalarType.UINT32:
-      return readInteger(value, 0, node, place);
+      return readInteger(value, { ...ranges[type], ...range }, node, place);
     default:
       return place.report(node, 'cannot be written in a file');
   }
@@ -26,8 +54,7 @@ export function readText(node: unknown, place: Place): string | undefined {
   return place.report(node, `must be a text${quoted}`);
 }
 
-function readInteger(value: unknown, min: number, node: unknown, place: Place): number | undefined {
-  const max = min + 2 ** 32 - 1;
+function readInteger(value: unknown, { min, max }: Range, node: unknown, place: Place): number | undefined {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
   return place.report(node, `must be a whole number from ${min} to ${max}`);
 }

@@ -25,6 +25,8 @@ export interface FileProblem {
 /** More than anyone writes by hand; a bound on what a small file can grow to. */
 const maxAliases = 10_000;
 
+const tooDeep = 'is nested too deeply';
+
 /** Reads YAML (of which JSON is a part). A file that does not parse gives problems and no document. */
 export function parseSource(name: string, bytes: Uint8Array): { file: SourceFile | null; problems: FileProblem[] } {
   const lines = new LineCounter();
@@ -38,7 +40,7 @@ export function parseSource(name: string, bytes: Uint8Array): { file: SourceFile
   const text = decode(bytes);
   if (text === null) return { file: null, problems: [fail(0, 'is not UTF-8 text')] };
   const documents = parse(text, lines);
-  if (documents === null) return { file: null, problems: [fail(0, 'is nested too deeply')] };
+  if (documents === null) return { file: null, problems: [fail(0, tooDeep)] };
   const faults = documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]);
   const problems = worthReading(faults).map((fault) => fail(fault.pos[0], inWords(fault, text, lines)));
   const [document, second] = documents;
@@ -80,7 +82,9 @@ function inWords(fault: YAMLError, text: string, lines: LineCounter): string {
     const key = /^("[^"]*"|'[^']*'|[^\s:]*)/.exec(text.slice(offset, offset + 200))?.[0] ?? '';
     return `${key.replaceAll(/^["']|["']$/g, '')}: stands twice in the same mapping`;
   }
-  return `column ${lines.linePos(offset).col}: ${fault.message}`;
+  if (fault.code === 'RESOURCE_EXHAUSTION') return tooDeep;
+  const message = fault.code === 'NON_STRING_KEY' ? 'a key must be a text' : fault.message;
+  return `column ${lines.linePos(offset).col}: ${message}`;
 }
 
 interface AliasFault {

@@ -34,14 +34,21 @@ interface Spelling {
   read(node: unknown, place: Place): unknown;
 }
 
+/** A repeated field that has a shorter form than a list. */
+interface ListSugar {
+  /** For people. */
+  readonly shape: string;
+  /** Undefined when it is written as a list. */
+  spell(node: unknown, place: Place): readonly Entry[] | undefined;
+}
+
 /** How a message is spelt in a config file where that is shorter than its fields; both directions stand together. */
 export interface Sugar {
   /** What the message looks like in a file, for people. */
   readonly shape?: string;
   /** Spells the whole message out; undefined when it is written as a mapping of its fields. */
   readonly spell?: (node: unknown, place: Place) => readonly Entry[] | undefined;
-  /** Spells a repeated field out; undefined when it is written as a list. */
-  readonly lists?: ReadonlyMap<string, (node: unknown, place: Place) => readonly Entry[] | undefined>;
+  readonly lists?: ReadonlyMap<string, ListSugar>;
   readonly spellings?: ReadonlyMap<string, Spelling>;
   /** Fields that a file has under another key only. */
   readonly hidden?: readonly string[];
@@ -66,7 +73,7 @@ const sugars: ReadonlyMap<string, Sugar> = new Map<string, Sugar>([
   [
     RouteSchema.typeName,
     {
-      lists: new Map([['headers', spellHeaders]]),
+      lists: new Map([['headers', { shape: 'a mapping of header names to lists of values', spell: spellHeaders }]]),
       write: (message, plain) => writeHeaders(message as Route, plain),
     },
   ],
