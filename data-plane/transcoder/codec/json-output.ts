@@ -1,4 +1,6 @@
+import { Buffer } from 'node:buffer';
 import { utf8Length } from './read-scalar.js';
+import type { FieldTable } from './table.js';
 
 const hex = '0123456789abcdef';
 const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
@@ -24,22 +26,54 @@ const shortEscape: Readonly<Record<number, number>> = {
 export class JsonOutput {
   buf = new Uint8Array(4_096);
   pos = 0;
+  #view = new DataView(this.buf.buffer);
 
   reserve(bytes: number): void {
-    if (this.pos + bytes <= this.buf.length) return;
+    if (this.pos + bytes > this.buf.length) this.#grow(bytes);
+  }
+
+  #grow(bytes: number): void {
     const grown = new Uint8Array(Math.max(this.buf.length * 2, this.pos + bytes));
     grown.set(this.buf.subarray(0, this.pos));
     this.buf = grown;
+    this.#view = new DataView(grown.buffer);
   }
 
   /** What has been printed, as bytes of its own. */
   copy(): Uint8Array {
-    return this.buf.slice(0, this.pos);
+    const bytes = Buffer.allocUnsafe(this.pos);
+    bytes.set(this.buf.subarray(0, this.pos));
+    return bytes;
   }
 
   byte(value: number): void {
     this.reserve(1);
     this.buf[this.pos++] = value;
+  }
+
+  comma(): void {
+    this.byte(0x2c);
+  }
+
+  /** `,"name":` of a field, four bytes at a time. */
+  key({ keyWords, keyLength }: FieldTable): void {
+    this.reserve(keyLength + 3);
+    const view = this.#view;
+    let at = this.pos;
+    for (let i = 0; i < keyWords.length; i++) {
+      view.setInt32(at, keyWords[i] as number, true);
+      at += 4;
+    }
+    this.pos += keyLength;
+  }
+
+  /** Puts brackets around what was printed from `start` on, where the first member's comma gives way to the bracket. */
+  enclose(start: number, open: number, close: number): void {
+    this.reserve(2);
+    const buf = this.buf;
+    if (this.pos === start) this.pos++;
+    buf[start] = open;
+    buf[this.pos++] = close;
   }
 
   raw(bytes: Uint8Array): void {
@@ -89,6 +123,25 @@ export class JsonOutput {
       buf[--at] = 0x30 + small - tenth * 10;
       small = tenth;
     }
+  }
+
+  /** A number with `decimals` digits behind the point, given as the integer of all its digits. */
+  decimal(digits: number, decimals: number): void {
+    const start = this.pos;
+    this.integer(digits);
+    const first = start + (digits < 0 ? 1 : 0);
+    const missing = decimals + 1 - (this.pos - first);
+    this.reserve(1 + Math.max(missing, 0));
+    const buf = this.buf;
+    if (missing > 0) {
+      buf.copyWithin(first + missing, first, this.pos);
+      buf.fill(0x30, first, first + missing);
+      this.pos += missing;
+    }
+    const point = this.pos - decimals;
+    for (let at = this.pos; at > point; at--) buf[at] = buf[at - 1] as number;
+    buf[point] = 0x2e;
+    this.pos++;
   }
 
   /** UTF-8 bytes as a JSON string with its quotes. False, with nothing usable written, when they are not UTF-8. */

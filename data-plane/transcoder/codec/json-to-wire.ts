@@ -1,6 +1,6 @@
 import { fieldKind } from '../schema/types.js';
 import { JsonSource, tooDeep } from './json-source.js';
-import { KeySet } from './key-set.js';
+import { latin1, MapKeys } from './map-keys.js';
 import { hashByte, type NameTable } from './name-table.js';
 import { readKnown } from './read-known.js';
 import { copyBase64, copyString, readBool, readDouble, readInt32, readInt64, type Int64Slot } from './read-scalar.js';
@@ -17,6 +17,7 @@ const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const letterN = 0x6e;
+const colon = 0x3a;
 
 /**
  * Reads the JSON form of messages and writes their wire form in one pass, with no object between. One reader serves a schema:
@@ -75,7 +76,7 @@ export class JsonToWire {
         if (source.next() !== quote) source.unexpected('a key');
         const start = source.pos;
         const index = this.#key(table, expected);
-        if (source.next() !== 0x3a) source.unexpected('":"');
+        if (source.next() !== colon) source.unexpected('":"');
         source.pos++;
         if (index < 0) {
           this.#unknown(start, isAny);
@@ -95,7 +96,7 @@ export class JsonToWire {
   fieldValue(field: FieldTable): void {
     const base = this.#enterMarks(field.marks);
     const byte = this.source.next();
-    if (byte === letterN && !field.repeated && isMessageKind(field) && !takesNull(field)) this.source.fail('is null');
+    if (byte === letterN && !field.repeated && field.isMessage && !takesNull(field)) this.source.fail('is null');
     this.#field(field, base);
     this.#seenTop = base;
   }
@@ -204,7 +205,7 @@ export class JsonToWire {
     }
     if (field.oneofMark >= 0 && this.#mark(seen, field.oneofMark))
       source.fail('is in a oneof of which another member is given as well');
-    if (isMessageKind(field)) this.#nested(field);
+    if (field.isMessage) this.#nested(field);
     else this.scalar(field, field.implicit && !this.keepZeros);
   }
 
@@ -236,7 +237,7 @@ export class JsonToWire {
     const source = this.source;
     do {
       if (source.next() === letterN && !takesNulls) source.fail('has a null among its values');
-      if (isMessageKind(field)) this.#nested(field);
+      if (field.isMessage) this.#nested(field);
       else this.scalar(field, false);
     } while (source.more(closeBracket));
   }
@@ -247,23 +248,20 @@ export class JsonToWire {
     this.enter();
     const [key, value] = field.message().fields as [FieldTable, FieldTable];
     const takesNulls = takesNull(value);
-    const keys = new KeySet(out);
+    const keys = new MapKeys();
     if (source.next() === closeBrace) source.pos++;
     else
       do {
         if (source.next() !== quote) source.unexpected('a key');
-        const keyStart = source.pos;
         const before = out.pos;
         out.varint32(field.tag);
         const start = out.open();
         out.varint32(key.tag);
-        const keyAt = out.pos;
-        this.#mapKey(key);
-        if (keys.has(keyAt)) source.fail('is given more than once', keyStart);
-        if (source.next() !== 0x3a) source.unexpected('":"');
+        this.#mapKey(key, keys);
+        if (source.next() !== colon) source.unexpected('":"');
         source.pos++;
         if (source.next() === letterN && !takesNulls) source.fail('has a null among its values');
-        if (isMessageKind(value)) this.#nested(value);
+        if (value.isMessage) this.#nested(value);
         else if (this.scalar(value, false) === skipped) {
           out.pos = before;
           continue;
@@ -273,16 +271,40 @@ export class JsonToWire {
     this.depth--;
   }
 
-  #mapKey(key: FieldTable): void {
-    const { source, out } = this;
-    if (key.kind !== fieldKind.bool) {
-      this.#value(key);
+  #mapKey(key: FieldTable, keys: MapKeys): void {
+    if (key.kind === fieldKind.string) {
+      this.stringKey(keys);
       return;
     }
+    const { source, out } = this;
+    const start = source.pos;
+    const written = out.pos;
+    if (key.kind === fieldKind.bool) this.#boolKey();
+    else this.#value(key);
+    if (keys.hasText(source.src, latin1(out.buf, written, out.pos))) source.fail('is given more than once', start);
+  }
+
+  /** Reads and writes the string key at the position, which must not be among `keys` yet. */
+  stringKey(keys: MapKeys): void {
+    const { source, out } = this;
+    const start = source.pos;
+    const written = out.pos;
+    copyString(source, out);
+    const keyAt = afterVarint(out.buf, written);
+    // Without escapes it is as long in the text as on the wire, and the same.
+    const isVerbatim = out.pos - keyAt === source.pos - start - 2;
+    const isAgain = isVerbatim
+      ? keys.has(source.src, start + 1, source.pos - 1)
+      : keys.hasText(source.src, latin1(out.buf, keyAt, out.pos));
+    if (isAgain) source.fail('is given more than once', start);
+  }
+
+  #boolKey(): void {
+    const source = this.source;
     const start = source.pos;
     const text = source.string();
     if (text !== 'true' && text !== 'false') source.fail('is not true or false', start);
-    out.varint32(text === 'true' ? 1 : 0);
+    this.out.varint32(text === 'true' ? 1 : 0);
   }
 
   #nested(field: FieldTable): void {
@@ -405,6 +427,12 @@ export class JsonToWire {
   }
 }
 
+function afterVarint(buf: Uint8Array, start: number): number {
+  let at = start;
+  while (((buf[at++] as number) & 0x80) !== 0);
+  return at;
+}
+
 /** What became of a scalar. */
 type ValueSort = typeof nonZero | typeof zero | typeof skipped;
 const nonZero = 0;
@@ -412,7 +440,3 @@ const zero = 1;
 const skipped = 2;
 
 const utf8 = new TextEncoder();
-
-function isMessageKind(field: FieldTable): boolean {
-  return field.kind === fieldKind.message || field.kind === fieldKind.group;
-}

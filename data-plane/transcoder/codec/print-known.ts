@@ -100,18 +100,17 @@ function camelPath(path: string): string {
 function printListValue(printer: WireToJson, table: MessageTable, end: number): void {
   const { source, out } = printer;
   const value = (table.fields[0] as FieldTable).message();
-  out.byte(0x5b);
-  const empty = out.pos;
+  const start = out.pos;
   while (source.pos < end) {
     const tag = source.tag(end);
     if (tag !== tag1Bytes) {
       source.skip(tag, end, maxWireDepth);
       continue;
     }
-    if (out.pos !== empty) out.byte(0x2c);
+    out.comma();
     printer.message(value, source.lengthEnd(end));
   }
-  out.byte(0x5d);
+  out.enclose(start, 0x5b, 0x5d);
 }
 
 /** The last kind that is set counts; a Value without one cannot be printed. */
@@ -194,7 +193,7 @@ export function printAny(printer: WireToJson, end: number): void {
     const typeUrl = new TextDecoder().decode(source.src.subarray(urlStart, urlEnd));
     const table = printer.resolve(typeUrl.slice(typeUrl.lastIndexOf('/') + 1));
     source.pos = valueStart;
-    if (table?.known === 'none') printer.fields(table, valueEnd, true);
+    if (table?.known === 'none') printer.fields(table, valueEnd);
     else {
       out.ascii(',"value":');
       if (table === undefined) out.base64(source.src, valueStart, valueEnd);

@@ -107,9 +107,26 @@ export function printDouble(value: number, out: JsonOutput): boolean {
     else out.integer(value);
     return Object.is(value, 0);
   }
-  if (Number.isFinite(value)) out.ascii(String(value));
+  if (Number.isFinite(value)) printFraction(value, out);
   else out.ascii(Number.isNaN(value) ? '"NaN"' : value > 0 ? '"Infinity"' : '"-Infinity"');
   return false;
+}
+
+/**
+ * Most fractions that people send have few decimals. The integer of their digits, divided by a power of ten that is exact, is
+ * the nearest number to the decimal text; so when that gives the value back, the text is the shortest one for it.
+ */
+function printFraction(value: number, out: JsonOutput): void {
+  if (Math.abs(value) < 1e9 && Math.abs(value) > 1e-5) {
+    for (let decimals = 1, scale = 10; decimals <= 6; decimals++, scale *= 10) {
+      const digits = Math.round(value * scale);
+      if (digits / scale === value) {
+        out.decimal(digits, decimals);
+        return;
+      }
+    }
+  }
+  out.ascii(String(value));
 }
 
 /** The shortest decimal that reads back as the same float. */

@@ -1,10 +1,11 @@
 import type { JsonToWire } from './json-to-wire.js';
-import { KeySet } from './key-set.js';
+import { MapKeys } from './map-keys.js';
 import { copyString, readBool, readDouble } from './read-scalar.js';
 import type { FieldTable, MessageTable } from './table.js';
 import { parseDuration, parseTimestamp, type Moment } from './time.js';
 
 const quote = 0x22;
+const colon = 0x3a;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const openBracket = 0x5b;
@@ -76,19 +77,16 @@ function readStruct(reader: JsonToWire): void {
   const { source, out } = reader;
   if (source.next() !== openBrace) source.fail('is not an object');
   reader.enter();
-  const keys = new KeySet(out);
+  const keys = new MapKeys();
   if (source.next() === closeBrace) source.pos++;
   else
     do {
       if (source.next() !== quote) source.unexpected('a key');
-      const keyStart = source.pos;
       out.tag(1, 2);
       const entry = out.open();
       out.tag(1, 2);
-      const key = out.pos;
-      copyString(source, out);
-      if (keys.has(key)) source.fail('is given more than once', keyStart);
-      if (source.next() !== 0x3a) source.unexpected('":"');
+      reader.stringKey(keys);
+      if (source.next() !== colon) source.unexpected('":"');
       source.pos++;
       out.tag(2, 2);
       const value = out.open();
@@ -183,7 +181,7 @@ function findType(reader: JsonToWire): string | null {
     do {
       if (source.next() !== quote) source.unexpected('a key');
       const key = source.string();
-      if (source.next() !== 0x3a) source.unexpected('":"');
+      if (source.next() !== colon) source.unexpected('":"');
       source.pos++;
       if (key !== '@type') reader.skip();
       else if (source.next() === quote) found = source.string();
@@ -203,7 +201,7 @@ function readAnyValue(reader: JsonToWire, table: MessageTable): void {
     if (source.next() !== quote) source.unexpected('a key');
     const keyStart = source.pos;
     const key = source.string();
-    if (source.next() !== 0x3a) source.unexpected('":"');
+    if (source.next() !== colon) source.unexpected('":"');
     source.pos++;
     if (key === 'value') {
       if (seen) source.fail('is given more than once', keyStart);

@@ -1,3 +1,4 @@
+import { knownTypeOf, type KnownType } from '../schema/known.js';
 import {
   fieldKind,
   isMap,
@@ -7,6 +8,7 @@ import {
   type FieldKind,
   type MessageType,
 } from '../schema/types.js';
+import { is64 } from './integer.js';
 import { NameTable } from './name-table.js';
 import { wireTypeOf } from './text.js';
 
@@ -25,12 +27,13 @@ export class MessageTable {
   readonly seenWords: number;
   /** Two places per field and one per oneof. */
   readonly placeCount: number;
+  readonly oneofCount: number;
   readonly #dense: Int32Array;
   readonly #sparse: ReadonlyMap<number, number>;
 
   constructor(type: MessageType, tables: Tables) {
     this.type = type;
-    this.known = knownTypes.get(type.name) ?? 'none';
+    this.known = knownTypeOf(type.name);
     const all = [...type.fields, ...type.extensions()];
     this.seenWords = (all.length + type.oneofs.length + 31) >>> 5;
     this.fields = all.map((field, index) => new FieldTable(field, index, all.length, this.seenWords, tables));
@@ -39,6 +42,7 @@ export class MessageTable {
       ...all.map((field, index) => [field.jsonName, index] as const),
       ...all.map((field, index) => [field.name, index] as const),
     ]);
+    this.oneofCount = type.oneofs.length;
     this.placeCount = all.length * 2 + type.oneofs.length;
     this.#dense = new Int32Array(
       Math.min(
@@ -75,6 +79,13 @@ export class FieldTable {
   readonly repeated: boolean;
   readonly packed: boolean;
   readonly isMap: boolean;
+  /** A message or group. */
+  readonly isMessage: boolean;
+  /** A list of which one record may hold many values. */
+  readonly isPackable: boolean;
+  /** An enum whose unknown numbers count as unknown fields. */
+  readonly isClosedEnum: boolean;
+  readonly is64: boolean;
   /** A single field without presence: its zero value is not sent. */
   readonly implicit: boolean;
   /** A message in group encoding. */
@@ -87,8 +98,9 @@ export class FieldTable {
   readonly tag: number;
   /** `"jsonName"` with its quotes, as the usual writers of JSON spell it. */
   readonly quotedName: Uint8Array;
-  /** `"jsonName":` */
-  readonly key: Uint8Array;
+  /** `,"jsonName":` as 32-bit words, of which `keyLength` bytes count. */
+  readonly keyWords: Int32Array;
+  readonly keyLength: number;
   readonly #tables: Tables;
   #message: MessageTable | null = null;
   #enum: EnumTable | null = null;
@@ -102,13 +114,20 @@ export class FieldTable {
     this.repeated = field.repeated;
     this.packed = field.packed;
     this.isMap = isMap(field);
+    this.isMessage = isMessage(field);
+    this.isPackable = field.repeated && isPackable(field.kind);
+    this.isClosedEnum = field.kind === fieldKind.enum && !field.enumeration().open;
+    this.is64 = is64(field.kind);
     this.implicit = !field.repeated && !field.presence;
     this.delimited = isMessage(field) && field.delimited && !this.isMap;
     this.oneofMark = field.oneof < 0 ? -1 : fieldCount + field.oneof;
     this.tag = ((field.number << 3) | (this.delimited ? 3 : isMessage(field) ? 2 : wireTypeOf[field.kind])) >>> 0;
     const quoted = JSON.stringify(field.jsonName);
     this.quotedName = utf8.encode(quoted);
-    this.key = utf8.encode(`${quoted}:`);
+    const key = utf8.encode(`,${quoted}:`);
+    this.keyLength = key.length;
+    this.keyWords = new Int32Array((key.length + 3) >>> 2);
+    new Uint8Array(this.keyWords.buffer).set(key);
   }
 
   /** Of a message or map field. */
@@ -140,23 +159,6 @@ export class EnumTable {
     return this.#quoted.get(number);
   }
 }
-
-/** Messages with a JSON form of their own. */
-export type KnownType =
-  'none' | 'any' | 'timestamp' | 'duration' | 'field-mask' | 'struct' | 'value' | 'list-value' | 'wrapper';
-
-const knownTypes: ReadonlyMap<string, KnownType> = new Map<string, KnownType>([
-  ['google.protobuf.Any', 'any'],
-  ['google.protobuf.Timestamp', 'timestamp'],
-  ['google.protobuf.Duration', 'duration'],
-  ['google.protobuf.FieldMask', 'field-mask'],
-  ['google.protobuf.Struct', 'struct'],
-  ['google.protobuf.Value', 'value'],
-  ['google.protobuf.ListValue', 'list-value'],
-  ...['Double', 'Float', 'Int64', 'UInt64', 'Int32', 'UInt32', 'Bool', 'String', 'Bytes'].map(
-    (it) => [`google.protobuf.${it}Value`, 'wrapper'] as const,
-  ),
-]);
 
 /** The tables of one schema, made when first asked for and kept: as many as the schema has types. */
 export class Tables {
@@ -194,6 +196,11 @@ export class Tables {
     }
     return table;
   }
+}
+
+function isPackable(kind: FieldKind): boolean {
+  const wireType = wireTypeOf[kind];
+  return wireType !== 2 && wireType !== 3;
 }
 
 /** google.protobuf.NullValue and google.protobuf.Value take `null` as a value; elsewhere it is an absent field. */

@@ -1,9 +1,9 @@
-import { fieldKind, type Field, type FieldKind } from '../schema/types.js';
+import { fieldKind, type Field } from '../schema/types.js';
 import { JsonOutput } from './json-output.js';
+import { latin1, MapKeys } from './map-keys.js';
 import { printKnown } from './print-known.js';
 import { printScalar, printZero } from './print-scalar.js';
 import type { EnumTable, FieldTable, MessageTable } from './table.js';
-import { wireTypeOf } from './text.js';
 import { WireFault, WireSource } from './wire-source.js';
 
 /**
@@ -13,17 +13,20 @@ import { WireFault, WireSource } from './wire-source.js';
 export type Emission = 'set' | 'implicit' | 'all';
 
 export const maxWireDepth = 100;
+/** A message out of order is printed twice, its inner ones too; after so many the attempt in order is not made any more. */
+const maxDisorders = 4;
 
-const comma = 0x2c;
+const colon = 0x3a;
+const quote = 0x22;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
-const nullBytes = new TextEncoder().encode('null');
 
 /**
- * Prints the JSON form of messages straight from their wire form, fields in the order of declaration. One printer serves a
- * schema and works on one message at a time. Throws WireFault when the bytes are not the message.
+ * Prints the JSON form of messages straight from their wire form, fields in the order of declaration. Members and elements are
+ * printed with a comma before each; the first one's gives way to the bracket. One printer serves a schema and works on one
+ * message at a time. Throws WireFault when the bytes are not the message.
  */
 export class WireToJson {
   readonly source = new WireSource();
@@ -31,7 +34,8 @@ export class WireToJson {
   readonly resolve: (typeName: string) => MessageTable | undefined;
   emission: Emission = 'set';
   depth = 0;
-  /** For each message that is open: where the first and the last record of each field begin, plus one. */
+  #disorders = 0;
+  /** For each message that is printed in any order: where the first and the last record of each field begin, plus one. */
   #places = new Int32Array(1_024);
   #top = 0;
 
@@ -43,6 +47,7 @@ export class WireToJson {
     this.source.load(wire);
     this.out.pos = 0;
     this.depth = 0;
+    this.#disorders = 0;
     this.#top = 0;
     this.emission = emission;
   }
@@ -53,33 +58,179 @@ export class WireToJson {
     const isContainer = table.known !== 'value';
     if (isContainer && ++this.depth > maxWireDepth) throw new WireFault('it is nested too deeply');
     if (table.known === 'none') {
-      this.out.byte(openBrace);
-      this.fields(table, end, false);
-      this.out.byte(closeBrace);
+      const start = this.out.pos;
+      this.fields(table, end);
+      this.out.enclose(start, openBrace, closeBrace);
     } else {
       printKnown(this, table, end);
     }
     if (isContainer) this.depth--;
   }
 
-  /** Prints the fields of a message without its braces; `following` when a member stands before them. */
-  fields(table: MessageTable, end: number, following: boolean): void {
+  /** Prints the fields of a message, each with a comma before it, without braces. */
+  fields(table: MessageTable, end: number): void {
+    if (this.#disorders < maxDisorders) {
+      const start = this.source.pos;
+      const before = this.out.pos;
+      if (this.#inOrder(table, end)) return;
+      this.#disorders++;
+      this.source.pos = start;
+      this.out.pos = before;
+    }
+    this.#inAnyOrder(table, end);
+  }
+
+  /**
+   * Prints fields as they come, which works for what nearly every service sends: records in the order of declaration, each
+   * single field once. False, with the output to be dropped, when they come otherwise.
+   */
+  #inOrder(table: MessageTable, end: number): boolean {
+    const source = this.source;
+    const fields = table.fields;
+    const emitsUnset = this.emission !== 'set';
+    let next = 0;
+    let oneofs = 0;
+    while (source.pos < end) {
+      const at = source.pos;
+      const tag = source.tag(end);
+      const guess = fields[next];
+      const index = guess !== undefined && guess.tag === tag ? next : table.indexOf(tag >>> 3);
+      const field = index < 0 ? undefined : fields[index];
+      if (field === undefined || (tag !== field.tag && !takesTag(field, tag))) {
+        source.skip(tag, end, maxWireDepth);
+        continue;
+      }
+      if (index < next || (field.isClosedEnum && this.#isUnknownValue(field, end))) return false;
+      if (field.oneofMark >= 0) {
+        const bit = 1 << (field.oneofMark - fields.length);
+        if (table.oneofCount > 31 || (oneofs & bit) !== 0) return false;
+        oneofs |= bit;
+      }
+      if (emitsUnset) for (; next < index; next++) this.#unset(fields[next] as FieldTable);
+      next = index + 1;
+      this.#inPlace(field, tag, at, end);
+    }
+    if (emitsUnset) for (; next < fields.length; next++) this.#unset(fields[next] as FieldTable);
+    return true;
+  }
+
+  /** Prints a field of which the first tag, at `at`, has just been read. */
+  #inPlace(field: FieldTable, tag: number, at: number, end: number): void {
+    const out = this.out;
+    const before = out.pos;
+    out.key(field);
+    if (field.isMap) this.#mapRun(field, at, end, before);
+    else if (field.repeated) this.#listRun(field, tag, end, before);
+    else if (field.isMessage) this.#nested(field, tag, end);
+    else if (printScalar(this.source, field, end, out) && field.implicit && this.emission === 'set') out.pos = before;
+  }
+
+  /** Prints the elements of records that follow each other; the first tag has been read. */
+  #listRun(field: FieldTable, firstTag: number, end: number, before: number): void {
+    const { source, out } = this;
+    const start = out.pos;
+    for (let tag = firstTag; ;) {
+      this.#elements(field, tag, end);
+      if (source.pos >= end) break;
+      const at = source.pos;
+      tag = source.tag(end);
+      if (tag !== field.tag && !takesTag(field, tag)) {
+        source.pos = at;
+        break;
+      }
+    }
+    if (out.pos === start && this.emission === 'set') out.pos = before;
+    else out.enclose(start, openBracket, closeBracket);
+  }
+
+  /** Prints the elements of one record, whose tag has been read. */
+  #elements(field: FieldTable, tag: number, end: number): void {
+    const source = this.source;
+    if (tag === field.tag) {
+      this.#element(field, tag, end);
+      return;
+    }
+    const packedEnd = source.lengthEnd(end);
+    while (source.pos < packedEnd) this.#element(field, tag, packedEnd);
+  }
+
+  #element(field: FieldTable, tag: number, end: number): void {
+    const { source, out } = this;
+    if (field.isClosedEnum && !isListed(source, field.enumeration(), end)) return;
+    out.comma();
+    if (field.isMessage) this.#nested(field, tag, end);
+    else printScalar(source, field, end, out);
+  }
+
+  /** Prints the entries of records that follow each other; the first tag, at `first`, has been read. */
+  #mapRun(field: FieldTable, first: number, end: number, before: number): void {
+    const { source, out } = this;
+    const start = out.pos;
+    const [key, value] = field.message().fields as [FieldTable, FieldTable];
+    let keys: MapKeys | null = null;
+    for (;;) {
+      const keyStart = out.pos;
+      const keyEnd = this.#entry(key, value, source.lengthEnd(end));
+      const isLast = source.pos >= end;
+      if (keys !== null || !isLast) {
+        keys ??= new MapKeys();
+        if (keys.has(out.buf, keyStart, keyEnd)) {
+          this.#doubledMap(field, first, start, end);
+          break;
+        }
+      }
+      if (isLast) break;
+      const at = source.pos;
+      if (source.tag(end) !== field.tag) {
+        source.pos = at;
+        break;
+      }
+    }
+    if (out.pos === start && this.emission === 'set') out.pos = before;
+    else out.enclose(start, openBrace, closeBrace);
+  }
+
+  /** Prints the entries of a map anew of which some key comes twice: the later one takes the place of the earlier. */
+  #doubledMap(field: FieldTable, first: number, start: number, end: number): void {
+    const source = this.source;
+    source.pos = first;
+    this.out.pos = start;
+    const last = this.#lastOfRun(field, end);
+    const after = source.pos;
+    this.#entries(field, first, last, end);
+    source.pos = after;
+  }
+
+  /** Where the last of the records begins that follow each other from the position, which is moved behind it. */
+  #lastOfRun(field: FieldTable, end: number): number {
+    const source = this.source;
+    let last = source.pos;
+    while (source.pos < end) {
+      const at = source.pos;
+      if (source.tag(end) !== field.tag) {
+        source.pos = at;
+        break;
+      }
+      last = at;
+      source.pos = source.lengthEnd(end);
+    }
+    return last;
+  }
+
+  /** Prints fields whose records come in any order and number: finds all of them first. */
+  #inAnyOrder(table: MessageTable, end: number): void {
     const base = this.#index(table, end);
     const out = this.out;
-    const places = table.fields.length * 2;
-    let separate = following;
-    for (let at = 0; at < places; at += 2) {
-      const field = table.fields[at >>> 1] as FieldTable;
-      const first = this.#places[base + at] as number;
-      if (first === 0 && this.emission === 'set') continue;
+    for (const field of table.fields) {
+      const first = (this.#places[base + field.index * 2] as number) - 1;
+      const last = (this.#places[base + field.index * 2 + 1] as number) - 1;
+      if (first < 0) {
+        if (this.emission !== 'set') this.#unset(field);
+        continue;
+      }
       const before = out.pos;
-      if (separate) out.byte(comma);
-      const printed =
-        first === 0
-          ? this.#unset(field)
-          : this.#field(field, first - 1, (this.#places[base + at + 1] as number) - 1, end);
-      if (printed) separate = true;
-      else out.pos = before;
+      out.key(field);
+      if (!this.#present(field, first, last, end)) out.pos = before;
     }
     this.#top = base;
     this.source.pos = end;
@@ -102,55 +253,38 @@ export class WireToJson {
       const tag = source.tag(end);
       const index = table.indexOf(tag >>> 3);
       const field = index < 0 ? undefined : table.fields[index];
-      if (field === undefined || !takesTag(field, tag) || this.#isUnknownValue(field, end)) {
-        source.skip(tag, end, maxWireDepth);
-        continue;
+      const isKnown = field !== undefined && takesTag(field, tag);
+      if (isKnown && !(field.isClosedEnum && this.#isUnknownValue(field, end))) {
+        const place = base + index * 2;
+        if (places[place] === 0) {
+          places[place] = at + 1;
+          if (field.oneofMark >= 0) clearSibling(places, base, base + table.fields.length + field.oneofMark, index);
+        }
+        places[place + 1] = at + 1;
       }
-      const place = base + index * 2;
-      if (places[place] === 0) {
-        places[place] = at + 1;
-        if (field.oneofMark >= 0) clearSibling(places, base, base + table.fields.length + field.oneofMark, index);
-      }
-      places[place + 1] = at + 1;
       source.skip(tag, end, maxWireDepth);
     }
     return base;
   }
 
-  /** A number that a closed enum does not have counts as an unknown field. */
+  /** A number that a closed enum does not have counts as an unknown field; one in a list is passed over on its own. */
   #isUnknownValue(field: FieldTable, end: number): boolean {
-    if (field.kind !== fieldKind.enum || field.repeated) return false;
-    const type = field.enumeration().type;
-    if (type.open) return false;
+    if (field.repeated) return false;
     const at = this.source.pos;
     const value = this.source.varint32(end) | 0;
     this.source.pos = at;
-    return !type.names.has(value);
+    return !field.enumeration().type.names.has(value);
   }
 
-  #unset(field: FieldTable): boolean {
+  #unset(field: FieldTable): void {
     const out = this.out;
-    if (field.field.extension) return false;
-    if (field.repeated) {
-      out.raw(field.key);
-      out.byte(field.isMap ? openBrace : openBracket);
-      out.byte(field.isMap ? closeBrace : closeBracket);
-      return true;
-    }
-    if (field.implicit) {
-      out.raw(field.key);
-      printZero(field, out);
-      return true;
-    }
-    if (this.emission !== 'all' || field.field.synthetic || field.oneofMark >= 0) return false;
-    out.raw(field.key);
-    out.raw(nullBytes);
-    return true;
-  }
-
-  #field(field: FieldTable, first: number, last: number, end: number): boolean {
-    this.out.raw(field.key);
-    return this.#present(field, first, last, end);
+    if (field.field.extension) return;
+    const isNull = !field.repeated && !field.implicit;
+    if (isNull && (this.emission !== 'all' || field.field.synthetic || field.oneofMark >= 0)) return;
+    out.key(field);
+    if (field.repeated) out.ascii(field.isMap ? '{}' : '[]');
+    else if (isNull) out.ascii('null');
+    else printZero(field, out);
   }
 
   /** Prints the value of a field that is set; false when it need not be printed. */
@@ -160,7 +294,7 @@ export class WireToJson {
     const source = this.source;
     source.pos = last;
     const tag = source.tag(end);
-    if (!isMessageKind(field.kind))
+    if (!field.isMessage)
       return !printScalar(source, field, end, this.out) || !field.implicit || this.emission !== 'set';
     if (first === last) this.#nested(field, tag, end);
     else this.#merged(field, first, last, end);
@@ -217,18 +351,19 @@ export class WireToJson {
 
   /** The fields of the message that `path` leads to, or null when it is not set. */
   messageAt(table: MessageTable, path: readonly Field[]): Uint8Array | null {
+    const source = this.source;
     let current = table;
     for (const step of path) {
-      const source = this.source;
       const end = source.src.length;
       const base = this.#index(current, end);
       const field = current.of(step);
-      const first = this.#places[base + field.index * 2] as number;
-      if (first === 0) return null;
-      source.load(this.#payload(field, first - 1, (this.#places[base + field.index * 2 + 1] as number) - 1, end));
+      const first = (this.#places[base + field.index * 2] as number) - 1;
+      const last = (this.#places[base + field.index * 2 + 1] as number) - 1;
+      if (first < 0) return null;
+      source.load(this.#payload(field, first, last, end));
       current = field.message();
     }
-    return this.source.src;
+    return source.src;
   }
 
   /** Prints the value of one field of the message that has been loaded, set or not (RS1). */
@@ -236,109 +371,121 @@ export class WireToJson {
     const end = this.source.src.length;
     const base = this.#index(table, end);
     const field = table.of(step);
-    const first = this.#places[base + field.index * 2] as number;
+    const first = (this.#places[base + field.index * 2] as number) - 1;
     const out = this.out;
-    if (first !== 0) this.#present(field, first - 1, (this.#places[base + field.index * 2 + 1] as number) - 1, end);
-    else if (field.repeated) out.ascii(field.isMap ? '{}' : '[]');
+    if (first >= 0) {
+      const isPrinted = this.#present(field, first, (this.#places[base + field.index * 2 + 1] as number) - 1, end);
+      if (isPrinted || !field.repeated) return;
+      out.pos = 0;
+    }
+    if (field.repeated) out.ascii(field.isMap ? '{}' : '[]');
     else if (field.implicit) printZero(field, out);
-    else out.raw(nullBytes);
+    else out.ascii('null');
   }
 
   #list(field: FieldTable, first: number, last: number, end: number): boolean {
     const { source, out } = this;
-    out.byte(openBracket);
-    const empty = out.pos;
+    const start = out.pos;
     source.pos = first;
     while (source.pos <= last) {
       const tag = source.tag(end);
-      if (tag === field.tag) this.#element(field, tag, end, empty);
-      else if (tag >>> 3 === field.field.number && (tag & 7) === 2 && isPackable(field.kind)) {
-        const packedEnd = source.lengthEnd(end);
-        while (source.pos < packedEnd) this.#element(field, tag, packedEnd, empty);
-      } else source.skip(tag, end, maxWireDepth);
+      if (takesTag(field, tag)) this.#elements(field, tag, end);
+      else source.skip(tag, end, maxWireDepth);
     }
-    const printed = out.pos !== empty;
-    out.byte(closeBracket);
-    return printed || this.emission !== 'set';
+    const isEmpty = out.pos === start;
+    out.enclose(start, openBracket, closeBracket);
+    return !isEmpty || this.emission !== 'set';
   }
 
-  #element(field: FieldTable, tag: number, end: number, empty: number): void {
-    const { source, out } = this;
-    const before = out.pos;
-    if (before !== empty) out.byte(comma);
-    if (isMessageKind(field.kind)) this.#nested(field, tag, end);
-    else if (field.kind === fieldKind.enum && !isListed(source, field.enumeration(), end)) out.pos = before;
-    else printScalar(source, field, end, out);
-  }
-
-  /** Prints a map of which all records begin from `first` to `last`. */
+  /** Prints a map of which all records begin from `first` to `last`; false when it is empty and need not be printed. */
   map(field: FieldTable, first: number, last: number, end: number): boolean {
-    const { source, out } = this;
+    const out = this.out;
+    const start = out.pos;
+    this.#entries(field, first, last, end);
+    const isEmpty = out.pos === start;
+    out.enclose(start, openBrace, closeBrace);
+    return !isEmpty || this.emission !== 'set';
+  }
+
+  #entries(field: FieldTable, first: number, last: number, end: number): void {
+    const source = this.source;
     const [key, value] = field.message().fields as [FieldTable, FieldTable];
-    out.byte(openBrace);
-    const empty = out.pos;
-    const entries = first === last ? [last] : this.#lastEntries(field.tag, key, first, last, end);
-    for (const entry of entries) {
+    for (const entry of this.#lastEntries(field, key, value, first, last, end)) {
       source.pos = entry;
       source.tag(end);
-      this.#entry(key, value, source.lengthEnd(end), empty);
+      this.#entry(key, value, source.lengthEnd(end));
     }
-    const printed = out.pos !== empty;
-    out.byte(closeBrace);
-    return printed || this.emission !== 'set';
   }
 
   /** Where the entries of a map begin, of each key the last one. */
-  #lastEntries(mapTag: number, key: FieldTable, first: number, last: number, end: number): Iterable<number> {
-    const source = this.source;
+  #lastEntries(
+    field: FieldTable,
+    key: FieldTable,
+    value: FieldTable,
+    first: number,
+    last: number,
+    end: number,
+  ): Iterable<number> {
+    const { source, out } = this;
     const entries = new Map<string, number>();
+    const start = out.pos;
     source.pos = first;
     while (source.pos <= last) {
       const at = source.pos;
       const tag = source.tag(end);
-      if (tag !== mapTag) {
+      if (tag !== field.tag) {
         source.skip(tag, end, maxWireDepth);
         continue;
       }
       const entryEnd = source.lengthEnd(end);
-      entries.set(this.#keyText(key, entryEnd), at);
+      const keyEnd = this.#entryKey(key, value, entryEnd);
+      if (keyEnd >= 0) entries.set(latin1(out.buf, start, keyEnd), at);
+      out.pos = start;
       source.pos = entryEnd;
     }
     return entries.values();
   }
 
-  /** The bytes of an entry's key, one char each; '' for the zero key, which need not be on the wire. */
-  #keyText(key: FieldTable, entryEnd: number): string {
-    const { source } = this;
-    let text = '';
-    while (source.pos < entryEnd) {
-      const tag = source.tag(entryEnd);
-      if (tag !== key.tag) {
-        source.skip(tag, entryEnd, maxWireDepth);
-        continue;
-      }
-      let start = source.pos;
-      source.skip(tag, entryEnd, maxWireDepth);
-      if (key.kind === fieldKind.string) {
-        const after = source.pos;
-        source.pos = start;
-        source.lengthEnd(entryEnd);
-        start = source.pos;
-        source.pos = after;
-      }
-      text = '';
-      let isZero = key.kind !== fieldKind.string;
-      for (let at = start; at < source.pos; at++) {
-        if (source.src[at] !== 0) isZero = false;
-        text += String.fromCharCode(source.src[at] as number);
-      }
-      if (isZero) text = '';
+  /** Prints the key of the entry at the position; answers where it ends, or -1 when the entry is an unknown one. */
+  #entryKey(key: FieldTable, value: FieldTable, end: number): number {
+    const { source, out } = this;
+    let keyAt = -1;
+    while (source.pos < end) {
+      const tag = source.tag(end);
+      if (tag === key.tag) keyAt = source.pos;
+      else if (tag === value.tag && value.isClosedEnum && this.#isUnknownValue(value, end)) return -1;
+      source.skip(tag, end, maxWireDepth);
     }
-    return text;
+    this.#mapKey(key, keyAt, end);
+    return out.pos;
   }
 
-  #entry(key: FieldTable, value: FieldTable, end: number, empty: number): void {
+  /** Prints the entry that stands between the position and `end`; answers where its key ends. */
+  #entry(key: FieldTable, value: FieldTable, end: number): number {
     const { source, out } = this;
+    const before = out.pos;
+    const start = source.pos;
+    // Nearly every entry is a key and a value, in this order.
+    if (start < end && source.tag(end) === key.tag) {
+      out.comma();
+      this.#mapKey(key, source.pos, end);
+      const keyEnd = out.pos;
+      if (source.pos < end && !value.isClosedEnum && source.tag(end) === value.tag) {
+        out.byte(colon);
+        if (value.isMessage) this.#nested(value, value.tag, end);
+        else printScalar(source, value, end, out);
+        if (source.pos === end) return keyEnd;
+      }
+      out.pos = before;
+    }
+    source.pos = start;
+    return this.#looseEntry(key, value, end);
+  }
+
+  /** An entry of which parts are missing, doubled or the other way round. */
+  #looseEntry(key: FieldTable, value: FieldTable, end: number): number {
+    const { source, out } = this;
+    const before = out.pos;
     let keyAt = -1;
     let valueFirst = -1;
     let valueLast = -1;
@@ -352,42 +499,46 @@ export class WireToJson {
       }
       source.skip(tag, end, maxWireDepth);
     }
-    const before = out.pos;
-    if (before !== empty) out.byte(comma);
+    out.comma();
     this.#mapKey(key, keyAt, end);
-    out.byte(0x3a);
-    if (!this.#mapValue(value, valueFirst, valueLast, end)) out.pos = before;
+    const keyEnd = out.pos;
+    out.byte(colon);
+    const isPrinted = this.#mapValue(value, valueFirst, valueLast, end);
     source.pos = end;
+    if (isPrinted) return keyEnd;
+    out.pos = before;
+    return before;
   }
 
+  /** Prints the key whose value begins at `at`, or the zero of its type when that is negative. */
   #mapKey(key: FieldTable, at: number, end: number): void {
     const { source, out } = this;
-    const quoted = key.kind === fieldKind.string || is64(key.kind);
-    if (!quoted) out.byte(0x22);
+    const quotesItself = key.kind === fieldKind.string || key.is64;
+    if (!quotesItself) out.byte(quote);
     if (at < 0) printZero(key, out);
     else {
       source.pos = at;
       printScalar(source, key, end, out);
     }
-    if (!quoted) out.byte(0x22);
+    if (!quotesItself) out.byte(quote);
   }
 
-  /** False when the entry is unknown, its value being none of a closed enum's. */
+  /** False when the entry is an unknown one, its value being none of a closed enum's. */
   #mapValue(value: FieldTable, first: number, last: number, end: number): boolean {
     const { source, out } = this;
     if (first < 0) {
-      if (isMessageKind(value.kind)) this.message(value.message(), source.pos);
+      if (value.isMessage) this.message(value.message(), source.pos);
       else printZero(value, out);
       return true;
     }
     source.pos = last;
     const tag = source.tag(end);
-    if (isMessageKind(value.kind)) {
+    if (value.isMessage) {
       if (first === last) this.#nested(value, tag, end);
       else this.#merged(value, first, last, end);
       return true;
     }
-    if (value.kind === fieldKind.enum && !isListed(source, value.enumeration(), end)) return false;
+    if (value.isClosedEnum && this.#isUnknownValue(value, end)) return false;
     printScalar(source, value, end, out);
     return true;
   }
@@ -395,7 +546,7 @@ export class WireToJson {
 
 /** Whether a record with this tag can be the field's. Both ways of writing a list of scalars are read. */
 function takesTag(field: FieldTable, tag: number): boolean {
-  return tag === field.tag || (field.repeated && (tag & 7) === 2 && isPackable(field.kind));
+  return tag === field.tag || (field.isPackable && (tag & 7) === 2 && tag >>> 3 === field.tag >>> 3);
 }
 
 /** Of a oneof the last member counts; `memberPlace` holds the one before, plus one. */
@@ -408,34 +559,12 @@ function clearSibling(places: Int32Array, base: number, memberPlace: number, ind
   places[memberPlace] = index + 1;
 }
 
-/** Whether the enum value at the position is printed; one that is none of a closed enum's is passed over. */
+/** Whether the enum value at the position is printed; one that a closed enum does not have is passed over. */
 function isListed(source: WireSource, table: EnumTable, end: number): boolean {
-  if (table.type.open) return true;
   const at = source.pos;
-  const known = table.type.names.has(source.varint32(end) | 0);
-  if (known) source.pos = at;
-  return known;
-}
-
-function isMessageKind(kind: FieldKind): boolean {
-  return kind === fieldKind.message || kind === fieldKind.group;
-}
-
-function isPackable(kind: FieldKind): boolean {
-  return (wireTypeOf[kind] & 2) === 0 || wireTypeOf[kind] === 5;
-}
-
-function is64(kind: FieldKind): boolean {
-  switch (kind) {
-    case fieldKind.int64:
-    case fieldKind.uint64:
-    case fieldKind.sint64:
-    case fieldKind.fixed64:
-    case fieldKind.sfixed64:
-      return true;
-    default:
-      return false;
-  }
+  const isKnown = table.type.names.has(source.varint32(end) | 0);
+  if (isKnown) source.pos = at;
+  return isKnown;
 }
 
 function joinParts(parts: readonly Uint8Array[]): Uint8Array {

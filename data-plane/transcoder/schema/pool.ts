@@ -1,5 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { fileFeatures, readFeatures, type Features } from './features.js';
+import { knownTypeOf } from './known.js';
 import { readEnum, readExtension, readMessage, readService, type Linker } from './read.js';
 import { SchemaError, type EnumType, type Field, type MessageType, type ServiceType } from './types.js';
 
@@ -85,8 +86,14 @@ export class Pool implements Linker {
     const known = this.#messages.get(name);
     if (known !== undefined) return known;
     const found = this.#declarations.get(name);
-    if (found === undefined) return this.#fallback?.message(name);
-    if (found.kind !== 'message') return undefined;
+    // The codecs rely on the fields of these, whatever an upload says of them.
+    if (found === undefined || knownTypeOf(name) !== 'none')
+      return this.#fallback?.message(name) ?? this.#own(name, found);
+    return this.#own(name, found);
+  }
+
+  #own(name: string, found: Declaration | undefined): MessageType | undefined {
+    if (found?.kind !== 'message') return undefined;
     const made = readMessage(this, found.file.name, found.name, found.features, found.bytes);
     this.#messages.set(name, made);
     return made;
