@@ -13,6 +13,11 @@ import type { ListenerLimits } from './limits.js';
 import type { RequestIds } from './request-id.js';
 import { errorAnswer } from './respond.js';
 
+export interface PeerSource {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What a connection shares with the others of its listener. */
 export interface ListenerContext {
   readonly handler: RequestHandler;
@@ -40,6 +45,7 @@ type ReadTimerPurpose = 'head' | 'idle' | 'body' | 'half-closed' | 'linger' | 't
  */
 export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner, ExchangeConnection {
   readonly #context: ListenerContext;
+  readonly #source: PeerSource | null;
   readonly #socket: ByteSocket;
   readonly #parser: MessageParser;
   readonly #readTimer: WheelTimer;
@@ -60,7 +66,8 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   #continueDue = false;
   #readTimerPurpose: ReadTimerPurpose = 'head';
 
-  constructor(open: (events: SocketEvents) => ByteSocket, context: ListenerContext) {
+  constructor(open: (events: SocketEvents) => ByteSocket, source: PeerSource | null, context: ListenerContext) {
+    this.#source = source;
     this.#context = context;
     this.#socket = open(this);
     this.#parser = new MessageParser('request', context.limits, this);
@@ -70,7 +77,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   }
 
   get peer(): Peer {
-    this.#peer ??= peerOf(this.#socket.socket);
+    this.#peer ??= peerOf(this.#socket.socket, this.#source);
     return this.#peer;
   }
 
@@ -430,11 +437,12 @@ const refusals: Record<ViolationKind, ErrorKind> = {
   version: 'version_not_supported',
 };
 
-function peerOf(socket: Socket): Peer {
-  const address = socket.remoteAddress ?? '';
+/** `source`, from a PROXY header, stands for the client behind the load balancer that the socket belongs to. */
+function peerOf(socket: Socket, source: PeerSource | null): Peer {
+  const address = source?.address ?? socket.remoteAddress ?? '';
   return {
     address: address.startsWith('::ffff:') ? address.slice(7) : address,
-    port: socket.remotePort ?? 0,
+    port: source?.port ?? socket.remotePort ?? 0,
     localPort: socket.localPort ?? 0,
     tlsServerName: 'servername' in socket ? (typeof socket.servername === 'string' ? socket.servername : '') : null,
   };

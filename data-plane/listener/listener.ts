@@ -1,8 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { RequestHandler } from '../exchange.js';
 import { SharedReadBuffer } from '../socket/read-buffer.js';
-import { adoptSocket } from '../socket/socket.js';
 import type { TimerWheel } from '../wheel.js';
+import { acceptConnection, type AcceptOptions, type ListenerTls } from './accept.js';
 import { ServerConnection, type ListenerContext } from './connection.js';
 import { HttpDate } from './http-date.js';
 import { defaultLimits, type ListenerLimits } from './limits.js';
@@ -16,7 +16,14 @@ export interface ListenerOptions {
   /** Shared by all sockets of the process; a listener without one has its own. */
   readonly reads?: SharedReadBuffer;
   readonly limits?: Partial<ListenerLimits>;
+  /** Present on a port that speaks TLS. */
+  readonly tls?: ListenerTls;
+  /** Whose connections begin with a PROXY header, version 1 or 2, which then names the client. Default: nobody's. */
+  readonly proxyHeaderFrom?: (address: string) => boolean;
 }
+
+export type { ListenerTls } from './accept.js';
+export type { ListenerLimits } from './limits.js';
 
 export type ListenerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
@@ -52,7 +59,9 @@ class Http1Listener implements Listener, ListenerContext {
   readonly date = new HttpDate();
   phase: ListenerContext['phase'] = 'open';
   readonly #options: ListenerOptions;
-  readonly #reads: SharedReadBuffer;
+  readonly #acceptOptions: AcceptOptions;
+  /** Connections on which HTTP has not begun. */
+  readonly #accepting = new Set<Socket>();
   readonly #server: Server;
   readonly #connections = new Set<ServerConnection>();
   #state: ListenerState = 'starting';
@@ -60,10 +69,16 @@ class Http1Listener implements Listener, ListenerContext {
 
   constructor(options: ListenerOptions, handler: RequestHandler) {
     this.#options = options;
-    this.#reads = options.reads ?? new SharedReadBuffer();
     this.handler = handler;
     this.wheel = options.wheel;
     this.limits = { ...defaultLimits, ...options.limits };
+    this.#acceptOptions = {
+      tls: options.tls ?? null,
+      proxyHeaderFrom: options.proxyHeaderFrom ?? (() => false),
+      timeoutMs: this.limits.headMs,
+      wheel: options.wheel,
+      reads: options.reads ?? new SharedReadBuffer(),
+    };
     const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
   }
@@ -101,6 +116,7 @@ class Http1Listener implements Listener, ListenerContext {
     this.#state = 'draining';
     this.phase = 'draining';
     this.#server.close();
+    for (const socket of this.#accepting) socket.destroy();
     const late = setTimeout(() => this.#retireAll(), Math.min(lateRequestMs, deadlineMs));
     const deadline = setTimeout(() => this.destroy(), deadlineMs);
     await this.#whenEmpty();
@@ -111,6 +127,7 @@ class Http1Listener implements Listener, ListenerContext {
 
   destroy(): void {
     this.#server.close();
+    for (const socket of this.#accepting) socket.destroy();
     for (const connection of this.#connections) connection.destroy();
     if (this.#state !== 'draining') this.#state = 'closed';
   }
@@ -121,8 +138,19 @@ class Http1Listener implements Listener, ListenerContext {
   }
 
   #accept(socket: Socket): void {
-    if (this.#connections.size >= this.limits.maxConnections) socket.destroy();
-    else this.#connections.add(new ServerConnection((events) => adoptSocket(socket, this.#reads, events), this));
+    if (this.#connections.size + this.#accepting.size >= this.limits.maxConnections) {
+      socket.destroy();
+      return;
+    }
+    this.#accepting.add(socket);
+    const gone = (): void => void this.#accepting.delete(socket);
+    socket.once('close', gone);
+    acceptConnection(socket, this.#acceptOptions, ({ source, open, firstBytes }) => {
+      this.#accepting.delete(socket);
+      const connection = new ServerConnection(open, source, this);
+      this.#connections.add(connection);
+      if (firstBytes !== null) connection.onBytes(firstBytes, 0, firstBytes.length, true);
+    });
   }
 
   #retireAll(): void {

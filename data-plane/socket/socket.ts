@@ -126,7 +126,7 @@ export function openSocket(address: string, port: number, tls: ConnectionOptions
     noDelay: true,
     keepAlive: true,
     allowHalfOpen: true,
-    writableHighWaterMark: socketBufferBytes,
+    highWaterMark: socketBufferBytes,
     onread: readInto(reads, events),
   };
   const socket = tls === null ? connectTcp(options) : connectTls({ ...options, ...tls } as ConnectionOptions);

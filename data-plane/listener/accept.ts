@@ -1,0 +1,115 @@
+import type { Socket } from 'node:net';
+import { createSecureContext, TLSSocket, type SecureContext, type TLSSocketOptions } from 'node:tls';
+import type { SharedReadBuffer } from '../socket/read-buffer.js';
+import { adoptSocket, readEvents, socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
+import { WheelTimer, type TimerWheel } from '../wheel.js';
+import { readProxyHeader } from '../wire/proxy-protocol.js';
+import type { PeerSource } from './connection.js';
+
+export interface ListenerTls {
+  /**
+   * The certificate for the name that a client asks for, '' when it asks for none; asked anew for each handshake, so certificates
+   * change while connections last. Null falls back to the one for '', and without that the handshake fails.
+   */
+  secureContext(serverName: string): SecureContext | null;
+}
+
+export interface AcceptOptions {
+  readonly tls: ListenerTls | null;
+  /** Whether a peer at this address must begin with a PROXY header. Others must not. */
+  readonly proxyHeaderFrom: (address: string) => boolean;
+  readonly timeoutMs: number;
+  readonly wheel: TimerWheel;
+  readonly reads: SharedReadBuffer;
+}
+
+/** A client's connection that is ready to speak HTTP. */
+export interface Accepted {
+  /** What a trusted PROXY header says of the client; null without one. */
+  readonly source: PeerSource | null;
+  readonly open: (events: SocketEvents) => ByteSocket;
+  /** Bytes that came with the PROXY header; the connection's first. */
+  readonly firstBytes: Buffer | null;
+}
+
+/**
+ * Brings a TCP connection to the point where HTTP begins: PROXY header, then TLS handshake, where either is asked for, within one
+ * time limit. `ready` is called at most once; a connection that fails before is destroyed without a word.
+ */
+export function acceptConnection(raw: Socket, options: AcceptOptions, ready: (accepted: Accepted) => void): void {
+  if (options.tls === null && !options.proxyHeaderFrom(raw.remoteAddress ?? '')) {
+    ready({ source: null, open: (events) => adoptSocket(raw, options.reads, events), firstBytes: null });
+    return;
+  }
+  new Acceptance(raw, options, ready);
+}
+
+class Acceptance {
+  readonly #raw: Socket;
+  readonly #options: AcceptOptions;
+  readonly #ready: (accepted: Accepted) => void;
+  readonly #timer: WheelTimer;
+  readonly #onData = (bytes: Buffer): void => this.#readHeader(bytes);
+  #held: Buffer = Buffer.alloc(0);
+
+  constructor(raw: Socket, options: AcceptOptions, ready: (accepted: Accepted) => void) {
+    this.#raw = raw;
+    this.#options = options;
+    this.#ready = ready;
+    this.#timer = new WheelTimer(() => raw.destroy());
+    options.wheel.set(this.#timer, options.timeoutMs);
+    raw.on('error', ignore);
+    raw.once('close', () => options.wheel.remove(this.#timer));
+    if (options.proxyHeaderFrom(raw.remoteAddress ?? '')) {
+      raw.on('data', this.#onData);
+      raw.once('end', () => raw.destroy());
+      raw.resume();
+    } else {
+      this.#secure(null, null);
+    }
+  }
+
+  #readHeader(bytes: Buffer): void {
+    this.#held = Buffer.concat([this.#held, bytes]);
+    const header = readProxyHeader(this.#held);
+    if (header === 'more') return;
+    if (header === 'malformed') {
+      this.#raw.destroy();
+      return;
+    }
+    this.#raw.off('data', this.#onData);
+    this.#raw.removeAllListeners('end');
+    const rest = this.#held.length > header.length ? this.#held.subarray(header.length) : null;
+    if (this.#options.tls !== null) this.#secure(header.source, rest);
+    else this.#done(header.source, (events) => adoptSocket(this.#raw, this.#options.reads, events), rest);
+  }
+
+  #secure(source: PeerSource | null, rest: Buffer | null): void {
+    const { tls } = this.#options;
+    if (tls === null) return;
+    this.#raw.pause();
+    if (rest !== null) this.#raw.unshift(rest);
+    const options: TLSSocketOptions & { highWaterMark: number } = {
+      isServer: true,
+      secureContext: tls.secureContext('') ?? createSecureContext(),
+      SNICallback: (serverName, done) => done(null, tls.secureContext(serverName) ?? undefined),
+      ALPNProtocols: ['http/1.1'],
+      highWaterMark: socketBufferBytes,
+    };
+    const secure = new TLSSocket(this.#raw, options);
+    const failed = (): void => void secure.destroy();
+    secure.once('error', failed);
+    secure.once('close', failed);
+    secure.once('secure', () => {
+      secure.off('close', failed);
+      this.#done(source, (events) => readEvents(secure, events), null);
+    });
+  }
+
+  #done(source: PeerSource | null, open: Accepted['open'], firstBytes: Buffer | null): void {
+    this.#options.wheel.remove(this.#timer);
+    this.#ready({ source, open, firstBytes });
+  }
+}
+
+function ignore(): void {}
