@@ -32,6 +32,7 @@ import type { State, Store } from '../store/store.js';
 import type { EndpointUrgency } from './endpoint-feed.js';
 import type { HoldOffTimes } from './hold-off.js';
 
+export { tellingCommits } from './own-commits.js';
 export type { HeardNode, NodeTable } from './node-table.js';
 
 export interface SyncOptions {
@@ -115,7 +116,7 @@ export interface Sync {
   readonly status: SyncStatus;
   /** Begins everything; returns at once, works with any of its partners down. Call once. */
   start(): void;
-  /** This replica has just committed `revision`: it announces it even when it does not lead, which is faster. */
+  /** This replica has just committed `revision` (see tellingCommits): it announces it even when it does not lead, which is faster. */
   committed(revision: bigint): void;
   /** Finishes what it is publishing and gives the leadership back. Bus, registry and store stay open. */
   close(): Promise<void>;

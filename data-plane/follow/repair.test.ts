@@ -59,13 +59,14 @@ test('failed attempts come again with growing pauses, up to a cap, and say so ev
   await repair.close();
 });
 
-test('a busy answerer is asked no earlier than it said', async () => {
-  const { repair, at } = started({ again: 'busy', afterMs: 700 }, 'done');
+test('a busy answerer is asked no earlier than it said, which is no failure', async () => {
+  const { repair, at, failures } = started({ again: 'busy', afterMs: 700 }, 'done');
 
   repair.want();
   await vi.advanceTimersByTimeAsync(5_000);
 
-  expect(at).toEqual([50, 860]);
+  expect(at).toEqual([50, 1_460]);
+  expect(failures).toEqual([]);
 });
 
 test('another reason does not hurry failed attempts, except when it begins afresh', async () => {

@@ -78,11 +78,16 @@ export class Repair {
       if (this.#again) this.want();
       return;
     }
+    if (outcome.afterMs !== undefined) {
+      // To be told when to come again is no failure.
+      this.#timer = this.#after(outcome.afterMs * (1 + Math.random()));
+      return;
+    }
     const { baseMs, capMs } = this.#times;
     const windowMs = Math.min(capMs, baseMs * 2 ** this.#failures++);
     // In a long outage every attempt would say the same.
     if (Number.isInteger(Math.log2(this.#failures))) this.#failed(outcome.again);
-    this.#timer = this.#after((outcome.afterMs ?? 0) + Math.random() * windowMs);
+    this.#timer = this.#after(Math.random() * windowMs);
   }
 
   #after(ms: number): NodeJS.Timeout | undefined {

@@ -1,7 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 
-import { createSync } from '../../control-plane/sync/sync.js';
-import { tellingCommits } from '../../control-plane/sync/own-commits.js';
+import { createSync, tellingCommits } from '../../control-plane/sync/sync.js';
 import { createFollower } from '../../data-plane/follow/follow.js';
 import { subjectsOf } from '../../proto/bus/bus.js';
 import { RouteSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
