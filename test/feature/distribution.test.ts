@@ -1,13 +1,26 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { create } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { startNats } from '../../deploy/servers/servers.js';
 import { lastGoodFolder } from '../../data-plane/follow/follow.js';
+import { seal } from '../../proto/bus/bus.js';
 import { natsBus } from '../../proto/bus/nats.js';
-import { EndpointState, NodePhase, SourceState } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import {
+  BeaconSchema,
+  ConfigHintSchema,
+  ConfigPatchSchema,
+  EndpointPatchSchema,
+  EndpointState,
+  EnvelopeSchema,
+  NodeControlSchema,
+  NodePhase,
+  SourceState,
+} from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { connected } from '../contract/bus.contract.js';
 import {
   endpoint,
@@ -17,6 +30,7 @@ import {
   serviceResource,
   startNode,
   startReplica,
+  subjects,
 } from '../support/distribution.js';
 import { FakeDatabase } from '../support/fake-store.js';
 import { FakeRegistry } from '../support/fake-registry.js';
@@ -63,8 +77,13 @@ class World {
     return { ...replica, kill: async () => (await bus.close(), await replica.sync.close()) };
   }
 
-  async node(id: string, disk?: LastGoodStore, timings: Partial<FollowTimings> = {}): Promise<TestNode> {
-    const node = await startNode(id, await this.bus(id), disk, timings);
+  async node(
+    id: string,
+    disk?: LastGoodStore,
+    timings: Partial<FollowTimings> = {},
+    drainRequested?: () => void,
+  ): Promise<TestNode> {
+    const node = await startNode(id, await this.bus(id), disk, timings, drainRequested);
     closers.push(() => node.follower.close());
     return node;
   }
@@ -443,6 +462,67 @@ describe('the last good state', () => {
     await expect.poll(() => again.runtime.names, soon).toEqual(['users', 'later']);
     await expect.poll(() => again.follower.status.endpoints?.epoch, soon).toBe(1n);
     expect(again.runtime.ids('users')).toEqual(['u1']);
+  });
+});
+
+describe('messages that nobody should send', () => {
+  test('harm neither plane, and are logged', async () => {
+    const world = new World();
+    const cp = await world.replica('cp');
+    const node = await world.node('n1');
+    await put(cp.store, routeResource('before'));
+    await expect.poll(() => node.runtime.names, soon).toEqual(['before']);
+    const stranger = await world.bus('stranger');
+
+    const {
+      configPatch,
+      configHint,
+      endpointPatch,
+      beacon,
+      allNodesControl,
+      configRequest,
+      endpointRequest,
+      blobRequest,
+    } = subjects;
+    for (const subject of [configPatch, configHint, endpointPatch, beacon, allNodesControl, subjects.nodeStatus('x')]) {
+      for (let i = 0; i < 50; i++) stranger.publish(subject, randomBytes(i));
+      stranger.publish(subject, seal(EnvelopeSchema, create(EnvelopeSchema)));
+    }
+    for (const subject of [configRequest, endpointRequest, blobRequest]) {
+      const answer = stranger.request(subject, randomBytes(20), { timeoutMs: 2_000 });
+      await expect(answer).rejects.toMatchObject({ kind: 'failed' });
+    }
+    // Readable, but empty: what they lack must not be taken for granted.
+    for (const [subject, schema] of [
+      [configPatch, ConfigPatchSchema],
+      [configHint, ConfigHintSchema],
+      [endpointPatch, EndpointPatchSchema],
+      [beacon, BeaconSchema],
+      [allNodesControl, NodeControlSchema],
+    ] as const) {
+      stranger.publish(subject, seal(schema, create(schema)));
+    }
+    await stranger.flush();
+
+    await put(cp.store, routeResource('after'));
+    await expect.poll(() => node.runtime.names, soon).toEqual(['after', 'before']);
+    expect(node.log.lines.some(({ text }) => text === 'a message cannot be read')).toBe(true);
+    expect(cp.log.lines.some(({ text }) => text === 'a node status cannot be read')).toBe(true);
+  });
+});
+
+describe('a command', () => {
+  test('to drain reaches the one node that is meant', async () => {
+    const world = new World();
+    await world.replica('cp');
+    const drained: string[] = [];
+    for (const id of ['n1', 'n2']) await world.node(id, undefined, {}, () => drained.push(id));
+    const operator = await world.bus('operator');
+
+    const drain = create(NodeControlSchema, { command: { case: 'drain', value: {} } });
+    operator.publish(subjects.nodeControl('n2'), seal(NodeControlSchema, drain));
+
+    await expect.poll(() => drained, soon).toEqual(['n2']);
   });
 });
 

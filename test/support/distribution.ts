@@ -112,6 +112,7 @@ export async function startNode(
   bus: Bus,
   disk: LastGoodStore = new MemoryDisk(),
   timings: Partial<FollowTimings> = {},
+  drainRequested: () => void = () => undefined,
 ): Promise<TestNode> {
   const runtime = new NotedRuntime();
   const log = new NotedLog();
@@ -125,6 +126,7 @@ export async function startNode(
     disk,
     log,
     timings,
+    drainRequested,
   });
   await follower.start();
   return { follower, runtime, log };
