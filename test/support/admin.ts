@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
-
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
 import { createAdminServer } from '../../control-plane/admin/admin.js';
-import { openPglite } from '../../control-plane/store/pglite.js';
 import { BadRequestSchema, ErrorInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../proto/gen/google/rpc/status_pb.js';
 import { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { EndpointVersionSchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { openFreshStore } from './database.js';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 
 import type { DescMethod, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
@@ -171,7 +169,7 @@ export interface AdminFixture extends AsyncDisposable {
 }
 
 export interface AdminOptions {
-  /** One that is open already, and stays open; otherwise a new one in memory. */
+  /** One that is open already, and stays open; otherwise an empty one on the real Postgres. */
   readonly store?: Store;
   /** Puts something between the server and its store. */
   readonly wrap?: (store: Store) => Store;
@@ -179,7 +177,7 @@ export interface AdminOptions {
 
 /** A real admin server, and a client connected to it. */
 export async function startAdmin({ store: given, wrap = (store) => store }: AdminOptions = {}): Promise<AdminFixture> {
-  const store = given ?? (await openPglite({ lineage: randomUUID() }));
+  const store = given ?? (await openFreshStore());
   const tables = new SettableTables();
   const logged: AdminFixture['logged'] = [];
   const logger = {
