@@ -65,21 +65,21 @@ describe('more services than blocking queries', () => {
     expect(heard.standing('bare')).toEqual([`${node}/bare-2 ACTIVE`]);
   });
 
-  it('with another weight are heard of within one and a half waits', async () => {
-    const weighted = (weight: number): object => ({
-      ID: 'w',
-      Name: 'w',
-      Port: 7001,
-      Weights: { Passing: weight, Warning: 1 },
-    });
-    await agent.register({ ...withTtlCheck('w', 'w', 7001), ...weighted(2) });
-    const { heard } = watches.start(server.url, [consul('w')], { maxBlocking: 0, timing: { waitMs: 400 } });
-    await heard.until(() => heard.last('w')?.[0]?.weight === 2);
+  it('are out together while their node is in maintenance', async () => {
+    const names = ['north', 'south'];
+    for (const name of names) await agent.register(withTtlCheck(name, name, 7001));
+    const wanted = names.map((name) => consul(name));
+    const { heard } = watches.start(server.url, wanted, { maxBlocking: 0 });
+    const areAll = (state: string): boolean =>
+      names.every((name) => heard.standing(name)?.[0] === `${node}/${name} ${state}`);
+    await heard.until(() => areAll('ACTIVE'));
 
-    await agent.register({ ...withTtlCheck('w', 'w', 7001), ...weighted(5) });
+    await agent.maintainNode(true);
+    await heard.until(() => areAll('OUT'));
+    await agent.maintainNode(false);
+    await heard.until(() => areAll('ACTIVE'));
 
-    await heard.until(() => heard.last('w')?.[0]?.weight === 5, 2_000);
-    expect(heard.count('w')).toBe(2);
+    expect(heard.reports).toHaveLength(6);
   });
 
   it('become few and many again without a report', async () => {
@@ -99,14 +99,32 @@ describe('more services than blocking queries', () => {
   });
 });
 
-describe('a crowd of services when Consul fails', () => {
+describe('a crowd of services of which a test writes the answers', () => {
   let double: ConsulDouble;
   beforeAll(async () => {
     double = await ConsulDouble.start();
   });
   afterAll(() => double.close());
 
-  it('stays as it is, is STALE, and comes back without a report', async () => {
+  it('is read again within one and a half waits, for what no signal tells', async () => {
+    let weight = 2;
+    double.script = ({ path }) => {
+      if (path.endsWith('/services')) return answer(100, { a: [] });
+      if (path.endsWith('/any')) return answer(100, []);
+      const { Service, ...rest } = entry('1', 7001);
+      return answer(100 + weight, [{ ...rest, Service: { ...(Service as object), Weights: { Passing: weight } } }]);
+    };
+    const { heard } = watches.start(double.url, [consul('a')], { maxBlocking: 0, timing: { waitMs: 400 } });
+    await heard.until(() => heard.last('a')?.[0]?.weight === 2);
+
+    weight = 5;
+    const changedMs = performance.now();
+    const heardMs = await heard.until(() => heard.last('a')?.[0]?.weight === 5);
+
+    expect(heardMs - changedMs).toBeLessThan(1_000);
+  });
+
+  it('stays as it is when Consul fails, is STALE, and comes back without a report', async () => {
     const names = ['a', 'b', 'c'];
     const healthy = ({ path }: Asked): Scripted => {
       if (path.endsWith('/services')) return answer(100, { a: [], b: [], c: [] });

@@ -146,10 +146,10 @@ describe('the hold', () => {
     ['a replacement that is smaller is', 'a b c', [[0, 'missing', 'd', 'a? b? c? d']]],
     [
       'newcomers of the same second do not count for what was there',
-      'a b',
+      'a b c',
       [
         [0, 'seen', 'a b c d e', 'a b c d e'],
-        [500, 'seen', 'a! b! c d e', 'a! b! c d e'],
+        [500, 'seen', 'a! b! c! d e', 'a! b! c! d e'],
       ],
     ],
     [

@@ -132,11 +132,14 @@ function checkToken(token: string): void {
 
 /** TLS itself takes anything for an authority, and then trusts nobody. */
 function checkCa(caPem: string): void {
-  if (caPem === '') return;
+  if (caPem !== '' && !isCertificate(caPem)) throw new Error('Consul CA is not a PEM certificate');
+}
+
+function isCertificate(pem: string): boolean {
   try {
-    new X509Certificate(caPem);
-  } catch (cause) {
-    throw new Error('Consul CA is not a PEM certificate', { cause });
+    return new X509Certificate(pem).subject !== '';
+  } catch {
+    return false;
   }
 }
 
