@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -128,7 +128,7 @@ describe('bodies', () => {
     const sent = request(`${url}/app`, { method: 'POST' });
 
     sent.write('one');
-    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
     let received = '';
     response.on('data', (chunk: Buffer) => (received += chunk.toString()));
     await eventually('the first piece comes back', 2_000, () => received === '<one>');
@@ -162,7 +162,7 @@ describe('bodies', () => {
     const { url } = await plainGateway([app.port]);
     const sent = request(`${url}/app`);
     sent.end();
-    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
     response.pause();
     await sleep(500);
     const stalledAt = written;
