@@ -3,7 +3,16 @@ import { connect, ErrorCode, Events, headers, NatsError } from 'nats';
 import { BusError } from './bus.js';
 
 import type { ConnectionOptions, Msg, NatsConnection, Subscription as NatsSubscription } from 'nats';
-import type { Bus, BusLog, BusState, MessageHandler, RequestHandler, RequestOptions, Subscription } from './bus.js';
+import type {
+  Bus,
+  BusErrorKind,
+  BusLog,
+  BusState,
+  MessageHandler,
+  RequestHandler,
+  RequestOptions,
+  Subscription,
+} from './bus.js';
 
 export interface NatsOptions {
   /** `nats://host:port`; user and password of the first one that has them count for all. */
@@ -84,7 +93,7 @@ class NatsBus implements Bus {
   serve(subject: string, queue: string, handler: RequestHandler): Subscription {
     return this.#listen(subject, queue, (message) => {
       handler(message.data).then(
-        (answer) => void this.#respond(message, answer),
+        (answer) => this.#respond(message, answer),
         (error: unknown) => {
           this.#options.log.warn('a request could not be answered', { subject, error: String(error) });
           this.#respondFailed(message);
@@ -166,19 +175,12 @@ class NatsBus implements Bus {
 
   async #follow(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
-      switch (status.type) {
-        case Events.Disconnect:
-          this.#turn('disconnected');
-          break;
-        case Events.Reconnect:
-          this.#resubscribeRefused(connection);
-          this.#turn('connected');
-          break;
-        case Events.Error:
-          this.#options.log.warn('NATS reports an error', { error: String(status.data) });
-          break;
-        default:
+      if (status.type === Events.Disconnect) this.#turn('disconnected');
+      if (status.type === Events.Reconnect) {
+        this.#resubscribeRefused(connection);
+        this.#turn('connected');
       }
+      if (status.type === Events.Error) this.#options.log.warn('NATS reports an error', { error: status.data });
     }
   }
 
@@ -294,21 +296,16 @@ function connectionOptions(options: NatsOptions, reconnectDelayHandler: () => nu
 }
 
 function toBusError(subject: string, error: NatsError): BusError {
-  switch (error.code) {
-    case ErrorCode.Timeout:
-      return new BusError('timeout', `no answer to ${subject} in time`, error);
-    case ErrorCode.NoResponders:
-      return new BusError('no-responders', `nobody serves ${subject}`, error);
-    case ErrorCode.ConnectionClosed:
-    case ErrorCode.Disconnect:
-      return new BusError('disconnected', 'the connection to NATS was lost', error);
-    case ErrorCode.MaxPayloadExceeded:
-    case ErrorCode.InvalidPayload:
-      return new BusError('too-large', error.message, error);
-    default:
-      return new BusError('failed', `${subject}: ${error.message}`, error);
-  }
+  return new BusError(kindByCode[error.code] ?? 'failed', `${subject}: ${error.message}`, error);
 }
+
+const kindByCode: Readonly<Record<string, BusErrorKind>> = {
+  [ErrorCode.Timeout]: 'timeout',
+  [ErrorCode.NoResponders]: 'no-responders',
+  [ErrorCode.ConnectionClosed]: 'disconnected',
+  [ErrorCode.Disconnect]: 'disconnected',
+  [ErrorCode.MaxPayloadExceeded]: 'too-large',
+};
 
 function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
