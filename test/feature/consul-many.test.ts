@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { startConsul } from '../../deploy/servers/servers.js';
 import { SourceState } from '../../proto/gen/sluice/v1/snapshot_pb.js';
@@ -101,10 +101,13 @@ describe('more services than blocking queries', () => {
 
 describe('a crowd of services of which a test writes the answers', () => {
   let double: ConsulDouble;
-  beforeAll(async () => {
+  beforeEach(async () => {
     double = await ConsulDouble.start();
   });
-  afterAll(() => double.close());
+  afterEach(async () => {
+    await watches.close();
+    await double.close();
+  });
 
   it('is read again within one and a half waits, for what no signal tells', async () => {
     let weight = 2;
@@ -116,6 +119,8 @@ describe('a crowd of services of which a test writes the answers', () => {
     };
     const { heard } = watches.start(double.url, [consul('a')], { maxBlocking: 0, timing: { waitMs: 400 } });
     await heard.until(() => heard.last('a')?.[0]?.weight === 2);
+    // Until both signals have spoken, which reads everything once more.
+    await vi.waitFor(() => expect(double.asked.length).toBeGreaterThan(8));
 
     weight = 5;
     const changedMs = performance.now();
