@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** Where and why JSON text could not be read. The reader of a whole value turns it into an ArgumentError with a field path. */
 export class JsonFault extends Error {
   readonly offset: number;
@@ -20,11 +22,11 @@ const maxKeptBytes = 65_536;
  * a blank nowhere, and part of no token.
  */
 export class JsonSource {
-  src = new Uint8Array(4_096);
+  src: Buffer = Buffer.allocUnsafeSlow(4_096);
   pos = 0;
   end = 0;
   readonly #own = this.src;
-  #large = new Uint8Array(0);
+  #large: Buffer = Buffer.allocUnsafeSlow(0);
 
   /** Takes the text, which stays the caller's; a byte order mark in front is passed over. */
   load(json: Uint8Array): void {
@@ -32,9 +34,9 @@ export class JsonSource {
     if (size <= this.#own.length) {
       this.src = this.#own;
     } else if (size > maxKeptBytes) {
-      this.src = new Uint8Array(size);
+      this.src = Buffer.allocUnsafeSlow(size);
     } else {
-      if (this.#large.length < size) this.#large = new Uint8Array(maxKeptBytes);
+      if (this.#large.length < size) this.#large = Buffer.allocUnsafeSlow(maxKeptBytes);
       this.src = this.#large;
     }
     this.src.set(json);
@@ -109,10 +111,7 @@ export class JsonSource {
 
   /** The ASCII text between two positions. */
   ascii(start: number, end: number): string {
-    if (end - start > 64) return strictUtf8.decode(this.src.subarray(start, end));
-    let text = '';
-    for (let at = start; at < end; at++) text += String.fromCharCode(this.src[at] as number);
-    return text;
+    return this.src.toString('latin1', start, end);
   }
 
   /** Reads the string at the position, escapes and all. */

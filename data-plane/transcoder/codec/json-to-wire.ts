@@ -227,7 +227,9 @@ export class JsonToWire {
     const values = out.pos;
     do {
       if (source.next() === letterN && field.kind !== fieldKind.enum) source.fail('has a null among its values');
-      this.#value(field);
+      if (field.kind === fieldKind.int32) out.int32(readInt32(source, true));
+      else if (field.kind === fieldKind.double) out.double(readDouble(source, false));
+      else this.#value(field);
     } while (source.more(closeBracket));
     if (out.pos === values) out.pos = before;
     else out.close(start);

@@ -38,6 +38,30 @@ export function printScalar(source: WireSource, field: FieldTable, end: number, 
   }
 }
 
+/** Prints packed values of the kinds that long lists are made of, a comma before each; false when it is another kind. */
+export function printPacked(source: WireSource, field: FieldTable, end: number, out: JsonOutput): boolean {
+  switch (field.kind) {
+    case fieldKind.int32:
+      while (source.pos < end) out.element(source.varint32(end) | 0);
+      return true;
+    case fieldKind.uint32:
+      while (source.pos < end) out.element(source.varint32(end));
+      return true;
+    case fieldKind.double:
+      while (source.pos < end) {
+        const value = source.double(end);
+        if ((value | 0) === value && (value !== 0 || 1 / value > 0)) out.element(value | 0);
+        else {
+          out.comma();
+          printDouble(value, out);
+        }
+      }
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Prints the zero of a scalar field; the first value of an enum. */
 export function printZero(field: FieldTable, out: JsonOutput): void {
   switch (field.kind) {

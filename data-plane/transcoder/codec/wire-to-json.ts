@@ -2,7 +2,7 @@ import { fieldKind, type Field } from '../schema/types.js';
 import { JsonOutput } from './json-output.js';
 import { latin1, MapKeys } from './map-keys.js';
 import { printKnown } from './print-known.js';
-import { printScalar, printZero } from './print-scalar.js';
+import { printPacked, printScalar, printZero } from './print-scalar.js';
 import type { EnumTable, FieldTable, MessageTable } from './table.js';
 import { WireFault, WireSource } from './wire-source.js';
 
@@ -151,6 +151,7 @@ export class WireToJson {
       return;
     }
     const packedEnd = source.lengthEnd(end);
+    if (printPacked(source, field, packedEnd, this.out)) return;
     while (source.pos < packedEnd) this.#element(field, tag, packedEnd);
   }
 
