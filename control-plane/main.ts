@@ -4,6 +4,7 @@ import { SourceState } from '../proto/gen/sluice/v1/snapshot_pb.js';
 import { createAdminServer } from './admin/admin.js';
 import type { ControlPlaneConfig } from './config.js';
 import type { Registry } from './registry/registry.js';
+import { build } from './snapshot/snapshot.js';
 import type { Store } from './store/store.js';
 import { createSync, type SyncStatus } from './sync/sync.js';
 
@@ -42,7 +43,12 @@ export async function startControlPlane(config: ControlPlaneConfig, parts: Contr
     adminPort,
     ready: () => ({ ready: sync.status.state === 'ready', detail: describe(sync.status) }),
     metrics: () => renderMetrics(sync.status),
-    debug: { sync: () => describe(sync.status), nodes: () => sync.nodes.nodes() },
+    debug: {
+      sync: () => describe(sync.status),
+      nodes: () => sync.nodes.nodes(),
+      /** Empty unless a newer version of this program is stricter than the one that took the config. */
+      problems: async () => build((await store.read()).resources).problems,
+    },
     stopSteps: [
       { name: 'admin', deadlineMs: 6_000, stop: () => admin.close(5_000) },
       { name: 'sync', deadlineMs: 5_000, stop: () => sync.close() },

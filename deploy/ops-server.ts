@@ -7,7 +7,7 @@ export interface OpsPages {
   ready(): { readonly ready: boolean; readonly detail: Readonly<Record<string, unknown>> };
   /** Prometheus text format. */
   metrics(): string;
-  /** Pages under /debug/, by name; each gives something that JSON can hold. */
+  /** Pages under /debug/, by name; each gives something that JSON can hold, or the promise of it. */
   readonly debug: Readonly<Record<string, () => unknown>>;
 }
 
@@ -18,7 +18,9 @@ export interface OpsServer {
 
 /** Serves /livez, /readyz, /metrics and /debug/…; off the request path, so it may be made of library parts. */
 export async function serveOps(pages: OpsPages, host: string, port: number): Promise<OpsServer> {
-  const server = createServer((request, response) => answer(pages, request, response));
+  const server = createServer((request, response) => {
+    answer(pages, request, response).catch((error: unknown) => text(response, 500, `${String(error)}\n`));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, resolve);
   });
@@ -32,7 +34,7 @@ export async function serveOps(pages: OpsPages, host: string, port: number): Pro
   };
 }
 
-function answer(pages: OpsPages, request: IncomingMessage, response: ServerResponse): void {
+async function answer(pages: OpsPages, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? '/').split('?')[0] ?? '/';
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'GET only\n');
   if (path === '/livez') return text(response, 200, 'ok\n');
@@ -42,7 +44,7 @@ function answer(pages: OpsPages, request: IncomingMessage, response: ServerRespo
     return json(response, ready ? 200 : 503, { ready, ...detail });
   }
   const page = path.startsWith('/debug/') ? pages.debug[path.slice('/debug/'.length)] : undefined;
-  if (page !== undefined) return json(response, 200, page());
+  if (page !== undefined) return json(response, 200, await page());
   const names = Object.keys(pages.debug).map((name) => `/debug/${name}`);
   return text(response, 404, `${['/livez', '/readyz', '/metrics', ...names].join('\n')}\n`);
 }
