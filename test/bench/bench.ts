@@ -55,6 +55,8 @@ function verdict({ rows }: BenchResult): number {
   return failed.length === 0 ? 0 : 1;
 }
 
+// With an exit the servers end and their folders go.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 try {
   process.exitCode = await main();
 } catch (error) {

@@ -9,9 +9,8 @@ import {
   type Running,
   type System,
 } from './harness.js';
-import { sendOnce } from './request.js';
+import { loadAtRate, saturate, sendOnce, type LoadResult } from '../load/load.js';
 import { median } from './stats.js';
-import { runWrk, type LoadResult } from './wrk.js';
 
 /** Systems that do the same work in front of the same upstreams. */
 export interface Contest {
@@ -46,7 +45,9 @@ const loadCore = 1;
  */
 export async function runContest(contest: Contest, options: BenchOptions): Promise<BenchResult> {
   if (availableParallelism() < 2) throw new Error('needs two cores: one for the system, one for the load');
-  const cases = chosen(contest.cases, options.cases, 'case');
+  const cases = chosen(contest.cases, options.cases, 'case').filter(
+    ({ onRequest }) => !onRequest || options.cases !== null,
+  );
   const systems = chosen(contest.systems, options.systems, 'system');
   const opened: { stop(): Promise<void> }[] = [];
   const skipped: { system: string; reason: string }[] = [];
@@ -99,8 +100,8 @@ async function runCase(each: Case, all: readonly Entrant[], options: BenchOption
   for (let round = 0; round <= rounds; round++) {
     options.progress(`${each.name}: ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`);
     for (const [i, entrant] of entrants.entries()) {
-      const measurement = await measure(each, entrant, options.seconds);
-      kept[i]?.measurements.push(measurement);
+      const measurements = kept[i]?.measurements ?? [];
+      measurements.push(await measure(each, entrant, options.seconds, measurements[0]));
     }
   }
   return kept.map(({ name, measurements }) => toRow(each.name, name, measurements));
@@ -116,10 +117,23 @@ async function checkAnswer({ name, request, isAnswer }: Case, entrant: Entrant):
   throw new Error(`${entrant.name}, case ${name}: answers ${body.toString('latin1').slice(0, 200)}`);
 }
 
-async function measure({ request, connections }: Case, { running }: Entrant, seconds: number): Promise<Measurement> {
+/** What a system can take at most is known from its first measurement. */
+async function measure(
+  each: Case,
+  { running }: Entrant,
+  seconds: number,
+  first: LoadResult | undefined,
+): Promise<Measurement> {
+  const { request, connections, load } = each;
+  const work = { port: running.port, request, connections, seconds, core: loadCore };
   const before = await cpuMicros(running.pid);
-  const load = await runWrk({ port: running.port, request, connections, seconds, core: loadCore });
-  return { ...load, cpuMicros: (await cpuMicros(running.pid)) - before };
+  const result =
+    load === 'full' || first === undefined ? await saturate(work) : await loadAtRate(work, rateOf(first) / 2);
+  return { ...result, cpuMicros: (await cpuMicros(running.pid)) - before };
+}
+
+function rateOf({ requests, micros }: LoadResult): number {
+  return (requests * 1e6) / micros;
 }
 
 /** The first measurement was for compilers, caches and connection pools; only its errors count. */
@@ -128,7 +142,7 @@ function toRow(name: string, system: string, measurements: readonly Measurement[
   return {
     case: name,
     system,
-    rps: middle(({ requests, micros }) => (requests * 1e6) / micros),
+    rps: middle(rateOf),
     cpuMicrosPerRequest: middle((each) => each.cpuMicros / each.requests),
     p50Ms: middle(({ p50Micros }) => p50Micros / 1_000),
     p99Ms: middle(({ p99Micros }) => p99Micros / 1_000),

@@ -1,4 +1,4 @@
-import type { HttpRequest } from './request.js';
+import type { HttpRequest } from '../load/load.js';
 
 /** One line of a result: what one system did in one case, each figure the median of the rounds. */
 export interface Row {
@@ -27,8 +27,9 @@ export interface BenchOptions {
   readonly rounds: number | null;
   /** How long one measurement lasts. */
   readonly seconds: number;
-  /** Null means all. */
+  /** Null means those that need not be asked for. */
   readonly cases: readonly string[] | null;
+  /** Null means all. */
   readonly systems: readonly string[] | null;
   readonly progress: (line: string) => void;
 }
@@ -62,9 +63,13 @@ export interface Case {
   readonly name: string;
   readonly request: HttpRequest;
   readonly connections: number;
+  /** As much as the system takes, or half of that at a fixed rate. */
+  readonly load: 'full' | 'half';
   /** Measurements per system when nobody asks for another number; a round to warm up comes on top. */
   readonly rounds: number;
-  /** Systems that cannot do it. */
+  /** Whether it runs only when asked for: all cases of a bench should be done in a minute or so. */
+  readonly onRequest: boolean;
+  /** Systems that cannot do it, or are not worth the time. */
   readonly without: readonly string[];
   /** Whether this is the right body for the request: a fast wrong answer is no answer. */
   readonly isAnswer: (body: Buffer, system: string) => boolean;

@@ -20,8 +20,9 @@ function configuration(port: number, upstreamPorts: readonly number[]): string {
     keepalive 256;
     keepalive_requests 1000000000;
   }
-  # A client as slow as ours would have it write large answers to disk.
+  # By default it writes large bodies to disk first.
   proxy_max_temp_file_size 0;
+  proxy_request_buffering off;
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / {

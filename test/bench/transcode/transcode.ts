@@ -38,7 +38,9 @@ const small: Case = {
   name: 'small',
   request: { method: 'GET', path: '/v1/shelves/42', headers: {}, body: '' },
   connections: 64,
+  load: 'full',
   rounds: 5,
+  onRequest: false,
   without: [],
   isAnswer: (body, system) => isMessage(shelf, body, system),
 };

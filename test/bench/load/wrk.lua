@@ -1,4 +1,4 @@
--- wrk's own report is for people; this one is for harness/wrk.ts. Arguments: the method and the body.
+-- wrk's own report is for people; this one is for load/wrk.ts. Arguments: the method and the body.
 function init(args)
   wrk.method = args[1]
   if args[2] ~= "" then wrk.body = args[2] end
