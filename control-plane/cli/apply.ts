@@ -9,12 +9,12 @@ import {
 } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { RefusedCall } from './client.js';
 import { RefusedError } from './errors.js';
-import { loadConfig } from './file/load.js';
+import { loadConfig } from './config-file/config-file.js';
 import { changeLines, kindWord, problemLine, table } from './print.js';
 
 import type { ApplyResponse, Convergence } from '../../proto/gen/sluice/v1/admin_pb.js';
 import type { AdminClient } from './client.js';
-import type { DesiredConfig } from './file/load.js';
+import type { DesiredConfig } from './config-file/config-file.js';
 import type { Output } from './print.js';
 
 export interface ApplyOptions {

@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { applyFiles, printApplied, waitForNodes } from './apply.js';
 import { AdminClient } from './client.js';
 import { RefusedError, UnreachableError, UsageError } from './errors.js';
-import { parseDuration } from './file/units.js';
+import { parseDuration } from './config-file/config-file.js';
 import { deleteResource, dump, kindOf, kindWords, printResources } from './resources.js';
 import { printEndpoints, printHistory, printNodes } from './status.js';
 

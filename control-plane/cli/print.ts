@@ -5,7 +5,7 @@ import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { ResourceChange } from '../../proto/gen/sluice/v1/admin_pb.js';
-import type { FileProblem } from './file/source.js';
+import type { FileProblem } from './config-file/config-file.js';
 
 /** Where a command writes; standard output and error outside tests. */
 export interface Output {

@@ -1,10 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import { stringify } from 'yaml';
 
 import { Admin, DeleteRequestSchema, GetRequestSchema, ListRequestSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { RefusedError } from './errors.js';
-import { writeMessage } from './file/write.js';
+import { configText } from './config-file/config-file.js';
 import { jsonOf, table } from './print.js';
 
 import type { Message } from '@bufbuild/protobuf';
@@ -87,7 +86,7 @@ export async function printResources(
       for (const line of table([head, ...messages.map(row)])) output.line(line);
       return;
     case 'yaml':
-      output.line(fileText({ [`${kind}s`]: messages.map((message) => writeMessage(desc, message)) }));
+      output.line(configText({ [`${kind}s`]: messages }).trimEnd());
       return;
     case 'json': {
       const plain = messages.map((message) => jsonOf(desc, message));
@@ -103,21 +102,12 @@ export async function deleteResource(client: AdminClient, kind: KindWord, name: 
 /** The whole config as one file that `apply --prune` would make again. */
 export async function dump(client: AdminClient): Promise<string> {
   for (let attempt = 1; attempt <= dumpAttempts; attempt++) {
-    const sections: Record<string, unknown[]> = {};
     const revisions = new Set<bigint>();
-    for (const kind of ['schema', 'service', 'route'] as const) {
-      const messages = (await listAll(client, kind, revisions)).toSorted(byAge);
-      if (messages.length > 0)
-        sections[`${kind}s`] = messages.map((message) => writeMessage(kinds[kind].desc, message));
-    }
-    if (revisions.size === 1) return fileText(sections);
+    const read = async (kind: KindWord): Promise<Message[]> => (await listAll(client, kind, revisions)).toSorted(byAge);
+    const config = { schemas: await read('schema'), services: await read('service'), routes: await read('route') };
+    if (revisions.size === 1) return configText(config).trimEnd();
   }
   throw new RefusedError(['the config changes faster than it can be read; try again']);
-}
-
-/** Long texts stay on their line, so that a dump can be searched and compared; nothing becomes an alias. */
-function fileText(sections: Readonly<Record<string, unknown[]>>): string {
-  return stringify(sections, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
 }
 
 /** Oldest first: the order of a file is the age of what it creates, which decides between equal routes. */

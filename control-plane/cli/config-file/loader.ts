@@ -1,11 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 import { isMap, isSeq } from 'yaml';
 
 import { RouteSchema, SchemaSchema, ServiceSchema } from '../../../proto/gen/sluice/v1/config_pb.js';
-import { UsageError } from '../errors.js';
-import { readFailure } from './failure.js';
 import { findSpot, Place } from './place.js';
 import { readMessage, unknownField } from './read.js';
 import { keyOf, valueOf } from './scalars.js';
@@ -31,67 +29,28 @@ export interface LoadedConfig {
   readonly problems: readonly FileProblem[];
 }
 
-const kinds = {
+export const kinds = {
   services: { word: 'service', desc: ServiceSchema },
   routes: { word: 'route', desc: RouteSchema },
   schemas: { word: 'schema', desc: SchemaSchema },
 } as const satisfies Record<string, { word: string; desc: DescMessage }>;
 
-type Section = keyof typeof kinds;
+export type Section = keyof typeof kinds;
 
-const sections = Object.keys(kinds) as Section[];
+export const sections = Object.keys(kinds) as Section[];
 
-/** Stands for standard input among paths. */
-const standardInput = '-';
-
-/**
- * Reads files and folders (their .yaml, .yml and .json files, by name, and no folder within), `-` being standard input. Files
- * that config files name are read as well. Throws UsageError when a path cannot be read.
- */
-export function loadConfig(paths: readonly string[]): LoadedConfig {
-  const loader = new Loader();
-  for (const path of paths.flatMap(expand)) loader.read(path, readGiven(path));
-  return loader.result();
-}
-
-function expand(path: string): string[] {
-  if (path === standardInput || !statGiven(path).isDirectory()) return [path];
-  const files = readdirSync(path, { withFileTypes: true })
-    .filter((entry) => /^[^.].*\.(ya?ml|json)$/.test(entry.name) && !entry.isDirectory())
-    .map(({ name }) => join(path, name))
-    .toSorted();
-  if (files.length === 0) throw new UsageError(`${path}: the folder has no .yaml, .yml or .json file`);
-  return files;
-}
-
-function statGiven(path: string): { isDirectory(): boolean } {
-  try {
-    return statSync(path);
-  } catch (error) {
-    throw new UsageError(`${path}: ${readFailure(error)}`, { cause: error });
-  }
-}
-
-function readGiven(path: string): Uint8Array {
-  try {
-    return readFileSync(path === standardInput ? 0 : path);
-  } catch (error) {
-    throw new UsageError(`${path}: ${readFailure(error)}`, { cause: error });
-  }
-}
-
-/** Gathers what several files say. */
-class Loader {
+/** Gathers what several files say. Files that they name are read as well, relative to `folder`. */
+export class Loader {
   readonly #messages: Record<Section, Message[]> = { services: [], routes: [], schemas: [] };
   readonly #readings: Record<Section, Reading[]> = { services: [], routes: [], schemas: [] };
   /** Where each name was first given. */
   readonly #names = new Map<string, string>();
   readonly #problems: FileProblem[] = [];
 
-  read(path: string, bytes: Uint8Array): void {
-    const { file, problems } = parseSource(path === standardInput ? '(standard input)' : path, bytes);
+  read(name: string, bytes: Uint8Array, folder: string): void {
+    const { file, problems } = parseSource(name, bytes);
     const found = [...problems];
-    if (file !== null) this.#readFile(file, dirname(path), found);
+    if (file !== null) this.#readFile(file, folder, found);
     this.#problems.push(...found.toSorted((a, b) => a.line - b.line));
   }
 

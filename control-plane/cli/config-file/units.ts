@@ -31,12 +31,13 @@ export function parseDuration(text: string): DurationValue | null {
   return { seconds: total / nanosPerSecond, nanos: Number(total % nanosPerSecond) };
 }
 
-/** The shortest spelling in one unit. */
+/** In the largest unit that it is a whole number of; beyond milliseconds in seconds with a fraction. */
 export function formatDuration({ seconds, nanos }: DurationValue): string {
   const total = seconds * nanosPerSecond + BigInt(nanos);
-  for (const unit of ['d', 'h', 'm', 's', 'ms', 'us']) {
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
     const size = nanosPerUnit[unit] ?? 1n;
     if (total >= size && total % size === 0n) return `${total / size}${unit}`;
   }
-  return `${total}ns`;
+  if (seconds === 0n) return `${total}ns`;
+  return `${seconds}.${String(nanos).padStart(9, '0').replace(/0+$/, '')}s`;
 }
