@@ -23,7 +23,7 @@ export class Http2Call implements ActiveCall, StreamObserver {
     this.#stream = stream;
   }
 
-  head(head: HeadCollector): void {
+  headArrived(head: HeadCollector): void {
     if (this.done) return;
     if (head.status < 200) {
       this.#observer.informed(head.status, head.headers);

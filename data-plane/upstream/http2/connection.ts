@@ -1,10 +1,11 @@
 import { TLSSocket, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { ProxyError, type ErrorKind } from '../../errors.js';
 import type { SharedReadBuffer } from '../../socket/read-buffer.js';
+import { TurnWriter } from '../../socket/turn-writer.js';
 import { openSocket, type ByteSocket, type SocketEvents } from '../../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
 import type { HpackEncoder, TextCache } from '../../wire/hpack/hpack.js';
-import { Connection, errorCode, Http2Error, type ConnectionOwner, type FaultReason, type StreamObserver } from '../../wire/http2/http2.js';
+import { Connection, errorCode, Http2Error, type ConnectionOwner, type FaultReason } from '../../wire/http2/http2.js';
 import type { Http2Call } from './call.js';
 import type { Http2TransportLimits } from './limits.js';
 
@@ -52,9 +53,8 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   readonly #scheme: 'http' | 'https';
   readonly #connectMs: number;
   readonly #startMs: number;
-  readonly #write = (): void => this.#writeNow();
+  readonly #writer: TurnWriter;
   #state: State = 'connecting';
-  #writeScheduled = false;
   /** Why the connection ends, if that is known before the socket does. */
   #error: ProxyError | null = null;
   #heardMs: number;
@@ -77,6 +77,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
       maxConcurrentStreams: 0,
     };
     this.#core = new Connection(this, { role: 'client', own, encoder, texts });
+    this.#writer = new TurnWriter(this.#core, () => this.#socket);
     this.#timer = new WheelTimer(() => this.#tick());
     this.#socket = openSocket(context.address, context.port, context.tls, context.reads, this);
     context.wheel.set(this.#timer, busyTickMs);
@@ -152,9 +153,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   // Of the protocol engine.
 
   wantsFlush(): void {
-    if (this.#writeScheduled) return;
-    this.#writeScheduled = true;
-    setImmediate(this.#write);
+    this.#writer.schedule();
   }
 
   settingsReceived(): void {
@@ -188,28 +187,13 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     this.#close();
   }
 
-  opened(): StreamObserver {
+  opened(): void {
     throw new Error('an endpoint cannot open streams');
   }
 
   faultOf(error: Http2Error): ProxyError {
     if (error.reason === 'lost' && this.#error !== null) return this.#error;
     return new ProxyError(kinds[error.reason], error);
-  }
-
-  #writeNow(): void {
-    this.#writeScheduled = false;
-    const { socket } = this.#socket;
-    const { writer } = this.#core;
-    const [first, ...others] = writer.take();
-    if (first === undefined || !this.#socket.isOpen) return;
-    if (others.length > 0) socket.cork();
-    socket.write(first);
-    for (const bytes of others) socket.write(bytes);
-    if (others.length > 0) socket.uncork();
-    if (socket.writableLength === 0) writer.recycle();
-    this.#core.nowMs = performance.now();
-    this.#core.flushed(this.#socket.isFull);
   }
 
   /** No call is left and none will come: says goodbye. */
@@ -223,7 +207,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   #close(): void {
     if (this.#state !== 'connecting') this.#state = 'retired';
     this.#context.retired(this);
-    this.#writeNow();
+    this.#writer.writeNow();
     this.#socket.end();
     this.#context.wheel.set(this.#timer, lastWordsMs);
   }

@@ -3,6 +3,7 @@ import { ProxyError, type ErrorKind } from '../../errors.js';
 import { SharedReadBuffer } from '../../socket/read-buffer.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
 import { HpackEncoder, TextCache } from '../../wire/hpack/hpack.js';
+import { connectionFields } from '../../wire/http2/http2.js';
 import { tlsOptions } from '../tls.js';
 import type { ActiveCall, Call, CallObserver, Transport } from '../transport.js';
 import { Http2Call } from './call.js';
@@ -46,7 +47,7 @@ export class Http2Pool implements Transport, UpstreamContext {
     this.limits = { ...defaultHttp2Limits, ...options.limits };
     this.wheel = options.wheel;
     this.reads = options.reads ?? new SharedReadBuffer();
-    this.encoder = options.encoder ?? new HpackEncoder();
+    this.encoder = options.encoder ?? new HpackEncoder(connectionFields);
     this.texts = options.texts ?? new TextCache();
     this.#random = options.random ?? Math.random;
     this.#timer = new WheelTimer(() => this.#checkWaiting());

@@ -33,6 +33,7 @@ export class Recorder implements CallObserver, BodySink {
   error: ProxyError | null = null;
   body: BodySource | null = null;
   bytes = 0;
+  onBytes: (bytes: number) => void = () => {};
   paused: boolean;
   readonly done: Promise<this>;
   readonly replying: Promise<this>;
@@ -73,6 +74,7 @@ export class Recorder implements CallObserver, BodySink {
   write(chunk: Uint8Array): boolean {
     this.chunks.push(chunk);
     this.bytes += chunk.length;
+    this.onBytes(this.bytes);
     return !this.paused;
   }
 

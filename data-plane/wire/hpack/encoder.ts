@@ -6,6 +6,7 @@ const mostNames = 1024;
 /** Below this a loop over the letters beats the call into native code (70 ns). */
 const shortText = 24;
 const staticFields = staticTable.length;
+const nothing = new Uint8Array(0);
 
 /** Fields that nobody on the way may put into a compression table (RFC 7541 section 7.1.3). */
 const secrets: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'x-api-key']);
@@ -18,20 +19,33 @@ const secrets: ReadonlySet<string> = new Set(['authorization', 'proxy-authorizat
  */
 export class HpackEncoder {
   readonly #names = new Map<string, Uint8Array>();
+  readonly #omitted: ReadonlySet<string>;
+
+  /** Fields with a name in `omitted` (lower case) are not written. */
+  constructor(omitted: ReadonlySet<string> = new Set()) {
+    this.#omitted = omitted;
+  }
 
   field(out: Buffer, at: number, name: string, value: string): number {
     let coded = this.#names.get(name);
     if (coded === undefined) coded = this.#learn(name);
+    if (coded.length === 0) return at;
     for (let i = 0; i < coded.length; i++) out[at++] = coded[i] as number;
     return writeText(out, at, value);
   }
 
   #learn(name: string): Uint8Array {
-    const coded = codeName(name.toLowerCase());
+    const lowerName = name.toLowerCase();
+    const coded = this.#omitted.has(lowerName) ? nothing : codeName(lowerName);
     if (this.#names.size >= mostNames) this.#names.clear();
     this.#names.set(name, coded);
     return coded;
   }
+}
+
+/** A field whose name has this index in the static table. */
+export function writeNamed(out: Buffer, at: number, nameIndex: number, value: string): number {
+  return writeText(out, writeInteger(out, at, 0x00, 0x0f, nameIndex), value);
 }
 
 /** The most bytes that a field can take. */

@@ -3,5 +3,5 @@
  * (the field sink sees every field and keeps what it wants).
  */
 export { HpackDecoder, HpackError, type FieldSink } from './decoder.js';
-export { HpackEncoder, fieldBound, writeIndexed, writeNoTable } from './encoder.js';
+export { HpackEncoder, fieldBound, writeIndexed, writeNamed, writeNoTable } from './encoder.js';
 export { TextCache } from './text-cache.js';

@@ -19,8 +19,8 @@ export interface ConnectionOwner {
   wantsFlush(): void;
   /** The peer's settings have been applied, the first time or again. */
   settingsReceived(): void;
-  /** The peer opened a stream; `head` is reused after the call. Never called on a client. */
-  opened(stream: Stream, head: HeadCollector): StreamObserver;
+  /** The peer opened a stream; `head` is reused after the call. Observe the stream before anything else. Not of a client. */
+  opened(stream: Stream, head: HeadCollector): void;
   /** A stream has ended, so there is room for another. */
   streamEnded(): void;
   /** The peer takes no more streams; those that it will not look at have failed already. */
@@ -70,6 +70,7 @@ export class Connection implements InboundHandler {
   #nextId: number;
   #lastPeerId = 0;
   #peerGoesAway = false;
+  #goingAway = false;
   #ended = false;
   #flushWanted = false;
   #bytesOwned = false;
@@ -146,8 +147,15 @@ export class Connection implements InboundHandler {
     this.#wantFlush();
   }
 
+  /** Tells the peer that soon no more of its streams are taken; those on their way still are. */
+  announceGoAway(): void {
+    this.writer.goAway(largestWindowBytes, errorCode.noError, '');
+    this.#wantFlush();
+  }
+
   /** Tells the peer that no more of its streams are taken. */
   goAway(code: number, text: string): void {
+    this.#goingAway = true;
     this.writer.goAway(this.#lastPeerId, code, text);
     this.#wantFlush();
   }
@@ -188,16 +196,34 @@ export class Connection implements InboundHandler {
     this.#queue.enqueue(body);
   }
 
+  /** A response head; a final one goes without a body when it is `last`. `contentLength` is left out when negative. */
+  sendResponse(stream: Stream, status: number, headers: HeaderList, contentLength: number, last: boolean): void {
+    if (stream.localEnded || stream.closed) return;
+    this.#heads.response(stream.id, status, headers, contentLength, last, this.peer.maxFrameBytes);
+    this.#wantFlush();
+    if (last) this.#afterLocalEnd(stream);
+  }
+
   sendEnd(stream: Stream, trailers: HeaderList | null): void {
     if (trailers !== null) this.#heads.trailers(stream.id, trailers, this.peer.maxFrameBytes);
     else if (!this.writer.endStreamOnLast(stream.id)) this.writer.data(stream.id, emptyChunk, 0, 0, true);
     this.#wantFlush();
-    if (stream.remoteEnded) this.#close(stream, null);
+    this.#afterLocalEnd(stream);
   }
 
   giveCredit(streamId: number, bytes: number): void {
     this.writer.windowUpdate(streamId, bytes);
     this.#wantFlush();
+  }
+
+  /** Nobody here reads on. A client gives up the stream by that; a server may answer all the same. */
+  readerLeft(stream: Stream, reason: ProxyError): void {
+    if (this.#role === 'client') this.reset(stream, errorCode.cancel, reason);
+  }
+
+  /** Our body will not become complete. */
+  writerFailed(stream: Stream, reason: ProxyError): void {
+    this.reset(stream, this.#role === 'client' ? errorCode.cancel : errorCode.internalError, reason);
   }
 
   /** Ends a stream from our side. */
@@ -295,7 +321,7 @@ export class Connection implements InboundHandler {
     }
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return this.#checkNotIdle(streamId, 'WINDOW_UPDATE');
-    if (stream.outgoing !== null && !stream.outgoing.addCredit(bytes)) {
+    if (!stream.addCredit(bytes)) {
       return this.#violation(stream, violation(errorCode.flowControlError, 'a stream window overflows'));
     }
     this.#queue.run();
@@ -341,11 +367,14 @@ export class Connection implements InboundHandler {
   }
 
   #accept(streamId: number, head: HeadCollector, last: boolean): void {
-    if (this.#streams.size >= this.own.maxConcurrentStreams) {
+    if (this.#goingAway || this.#streams.size >= this.own.maxConcurrentStreams) {
       this.#flood.charge(2, this.nowMs);
       return this.#sendReset(streamId, errorCode.refusedStream);
     }
-    if (head.malformed !== null) return this.#sendReset(streamId, errorCode.protocolError);
+    if (head.malformed !== null) {
+      this.#flood.charge(2, this.nowMs);
+      return this.#sendReset(streamId, errorCode.protocolError);
+    }
     const stream = new Stream(streamId, this, null);
     this.#streams.set(streamId, stream);
     stream.headReceived = true;
@@ -355,7 +384,7 @@ export class Connection implements InboundHandler {
       if (fault !== null) return this.#violation(stream, fault);
       stream.remoteEnded = true;
     }
-    stream.observe(this.#owner.opened(stream, head));
+    this.#owner.opened(stream, head);
   }
 
   #remoteEnd(stream: Stream, trailers: HeaderList | null): void {
@@ -366,12 +395,22 @@ export class Connection implements InboundHandler {
     if (!stream.closed) this.#afterRemoteEnd(stream);
   }
 
-  /** An answer that is complete before its request means that nobody reads the rest of that. */
+  /** An answer that is complete before its request means that nobody needs the rest of that. */
   #afterRemoteEnd(stream: Stream): void {
     if (stream.localEnded) return this.#close(stream, null);
-    if (this.#role === 'server') return;
-    stream.outgoing?.drop(this.#owner.faultOf(new Http2Error('cancelled', errorCode.noError, 'answered already')));
+    if (this.#role === 'server' || stream.tunnel) return;
+    stream.outgoing?.drop(this.#owner.faultOf(answeredAlready()));
     this.#sendReset(stream.id, errorCode.cancel);
+    this.#close(stream, null);
+  }
+
+  /** The same from the other side: RFC 9113 section 8.1 has the server say so by NO_ERROR. */
+  #afterLocalEnd(stream: Stream): void {
+    stream.localEnded = true;
+    if (stream.remoteEnded) return this.#close(stream, null);
+    if (this.#role === 'client' || stream.tunnel) return;
+    this.#sendReset(stream.id, errorCode.noError);
+    stream.incoming.fail(this.#owner.faultOf(answeredAlready()));
     this.#close(stream, null);
   }
 
@@ -388,7 +427,7 @@ export class Connection implements InboundHandler {
   #shiftWindows(bytes: number): void {
     if (bytes === 0) return;
     for (const stream of this.#streams.values()) {
-      if (stream.outgoing?.addCredit(bytes) === false) throw violation(errorCode.flowControlError, 'a stream window overflows');
+      if (!stream.addCredit(bytes)) throw violation(errorCode.flowControlError, 'a stream window overflows');
     }
     this.#queue.run();
   }
@@ -462,6 +501,10 @@ function copyOf(buffer: Buffer, start: number, end: number): Buffer {
 /** RFC 9110 section 8.6: methods that expect a body announce that there is none. */
 function announcesEmpty(method: string): boolean {
   return method === 'POST' || method === 'PUT' || method === 'PATCH';
+}
+
+function answeredAlready(): Http2Error {
+  return new Http2Error('cancelled', errorCode.noError, 'the answer is complete before the request');
 }
 
 function asHttp2Error(cause: unknown): Http2Error {

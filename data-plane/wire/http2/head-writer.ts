@@ -1,6 +1,11 @@
 import type { HeaderList } from '../../headers.js';
-import { fieldBound, HpackEncoder, writeIndexed, writeNoTable } from '../hpack/hpack.js';
+import { fieldBound, HpackEncoder, writeIndexed, writeNamed, writeNoTable } from '../hpack/hpack.js';
 import type { FrameWriter } from './writer.js';
+
+/** Fields of HTTP/1 connections and framing, which an encoder for HTTP/2 is to omit (RFC 9113 section 8.2.2). */
+export const connectionFields: ReadonlySet<string> = new Set([
+  'connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'http2-settings', 'content-length',
+]);
 
 /** A request ready to be written. `headers` hold nothing that belongs to one connection, and no Content-Length. */
 export interface RequestFields {
@@ -12,7 +17,7 @@ export interface RequestFields {
 }
 
 /** RFC 7541 appendix A. */
-const staticIndex = { get: 2, post: 3, root: 4, http: 6, https: 7 } as const;
+const staticIndex = { get: 2, post: 3, root: 4, http: 6, https: 7, status: 8, contentLength: 28 } as const;
 const staticStatus: ReadonlyMap<number, number> = new Map([
   [200, 8], [204, 9], [206, 10], [304, 11], [400, 12], [404, 13], [500, 14],
 ]);
@@ -50,7 +55,7 @@ export class HeadWriter {
     const out = this.#writer.blockBuffer;
     const index = staticStatus.get(status);
     if (index !== undefined) at = writeIndexed(out, at, index);
-    else at = this.#encoder.field(out, at, ':status', String(status));
+    else at = writeNamed(out, at, staticIndex.status, String(status));
     at = this.#fields(out, at, headers, contentLength);
     this.#writer.endBlock(streamId, last, at, maxFrameBytes);
   }
@@ -73,7 +78,7 @@ export class HeadWriter {
     for (let i = 0; i < headers.length; i += 2) {
       at = this.#encoder.field(out, at, headers[i] as string, headers[i + 1] as string);
     }
-    return contentLength < 0 ? at : this.#encoder.field(out, at, 'content-length', String(contentLength));
+    return contentLength < 0 ? at : writeNamed(out, at, staticIndex.contentLength, String(contentLength));
   }
 }
 

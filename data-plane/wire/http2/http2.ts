@@ -4,7 +4,8 @@
  */
 export { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.js';
 export type { HeadCollector } from './head.js';
-export type { RequestFields } from './head-writer.js';
-export { clientPreface, errorCode, errorName, Http2Error, type FaultReason } from './protocol.js';
+export { connectionFields, type RequestFields } from './head-writer.js';
+export { clientPreface, defaultWindowBytes, errorCode, errorName, Http2Error, type FaultReason } from './protocol.js';
 export type { OwnSettings } from './settings.js';
 export type { Stream, StreamObserver } from './stream.js';
+export type { FrameWriter } from './writer.js';

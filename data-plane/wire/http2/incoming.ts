@@ -15,6 +15,9 @@ export class IncomingBody implements BodySource {
   /** When bytes last came, or the reader last asked for some; `connection.nowMs`. */
   activeMs: number;
 
+  /** Bytes of the body so far, without padding. */
+  bytes = 0;
+
   #sink: BodySink | null = null;
   #paused = false;
   /** Complete, failed or cancelled, as far as the reader knows. */
@@ -74,7 +77,7 @@ export class IncomingBody implements BodySource {
   cancel(reason: ProxyError): void {
     if (this.#done) return;
     this.#finish();
-    this.#stream.abandon(reason);
+    this.#connection.readerLeft(this.#stream, reason);
   }
 
   /** Bytes of a DATA frame. Returns the peer's fault when it had no credit for them or announced fewer. */
@@ -82,12 +85,14 @@ export class IncomingBody implements BodySource {
     this.#window -= flowBytes;
     if (this.#window < 0) return violation(errorCode.flowControlError, 'more bytes than the stream window');
     this.activeMs = this.#connection.nowMs;
+    this.bytes += end - start;
     if (this.#expected >= 0) {
       this.#expected -= end - start;
       if (this.#expected < 0) return violation(errorCode.protocolError, 'more bytes than content-length');
     }
     if (this.#done || end === start) {
-      this.#credit(flowBytes);
+      // What nobody reads gives no credit: the peer is to stop.
+      if (!this.#done) this.#credit(flowBytes);
     } else if (this.#sink !== null && !this.#paused) {
       this.#hand(this.#sink, this.#connection.take(buffer, start, end), flowBytes);
     } else {

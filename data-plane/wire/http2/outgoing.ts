@@ -1,8 +1,7 @@
 import type { BodySink, BodySource } from '../../body.js';
-import type { ProxyError } from '../../errors.js';
+import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import type { Connection } from './connection.js';
-import { largestWindowBytes } from './protocol.js';
 import type { Stream } from './stream.js';
 
 /**
@@ -13,8 +12,9 @@ export class OutgoingBody implements BodySink {
   readonly #stream: Stream;
   readonly #connection: Connection;
   readonly #source: BodySource;
-  /** What the peer lets this stream send; below zero when it has lowered its windows. */
-  #window: number;
+  readonly #announced: number;
+  /** Bytes that the source has written. */
+  #taken = 0;
   /** Chunks that wait for credit; made when the first has to. */
   #waiting: Uint8Array[] | null = null;
   #sourcePaused = false;
@@ -24,17 +24,15 @@ export class OutgoingBody implements BodySink {
   queued = false;
   /** When bytes last went; `connection.nowMs`. */
   activeMs: number;
+  /** Bytes of the body that have been framed. */
+  bytes = 0;
 
   constructor(stream: Stream, connection: Connection, source: BodySource) {
     this.#stream = stream;
     this.#connection = connection;
     this.#source = source;
-    this.#window = connection.peer.initialWindowBytes;
+    this.#announced = source.length ?? Infinity;
     this.activeMs = connection.nowMs;
-  }
-
-  get source(): BodySource {
-    return this.#source;
   }
 
   /** Bytes wait for credit or for the socket. */
@@ -44,6 +42,11 @@ export class OutgoingBody implements BodySink {
 
   write(chunk: Uint8Array): boolean {
     if (this.#stream.localEnded || this.#sourceEnded) return true;
+    this.#taken += chunk.length;
+    if (this.#taken > this.#announced) {
+      this.#breakOff('longer');
+      return true;
+    }
     const sent = this.queued || this.#waiting !== null ? 0 : this.#send(chunk, chunk.length);
     if (sent < chunk.length) (this.#waiting ??= []).push(sent === 0 ? chunk : chunk.subarray(sent));
     else if (!this.#connection.congested) return true;
@@ -54,6 +57,7 @@ export class OutgoingBody implements BodySink {
 
   end(trailers: HeaderList | null): void {
     if (this.#stream.localEnded || this.#sourceEnded) return;
+    if (this.#source.length !== null && this.#taken < this.#announced) return this.#breakOff('shorter');
     this.#sourceEnded = true;
     this.#trailers = trailers;
     if (this.#waiting === null) this.#stream.endLocal(trailers);
@@ -62,7 +66,7 @@ export class OutgoingBody implements BodySink {
   fail(error: ProxyError): void {
     if (this.#stream.localEnded || this.#sourceEnded) return;
     this.#sourceEnded = true;
-    this.#stream.abandon(error);
+    this.#connection.writerFailed(this.#stream, error);
   }
 
   /** The stream is gone before the body was complete. */
@@ -73,19 +77,16 @@ export class OutgoingBody implements BodySink {
     this.#source.cancel(error);
   }
 
-  /** Credit from the peer, or less than none when it lowers its initial window. False when it is more than there can be. */
-  addCredit(bytes: number): boolean {
-    this.#window += bytes;
-    if (this.#window > largestWindowBytes) return false;
-    if (bytes > 0) this.#queueIfSendable();
-    return true;
+  /** The peer has given the stream credit. */
+  credited(): void {
+    this.#queueIfSendable();
   }
 
   /** Its turn in the queue: sends up to `mostBytes`. True when it wants another turn. */
   sendSome(mostBytes: number): boolean {
     if (this.#waiting !== null) {
       this.#sendWaiting(this.#waiting, mostBytes);
-      if (this.#waiting !== null) return this.#window > 0;
+      if (this.#waiting !== null) return this.#stream.sendWindow > 0;
     }
     if (this.#sourceEnded) {
       this.#stream.endLocal(this.#trailers);
@@ -104,14 +105,19 @@ export class OutgoingBody implements BodySink {
     else waiting.shift();
   }
 
+  #breakOff(fault: 'longer' | 'shorter'): void {
+    this.#connection.writerFailed(this.#stream, new ProxyError('internal', new Error(`a body ${fault} than announced`)));
+  }
+
   #queueIfSendable(): void {
     if (this.queued) return;
-    if (this.#waiting !== null ? this.#window > 0 : this.#sourcePaused) this.#connection.enqueue(this);
+    if (this.#waiting !== null ? this.#stream.sendWindow > 0 : this.#sourcePaused) this.#connection.enqueue(this);
   }
 
   #send(chunk: Uint8Array, wantedBytes: number): number {
-    const bytes = this.#connection.sendData(this.#stream.id, chunk, Math.min(wantedBytes, this.#window));
-    this.#window -= bytes;
+    const bytes = this.#connection.sendData(this.#stream.id, chunk, Math.min(wantedBytes, this.#stream.sendWindow));
+    this.#stream.sendWindow -= bytes;
+    this.bytes += bytes;
     if (bytes > 0) this.activeMs = this.#connection.nowMs;
     return bytes;
   }

@@ -5,12 +5,12 @@ import type { Connection } from './connection.js';
 import type { HeadCollector } from './head.js';
 import { IncomingBody } from './incoming.js';
 import { OutgoingBody } from './outgoing.js';
-import { errorCode } from './protocol.js';
+import { errorCode, largestWindowBytes } from './protocol.js';
 
 /** Who a stream's fate is told to: a client's call or a server's exchange. */
 export interface StreamObserver {
   /** A response head; with a status below 200 another follows. `head` is reused after the call, its list is not. */
-  head(head: HeadCollector): void;
+  headArrived(head: HeadCollector): void;
   /** Called every now and then. */
   tick(nowMs: number): void;
   /** The stream is gone: both sides complete, or the reason why not. Called once, last. The bodies have been told already. */
@@ -26,9 +26,13 @@ export class Stream {
   headReceived = false;
   /** The answer has no body whatever it announces: the request was HEAD. */
   bodylessAnswer = false;
+  /** Two byte streams that end independently, as after an extended CONNECT. */
+  tunnel = false;
   remoteEnded = false;
   localEnded = false;
   closed = false;
+  /** What the peer lets this stream send; below zero when it has lowered its windows. */
+  sendWindow: number;
   readonly #connection: Connection;
   #observer: StreamObserver | null;
 
@@ -36,6 +40,7 @@ export class Stream {
     this.id = id;
     this.#connection = connection;
     this.#observer = observer;
+    this.sendWindow = connection.peer.initialWindowBytes;
     this.incoming = new IncomingBody(this, connection);
   }
 
@@ -50,16 +55,32 @@ export class Stream {
     source.start(this.outgoing);
   }
 
-  /** Nobody here wants the rest of the stream, or our body will not become complete. */
+  /** Credit from the peer, or less than none when it lowers its initial window. False when it is more than there can be. */
+  addCredit(bytes: number): boolean {
+    this.sendWindow += bytes;
+    if (this.sendWindow > largestWindowBytes) return false;
+    if (bytes > 0) this.outgoing?.credited();
+    return true;
+  }
+
+  /** Sends a response head; `send` follows, unless it is interim or `last`. */
+  respond(status: number, headers: HeaderList, contentLength: number, last: boolean): void {
+    this.#connection.sendResponse(this, status, headers, contentLength, last);
+  }
+
+  /** What was begun cannot be completed. */
+  breakOff(error: ProxyError): void {
+    this.#connection.writerFailed(this, error);
+  }
+
+  /** Nobody here wants the stream any more. */
   abandon(error: ProxyError): void {
     this.#connection.reset(this, errorCode.cancel, error);
   }
 
   /** Our body is complete: says so to the peer. */
   endLocal(trailers: HeaderList | null): void {
-    if (this.localEnded) return;
-    this.localEnded = true;
-    this.#connection.sendEnd(this, trailers);
+    if (!this.localEnded) this.#connection.sendEnd(this, trailers);
   }
 
   tick(nowMs: number): void {
@@ -68,7 +89,7 @@ export class Stream {
 
   head(head: HeadCollector): void {
     this.incoming.activeMs = this.#connection.nowMs;
-    this.#observer?.head(head);
+    this.#observer?.headArrived(head);
   }
 
   /** Called by the connection when it has let go of the stream. */

@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto';
+import { TLSSocket } from 'node:tls';
+import { ProxyError, type ErrorKind } from '../../errors.js';
+import type { Peer, RequestHandler } from '../../exchange.js';
+import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
+import { TurnWriter } from '../../socket/turn-writer.js';
+import { WheelTimer, type TimerWheel } from '../../wheel.js';
+import type { HpackEncoder, TextCache } from '../../wire/hpack/hpack.js';
+import { Connection, errorCode, Http2Error, type ConnectionOwner, type FaultReason, type HeadCollector, type Stream } from '../../wire/http2/http2.js';
+import type { HttpDate } from '../http-date.js';
+import { Http2Exchange, type ExchangeContext } from './exchange.js';
+import type { Http2ListenerLimits } from './limits.js';
+import { readRequest } from './request.js';
+
+/** What a connection shares with the others of its listener. */
+export interface Http2Context {
+  readonly handler: RequestHandler;
+  readonly limits: Http2ListenerLimits;
+  readonly wheel: TimerWheel;
+  readonly ids: { next(): string };
+  readonly date: HttpDate;
+  readonly encoder: HpackEncoder;
+  readonly texts: TextCache;
+  readonly phase: 'open' | 'retiring' | 'draining';
+  closed(connection: Http2ServerConnection): void;
+}
+
+/** `leaving`: no new request is taken. `ending`: the last bytes are on their way. */
+type State = 'greeting' | 'open' | 'leaving' | 'ending' | 'closed';
+
+const busyTickMs = 250;
+/** How long the last bytes may take, and how long a client that is told to go may still send requests. */
+const lastWordsMs = 1_000;
+const lateRequestMs = 1_000;
+/** With more than this to be written, nothing is read: answers are not to pile up for a client that does not take them. */
+const backlogBytes = 1_048_576;
+
+/**
+ * One client's HTTP/2 connection: an exchange for each stream, the times, and the way to the end. The protocol is
+ * `wire/http2`'s.
+ */
+export class Http2ServerConnection implements SocketEvents, ConnectionOwner, ExchangeContext {
+  readonly peer: Peer;
+  readonly #context: Http2Context;
+  readonly #core: Connection;
+  readonly #socket: ByteSocket;
+  readonly #writer: TurnWriter;
+  readonly #timer: WheelTimer;
+  #state: State = 'greeting';
+  #requests = 0;
+  /** When the state began, or the last stream ended. */
+  #sinceMs: number;
+  #dateLine = '';
+  #date = '';
+  #readPaused = false;
+
+  constructor(open: (events: SocketEvents) => ByteSocket, source: { readonly address: string; readonly port: number } | null, context: Http2Context) {
+    const { limits, encoder, texts } = context;
+    this.#context = context;
+    this.#core = new Connection(this, { role: 'server', own: limits, encoder, texts });
+    this.#socket = open(this);
+    this.#writer = new TurnWriter(this.#core, () => this.#socket);
+    this.peer = peerOf(this.#socket.socket, source);
+    this.#sinceMs = performance.now();
+    this.#timer = new WheelTimer(() => this.#tick());
+    context.wheel.set(this.#timer, busyTickMs);
+    this.#core.begin();
+  }
+
+  get limits(): Http2ListenerLimits {
+    return this.#context.limits;
+  }
+
+  /** Lets requests in flight, and those on their way, finish; then closes. */
+  retire(): void {
+    if (this.#state === 'greeting') return this.#finish();
+    if (this.#state !== 'open') return;
+    this.#become('leaving');
+    this.#core.announceGoAway();
+  }
+
+  destroy(): void {
+    this.#socket.reset();
+  }
+
+  date(): string {
+    const line = this.#context.date.line();
+    if (line !== this.#dateLine) {
+      this.#dateLine = line;
+      this.#date = line.slice('Date: '.length, -2);
+    }
+    return this.#date;
+  }
+
+  // Of the socket.
+
+  onConnect(): void {}
+
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    this.#core.nowMs = performance.now();
+    this.#core.receive(bytes, start, end, owned);
+  }
+
+  onDrain(): void {
+    this.#core.nowMs = performance.now();
+    this.#core.flushed(false);
+    if (!this.#readPaused) return;
+    this.#readPaused = false;
+    this.#socket.resume();
+  }
+
+  onPeerEnd(): void {
+    this.#core.end(lost('the client closed the connection'));
+    this.#socket.destroy();
+  }
+
+  onClose(cause: Error | null): void {
+    this.#state = 'closed';
+    this.#context.wheel.remove(this.#timer);
+    this.#core.end(lost(cause?.message ?? 'the connection ended'));
+    this.#context.closed(this);
+  }
+
+  // Of the protocol engine.
+
+  wantsFlush(): void {
+    this.#writer.schedule();
+    if (this.#readPaused || this.#core.writer.length + this.#socket.socket.writableLength < backlogBytes) return;
+    this.#readPaused = true;
+    this.#socket.pause();
+  }
+
+  settingsReceived(): void {
+    if (this.#state === 'greeting') this.#become('open');
+  }
+
+  opened(stream: Stream, fields: HeadCollector): void {
+    const { handler, ids, limits, phase } = this.#context;
+    const { head, refusal } = readRequest(fields, limits.maxTargetBytes, () => randomBytes(16).toString('base64'));
+    const exchange = new Http2Exchange(stream, this, ids.next(), head, this.#core.nowMs);
+    stream.observe(exchange);
+    if (++this.#requests >= limits.maxRequestsPerConnection) this.retire();
+    if (phase === 'draining') exchange.fail(new ProxyError('draining'));
+    else if (refusal !== null) exchange.fail(new ProxyError(refusal));
+    else exchange.observe(handler.handle(exchange));
+  }
+
+  streamEnded(): void {
+    if (this.#core.streamCount > 0) return;
+    if (this.#state === 'open') this.#sinceMs = this.#core.nowMs;
+  }
+
+  goAwayReceived(): void {
+    if (this.#core.streamCount === 0) this.#finish();
+    else if (this.#state === 'open') this.#become('leaving');
+  }
+
+  pingAcknowledged(): void {}
+
+  failed(): void {
+    this.#end();
+  }
+
+  faultOf(error: Http2Error): ProxyError {
+    return new ProxyError(kinds[error.reason], error);
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    this.#sinceMs = performance.now();
+  }
+
+  /** Says goodbye; nothing is left to do. */
+  #finish(): void {
+    if (this.#state === 'ending' || this.#state === 'closed') return;
+    this.#core.goAway(errorCode.noError, '');
+    this.#core.end(lost('closed by the gateway'));
+    this.#end();
+  }
+
+  #end(): void {
+    this.#become('ending');
+    this.#writer.writeNow();
+    this.#socket.end();
+    this.#context.wheel.set(this.#timer, lastWordsMs);
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    const sinceMs = nowMs - this.#sinceMs;
+    const { headMs, keepAliveIdleMs } = this.#context.limits;
+    this.#core.nowMs = nowMs;
+    if (this.#state === 'ending') return this.#socket.destroy();
+    this.#core.tick();
+    const idle = this.#core.streamCount === 0;
+    if (this.#state === 'greeting' && sinceMs > headMs) this.#socket.destroy();
+    else if (this.#state === 'open' && idle && keepAliveIdleMs > 0 && sinceMs > keepAliveIdleMs) this.#finish();
+    else if (this.#state === 'leaving' && idle && sinceMs > lateRequestMs) this.#finish();
+    else this.#context.wheel.set(this.#timer, busyTickMs);
+  }
+}
+
+/** What a stream's fault means to its exchange. */
+const kinds: Record<FaultReason, ErrorKind> = {
+  reset: 'client_closed',
+  refused: 'client_closed',
+  lost: 'client_closed',
+  cancelled: 'client_closed',
+  malformed: 'bad_request',
+  too_large: 'headers_too_large',
+};
+
+function lost(message: string): Http2Error {
+  return new Http2Error('lost', errorCode.noError, message);
+}
+
+function peerOf(socket: ByteSocket['socket'], source: { readonly address: string; readonly port: number } | null): Peer {
+  const address = socket.remoteAddress ?? '';
+  return {
+    address: source?.address ?? (address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address),
+    port: source?.port ?? socket.remotePort ?? 0,
+    localPort: socket.localPort ?? 0,
+    tlsServerName: socket instanceof TLSSocket ? (typeof socket.servername === 'string' ? socket.servername : '') : null,
+  };
+}

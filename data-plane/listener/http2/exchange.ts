@@ -1,0 +1,141 @@
+import { BufferedBody, type BodySource } from '../../body.js';
+import { ProxyError } from '../../errors.js';
+import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../../exchange.js';
+import { headerValue, type HeaderList } from '../../headers.js';
+import type { Stream, StreamObserver } from '../../wire/http2/http2.js';
+import { errorAnswer } from '../respond.js';
+import type { Http2ListenerLimits } from './limits.js';
+
+/** What an exchange asks of the connection that it runs on. */
+export interface ExchangeContext {
+  readonly peer: Peer;
+  readonly limits: Http2ListenerLimits;
+  /** The value of a Date field. */
+  date(): string;
+}
+
+/** `tunnel` is an answer too, but has no end that follows from its request's. */
+type Phase = 'waiting' | 'answering' | 'done';
+
+/** One request and its answer on a stream. */
+export class Http2Exchange implements Exchange, StreamObserver {
+  readonly id: string;
+  readonly head: RequestHead;
+  readonly startMs: number;
+  readonly #stream: Stream;
+  readonly #context: ExchangeContext;
+  #observer: RequestObserver | null = null;
+  #phase: Phase = 'waiting';
+  #status = 0;
+  #error: ProxyError | null = null;
+
+  constructor(stream: Stream, context: ExchangeContext, id: string, head: RequestHead, startMs: number) {
+    this.#stream = stream;
+    this.#context = context;
+    this.id = id;
+    this.head = head;
+    this.startMs = startMs;
+  }
+
+  get body(): BodySource {
+    return this.#stream.incoming;
+  }
+
+  get peer(): Peer {
+    return this.#context.peer;
+  }
+
+  /** The handler may answer before it returns its observer, so that one is told afterwards. */
+  observe(observer: RequestObserver): void {
+    this.#observer = observer;
+    if (this.#phase === 'done') observer.finished(this.#summary());
+  }
+
+  inform(status: number, headers: HeaderList): void {
+    if (this.#phase === 'waiting') this.#stream.respond(status, headers, -1, false);
+  }
+
+  respond(status: number, headers: HeaderList, body: BodySource): void {
+    if (this.#phase !== 'waiting') return body.cancel(new ProxyError('internal', new Error('answered twice')));
+    this.#phase = 'answering';
+    this.#status = status;
+    const bodyless = this.head.method === 'HEAD' || status === 204 || status === 304;
+    const last = bodyless || (body.length === 0 && !(body instanceof BufferedBody && body.trailers !== null));
+    const length = body.length === 0 || status === 204 ? -1 : (body.length ?? -1);
+    this.#stream.respond(status, this.#dated(headers), length, last);
+    if (!last) this.#stream.send(body);
+    else if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
+  }
+
+  upgrade(_status: number, headers: HeaderList, tunnel: Tunnel): void {
+    if (this.#phase !== 'waiting') return tunnel.received.cancel(new ProxyError('internal', new Error('answered twice')));
+    this.#phase = 'answering';
+    this.#status = 200;
+    this.#stream.tunnel = true;
+    this.#stream.respond(200, withoutHandshake(headers), -1, false);
+    tunnel.send(this.#stream.incoming);
+    this.#stream.send(tunnel.received);
+  }
+
+  /** The gateway's own answer; a reset once a head has gone out. */
+  fail(error: ProxyError): void {
+    if (this.#phase === 'done') return;
+    this.#error ??= error;
+    if (this.#phase === 'answering') return this.#stream.breakOff(error);
+    const { status, headers, body } = errorAnswer(error, this.id, headerValue(this.head.headers, 'content-type'));
+    this.respond(status, headers, body);
+  }
+
+  /** A client sends no second head. */
+  headArrived(): void {}
+
+  closed(error: ProxyError | null): void {
+    if (this.#phase === 'done') return;
+    const answered = this.#phase === 'answering';
+    this.#phase = 'done';
+    if (error !== null) {
+      // Of an answer that we gave up ourselves, the handler knows.
+      if (this.#error === null || !answered) this.#observer?.aborted(error);
+      this.#error ??= error;
+    }
+    this.#observer?.finished(this.#summary());
+  }
+
+  tick(nowMs: number): void {
+    const { incoming, outgoing } = this.#stream;
+    const { bodyIdleMs, writeStallMs } = this.#context.limits;
+    if (outgoing?.blocked === true) {
+      if (writeStallMs > 0 && nowMs - outgoing.activeMs > writeStallMs) this.#stream.abandon(new ProxyError('client_closed', new Error('the client takes no more')));
+    } else if (incoming.awaited && !this.#stream.tunnel && bodyIdleMs > 0 && nowMs - incoming.activeMs > bodyIdleMs) {
+      incoming.fail(new ProxyError('request_timeout'));
+      this.fail(new ProxyError('request_timeout'));
+    }
+  }
+
+  #dated(headers: HeaderList): HeaderList {
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string;
+      if (name.length === 4 && name.toLowerCase() === 'date') return headers;
+    }
+    return [...headers, 'date', this.#context.date()];
+  }
+
+  #summary(): ExchangeSummary {
+    return {
+      status: this.#status,
+      error: this.#error,
+      bytesReceived: this.#stream.incoming.bytes,
+      bytesSent: this.#stream.outgoing?.bytes ?? 0,
+      durationMs: performance.now() - this.startMs,
+    };
+  }
+}
+
+/** RFC 8441 section 5: HTTP/2 has neither Upgrade nor the proof that the key was understood. */
+function withoutHandshake(headers: HeaderList): HeaderList {
+  const kept: HeaderList = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() !== 'sec-websocket-accept') kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return kept;
+}
