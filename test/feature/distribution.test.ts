@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startNats } from '../../deploy/servers/servers.js';
 import { lastGoodFolder } from '../../data-plane/follow/follow.js';
 import { seal } from '../../proto/bus/bus.js';
+import { MemoryBroker } from '../../proto/bus/memory.js';
 import { natsBus } from '../../proto/bus/nats.js';
 import {
   BeaconSchema,
@@ -17,6 +18,7 @@ import {
   EndpointPatchSchema,
   EndpointState,
   EnvelopeSchema,
+  LastGoodSchema,
   NodeControlSchema,
   NodePhase,
   SourceState,
@@ -24,6 +26,7 @@ import {
 import { connected } from '../contract/bus.contract.js';
 import {
   endpoint,
+  MemoryDisk,
   put,
   remove,
   routeResource,
@@ -418,31 +421,50 @@ describe('the last good state', () => {
     await expect.poll(() => again.follower.status.phase, soon).toBe(NodePhase.DETACHED);
   });
 
-  test('is passed over for the one before it when it is damaged or cannot be run, and says so', async () => {
+  test('is passed over for the one before it when it is damaged, and the log says so', async () => {
     const world = new World();
     const cp = await world.replica('cp');
     const path = await folder();
-    const timings = { saveConfigMs: 0 };
+    const saved = async (revision: number): Promise<string[]> =>
+      (await readdir(path)).filter((name) => name.endsWith(`-r${revision}.lastgood`));
     await put(cp.store, routeResource('one'));
-    const first = await world.node('n1', lastGoodFolder(path, quiet), timings);
-    await expect.poll(async () => (await readdir(path)).length, soon).toBe(1);
+    const first = await world.node('n1', lastGoodFolder(path, quiet), { saveConfigMs: 0 });
+    await expect.poll(() => saved(1), soon).not.toEqual([]);
     await put(cp.store, routeResource('two'));
-    await expect.poll(async () => (await readdir(path)).length, soon).toBe(2);
+    await expect.poll(() => saved(2), soon).not.toEqual([]);
     await first.follower.close();
-    const newest = (await readdir(path)).toSorted().at(-1) ?? '';
-    await writeFile(join(path, newest), 'half a file');
+    const damaged = await saved(2);
+    for (const name of damaged) await writeFile(join(path, name), 'half a file');
 
     const nowhere = natsBus({ servers: ['127.0.0.1:1'], name: 'n1', log: quiet });
     closers.push(() => nowhere.close());
-    const lines: unknown[] = [];
-    const log = { warn: (text: string, fields: unknown) => void lines.push({ text, fields }) };
+    const passedOver: unknown[] = [];
+    const log = { warn: (_text: string, fields?: Record<string, unknown>) => void passedOver.push(fields?.['file']) };
     const again = await startNode('n1', nowhere, lastGoodFolder(path, log));
     closers.push(() => again.follower.close());
 
     expect(again.runtime.names).toEqual(['one']);
-    expect(lines).toEqual([
-      { text: 'a last good state is passed over', fields: { file: newest, fault: 'it does not begin as one' } },
-    ]);
+    expect(new Set(passedOver)).toEqual(new Set(damaged));
+  });
+
+  test.each([
+    ['cannot be run by this version', 'refused', 'no node of this version can run it'],
+    ['is not what its digest says', 'changed', 'its digest does not fit'],
+  ])('that %s is passed over for the one before it', async (_name, newest, fault) => {
+    const database = new FakeDatabase();
+    const disk = new MemoryDisk();
+    for (const name of ['good', newest]) {
+      const { version, resources } = database.commit('test', { upserts: [routeResource(name)], deletes: [] });
+      const kept = name === 'changed' ? resources.slice(1) : resources;
+      await disk.save(create(LastGoodSchema, { config: { version, resources: [...kept] } }));
+    }
+
+    const node = await startNode('n1', new MemoryBroker(quiet).connect(), disk);
+    closers.push(() => node.follower.close());
+
+    expect(node.runtime.names).toEqual(['good']);
+    expect(node.follower.status.config?.revision).toBe(1n);
+    expect(node.log.lines).toContainEqual({ text: 'a last good state cannot be used', fields: { fault } });
   });
 
   test('of before is replaced when the node finds a control plane, without asking for what it has', async () => {
