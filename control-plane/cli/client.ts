@@ -41,7 +41,8 @@ export class AdminClient {
 
   /** `address` is `host:port`; throws UsageError when it is not. */
   constructor(address: string) {
-    if (!/^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/.test(address))
+    const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(address) ?? [];
+    if (port === undefined || Number(port) > 65_535)
       throw new UsageError(`the address of the admin API must be HOST:PORT, not ${JSON.stringify(address)}`);
     this.#address = address;
     this.#client = new Client(`dns:${address}`, credentials.createInsecure(), {

@@ -57,7 +57,9 @@ describe('apply', () => {
 
     const { out } = await sluice('apply', '-f', file);
 
-    expect(out).toMatch(/^~ route orders\n {4}paths\[1\]: \(unset\) -> \{"exact":"\/o"\}\n1 changed in revision \d+\n$/);
+    expect(out).toMatch(
+      /^~ route orders\n {4}paths\[1\]: \(unset\) -> \{"exact":"\/o"\}\n1 changed in revision \d+\n$/,
+    );
   });
 
   test('the same file again changes nothing', async () => {
@@ -104,10 +106,7 @@ describe('apply', () => {
 
   test('reads files that a config file names, relative to it', async () => {
     folder.file('protos/books.binpb', bookSet(get('/v1/books/{id}')));
-    const file = folder.file(
-      'gw.yaml',
-      'schemas: [{ name: books, descriptor_set_file: protos/books.binpb }]\n',
-    );
+    const file = folder.file('gw.yaml', 'schemas: [{ name: books, descriptor_set_file: protos/books.binpb }]\n');
 
     expect(await sluice('apply', '-f', file)).toMatchObject({ code: 0 });
     const { schemas } = await admin.client.call('listSchemas', {});
