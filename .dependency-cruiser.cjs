@@ -43,12 +43,12 @@ module.exports = {
     },
     {
       name: 'other-rooms-use-the-door',
-      comment: 'The door of a room is the file with the name of the folder.',
+      comment: 'The door of a room, or of a room within one, is the file with the name of the folder. The pieces of data-plane/socket are each a door.',
       severity: 'error',
       from: { path: '^(?:control-plane|data-plane|proto)/([^/]+)/', pathNot: ['\\.test\\.ts$', '^proto/gen'] },
       to: {
         path: '^(?:control-plane|data-plane|proto)/([^/]+)/(.+)\\.ts$',
-        pathNot: ['^[^/]+/$1/', '^proto/gen/', '^[^/]+/([^/]+)/\\1\\.ts$', '^data-plane/upstream/(transport|hop-by-hop)\\.ts$', '^data-plane/runtime/compile\\.ts$', '^proto/snapshot/problem\\.ts$'],
+        pathNot: ['^[^/]+/$1/', '^proto/gen/', '/([^/]+)/\\1\\.ts$', '^data-plane/socket/', '^data-plane/upstream/(transport|hop-by-hop)\\.ts$', '^data-plane/runtime/compile\\.ts$', '^proto/snapshot/problem\\.ts$'],
       },
     },
     {

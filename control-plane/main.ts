@@ -6,7 +6,7 @@ import type { ControlPlaneConfig } from './config.js';
 import type { Registry } from './registry/registry.js';
 import { build } from './snapshot/snapshot.js';
 import type { Store } from './store/store.js';
-import { createSync, type SyncStatus } from './sync/sync.js';
+import { createSync, tellingCommits, type SyncStatus } from './sync/sync.js';
 
 /** What differs between a cluster and a process that holds everything: made by deploy, ended here. */
 export interface ControlPlaneParts {
@@ -35,7 +35,8 @@ export interface ControlPlane {
 export async function startControlPlane(config: ControlPlaneConfig, parts: ControlPlaneParts): Promise<ControlPlane> {
   const { store, bus, registry, log } = parts;
   const sync = createSync({ store, registry, bus, subjects: subjectsOf(config.cluster), replicaId: config.replicaId, log });
-  const admin = createAdminServer({ store, nodes: sync.nodes, endpoints: sync.endpoints, clock: Date.now, logger: log });
+  const written = tellingCommits(store, (revision) => sync.committed(revision));
+  const admin = createAdminServer({ store: written, nodes: sync.nodes, endpoints: sync.endpoints, clock: Date.now, logger: log });
   sync.start();
   const adminPort = await admin.start(config.adminHost, config.adminPort);
   log.info('control plane is ready', { adminPort, replica: config.replicaId });
