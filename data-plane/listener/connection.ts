@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
-import { BufferedBody, emptyBody, type BodySink } from '../body.js';
+import { BufferedBody, emptyBody } from '../body.js';
 import { ProxyError, type ErrorKind } from '../errors.js';
 import type { Peer, RequestHandler, RequestHead, Tunnel } from '../exchange.js';
 import type { HeaderList } from '../headers.js';
 import type { ByteSocket, SocketEvents } from '../socket/socket.js';
+import { TunnelEnd, type TunnelOwner } from '../socket/tunnel-end.js';
 import { keepRange, latin1Text, StreamBody, type BodyOwner } from '../socket/stream-body.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { MessageParser, splitTarget, statusLine, Violation, writeFields, type MessageEvents, type MessageHead, type ViolationKind } from '../wire/http1/http1.js';
@@ -43,7 +44,7 @@ type ReadTimerPurpose = 'head' | 'idle' | 'body' | 'half-closed' | 'linger' | 't
  * head is read when the exchange before it has been answered and taken by the client, so answers are in order and what a
  * client can make us hold is bounded.
  */
-export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner, ExchangeConnection {
+export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner, ExchangeConnection, TunnelOwner {
   readonly #context: ListenerContext;
   readonly #source: PeerSource | null;
   readonly #socket: ByteSocket;
@@ -51,9 +52,10 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   readonly #readTimer: WheelTimer;
   readonly #writeTimer: WheelTimer;
   #state: State = 'reading';
+  #tunnel: TunnelEnd | null = null;
   #peer: Peer | null = null;
   #exchange: Http1Exchange | null = null;
-  /** The request body, or the tunnel's input, that is still arriving. */
+  /** The request body that is still arriving. */
   #body: StreamBody | null = null;
   #bodyStartMs = 0;
   #bodyPausedMs = -1;
@@ -95,9 +97,8 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   onConnect(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (this.#state === 'tunnel') {
-      this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
-      this.#body?.push(keepRange(bytes, start, end, owned));
+    if (this.#tunnel !== null) {
+      this.#tunnel.onBytes(bytes, start, end, owned);
     } else if (this.#state === 'reading') {
       if (this.#body === null && !this.#canReadOn()) this.#hold(bytes, start, end, owned);
       else this.#read(bytes, start, end, owned);
@@ -106,13 +107,14 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
 
   onDrain(): void {
     this.#context.wheel.clear(this.#writeTimer);
-    if (this.#exchange !== null) this.#exchange.drained();
+    if (this.#tunnel !== null) this.#tunnel.onDrain();
+    else if (this.#exchange !== null) this.#exchange.drained();
     else this.#readNext();
   }
 
   onPeerEnd(): void {
-    if (this.#state === 'tunnel') {
-      this.#endTunnelInput();
+    if (this.#tunnel !== null) {
+      this.#tunnel.onPeerEnd();
     } else if (this.#exchange === null) {
       this.#linger();
     } else if (this.#body !== null) {
@@ -128,7 +130,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#state = 'closed';
     this.#context.wheel.remove(this.#readTimer);
     this.#context.wheel.remove(this.#writeTimer);
-    this.#abort(new ProxyError('client_closed', error ?? undefined));
+    if (this.#exchange !== null) this.#abort(new ProxyError('client_closed', error ?? undefined));
     this.#context.closed(this);
   }
 
@@ -149,7 +151,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     } finally {
       this.#inRead = false;
     }
-    if (this.#state === 'tunnel' && at < end) this.#body?.push(keepRange(bytes, at, end, owned));
+    if (this.#tunnel !== null) this.#tunnel.onBytes(bytes, at, end, owned);
     else if (at < end) this.#hold(bytes, at, end, owned);
     else if (this.#exchange === null && this.#state === 'reading') this.#awaitHead();
   }
@@ -302,35 +304,27 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   // ── from the request body's reader ──
 
   bodyStarted(): void {
-    if (this.#state === 'tunnel') return;
     if (this.#continueDue && this.#exchange?.answerBegun === false) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     this.#continueDue = false;
     this.#setReadTimer('body', this.#context.limits.bodyIdleMs);
   }
 
   pauseBody(): void {
-    if (this.#state !== 'tunnel') {
-      this.#context.wheel.clear(this.#readTimer);
-      if (this.#bodyPausedMs < 0) this.#bodyPausedMs = this.#context.wheel.nowMs;
-    }
+    this.#context.wheel.clear(this.#readTimer);
+    if (this.#bodyPausedMs < 0) this.#bodyPausedMs = this.#context.wheel.nowMs;
     this.#socket.pause();
   }
 
   resumeBody(): void {
-    if (this.#state === 'tunnel') {
-      this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
-    } else {
-      if (this.#bodyPausedMs >= 0) this.#bodyStartMs += this.#context.wheel.nowMs - this.#bodyPausedMs;
-      this.#bodyPausedMs = -1;
-      this.#setReadTimer('body', this.#context.limits.bodyIdleMs);
-    }
+    if (this.#bodyPausedMs >= 0) this.#bodyStartMs += this.#context.wheel.nowMs - this.#bodyPausedMs;
+    this.#bodyPausedMs = -1;
+    this.#setReadTimer('body', this.#context.limits.bodyIdleMs);
     this.#socket.resume();
   }
 
   /** What still comes is read and dropped until the answer is out; then the connection closes. */
   bodyCancelled(): void {
-    if (this.#state !== 'tunnel') this.#socket.resume();
-    else if (this.#exchange === null) this.#linger();
+    this.#socket.resume();
   }
 
   // ── from the exchange ──
@@ -345,7 +339,6 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   }
 
   write(data: string | Uint8Array): boolean {
-    if (this.#state === 'tunnel') this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
     return this.#written(this.#socket.write(data));
   }
 
@@ -357,10 +350,7 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   answered(keepAlive: boolean): void {
     this.#exchange = null;
     if (this.#state === 'closed') return;
-    if (this.#state === 'tunnel') {
-      this.#socket.end();
-      if (this.#body === null) this.#linger();
-    } else if (!keepAlive || !this.#keepAlive || this.#body !== null) {
+    if (!keepAlive || !this.#keepAlive || this.#body !== null) {
       this.#linger();
     } else {
       this.#readNext();
@@ -373,25 +363,28 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#socket.reset();
   }
 
-  joinTunnel(tunnel: Tunnel, output: BodySink): void {
+  joinTunnel(tunnel: Tunnel): void {
     this.#state = 'tunnel';
-    this.#keepAlive = false;
-    const input = new StreamBody(null, this);
-    this.#body = input;
-    this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
-    tunnel.send(input);
-    tunnel.received.start(output);
+    const end = new TunnelEnd(this.#socket, this);
+    this.#tunnel = end;
+    this.tunnelActive();
+    tunnel.send(end.input);
+    end.send(tunnel.received);
     const rest = this.#rest;
     this.#rest = null;
-    if (rest !== null) input.push(rest);
     this.#socket.resume();
+    if (rest !== null) end.onBytes(rest, 0, rest.length, true);
   }
 
-  #endTunnelInput(): void {
-    const input = this.#body;
-    this.#body = null;
-    input?.end(null);
-    if (this.#exchange === null) this.#linger();
+  tunnelActive(): void {
+    this.#setReadTimer('tunnel', this.#context.limits.tunnelIdleMs);
+  }
+
+  tunnelEnded(error: ProxyError | null): void {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    exchange?.tunnelEnded(error, this.#tunnel?.input.received ?? 0, this.#tunnel?.sent ?? 0);
+    if (error === null) this.#linger();
   }
 
   // ── closing ──
@@ -420,6 +413,10 @@ export class ServerConnection implements SocketEvents, MessageEvents, BodyOwner,
   }
 
   #abort(error: ProxyError): void {
+    if (this.#tunnel !== null) {
+      this.#tunnel.break(error);
+      return;
+    }
     const body = this.#body;
     const exchange = this.#exchange;
     this.#body = null;

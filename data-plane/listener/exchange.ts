@@ -18,12 +18,12 @@ export interface ExchangeConnection {
   answered(keepAlive: boolean): void;
   /** The answer cannot be completed: cut the connection so that the client sees it. */
   cut(): void;
-  /** The connection's bytes are a tunnel's from now on. */
-  joinTunnel(tunnel: Tunnel, output: BodySink): void;
+  /** The connection's bytes are a tunnel's from now on; the exchange is told `tunnelEnded`. */
+  joinTunnel(tunnel: Tunnel): void;
 }
 
 type Phase = 'waiting' | 'answering' | 'tunnel' | 'done';
-type Framing = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
+type Framing = 'none' | 'length' | 'chunked' | 'close';
 
 /** A body up to this size leaves in one string with its head: cheaper than a vectored write up to about here. */
 const inlineBodyBytes = 4_096;
@@ -43,6 +43,7 @@ export class Http1Exchange implements Exchange, BodySink {
   #error: ProxyError | null = null;
   #announced = 0;
   #sent = 0;
+  #tunnelReceived = 0;
   #source: BodySource | null = null;
   #stalled = false;
 
@@ -138,13 +139,20 @@ export class Http1Exchange implements Exchange, BodySink {
       return;
     }
     this.#phase = 'tunnel';
-    this.#framing = 'tunnel';
     this.#status = status;
     const { text } = writeFields(statusLine(status), headers);
     const protocol = headerValue(headers, 'upgrade') === undefined ? `Upgrade: ${headerValue(this.head.headers, 'upgrade') ?? ''}\r\n` : '';
     this.#connection.write(`${text}${protocol}Connection: Upgrade\r\n\r\n`);
-    this.#source = tunnel.received;
-    this.#connection.joinTunnel(tunnel, this);
+    this.#connection.joinTunnel(tunnel);
+  }
+
+  tunnelEnded(error: ProxyError | null, bytesReceived: number, bytesSent: number): void {
+    if (this.#phase === 'done') return;
+    this.#error ??= error;
+    this.#tunnelReceived = bytesReceived;
+    this.#sent = bytesSent;
+    if (error?.source === 'downstream') this.#observer?.aborted(error);
+    this.#complete();
   }
 
   /** As an exchange: the gateway's own answer. As a sink: the body broke off. Either way a cut once a head has gone out. */
@@ -223,7 +231,7 @@ export class Http1Exchange implements Exchange, BodySink {
     return {
       status: this.#status,
       error: this.#error,
-      bytesReceived: this.body instanceof BufferedBody ? this.body.length : this.body.received,
+      bytesReceived: this.#tunnelReceived + (this.body instanceof BufferedBody ? this.body.length : this.body.received),
       bytesSent: this.#sent,
       durationMs: performance.now() - this.startMs,
     };

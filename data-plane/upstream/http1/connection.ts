@@ -1,15 +1,15 @@
-import { BufferedBody, emptyBody, type BodySink, type BodySource } from '../../body.js';
+import { BufferedBody, emptyBody, type BodySource } from '../../body.js';
 import { ProxyError, type ErrorKind } from '../../errors.js';
-import type { Tunnel } from '../../exchange.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
 import { keepRange, StreamBody, type BodyOwner } from '../../socket/stream-body.js';
+import { TunnelEnd, type TunnelOwner } from '../../socket/tunnel-end.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
-import { chunkedEnd, chunkStart, MessageParser, Violation, type MessageEvents, type MessageHead } from '../../wire/http1/http1.js';
+import { MessageParser, Violation, type MessageEvents, type MessageHead } from '../../wire/http1/http1.js';
 import { stripHopByHop } from '../hop-by-hop.js';
 import type { Call, CallObserver } from '../transport.js';
 import type { Http1TransportLimits } from './limits.js';
-import { framingOf, inlineBody, requestHead, type RequestFraming } from './request-head.js';
+import { RequestWriter, type RequestWriterOwner } from './request-writer.js';
 
 /** What a connection asks of its pool. */
 export interface ConnectionOwner {
@@ -29,37 +29,29 @@ export interface RunningCall {
   done: boolean;
 }
 
-type State = 'connecting' | 'ready' | 'tunnel' | 'closed';
-
-/** A body up to this size leaves in one string with its head. */
-const inlineBodyBytes = 4_096;
+type State = 'connecting' | 'ready' | 'closed';
 
 /** How long before the endpoint says it will close we do. */
 const closeMarginMs = 1_000;
 
 /**
- * One connection to an endpoint, with one call at a time: writes the request, reads the answer, and goes back to its pool when
- * both are complete and the endpoint keeps it open.
+ * One connection to an endpoint, with one call at a time: has the request written, reads the answer, and goes back to its pool
+ * when both are complete and the endpoint keeps it open.
  */
-export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner, BodySink {
+export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner, RequestWriterOwner, TunnelOwner {
   readonly #owner: ConnectionOwner;
   readonly #parser: MessageParser;
   readonly #readTimer: WheelTimer;
   readonly #writeTimer: WheelTimer;
   readonly #tryTimer: WheelTimer;
   readonly #socket: ByteSocket;
+  readonly #writer: RequestWriter;
   #state: State = 'connecting';
-  #running: RunningCall | null = null;
+  #tunnel: TunnelEnd | null = null;
   #answersBefore = 0;
   #bytesOwned = false;
   // The call in hand.
-  #framing: RequestFraming | 'tunnel' = 'none';
-  #source: BodySource | null = null;
-  #announced = 0;
-  #sent = 0;
-  #requestDone = false;
-  #sourceStalled = false;
-  #unsent = false;
+  #running: RunningCall | null = null;
   #replied = false;
   #answerDone = false;
   #interim = 0;
@@ -69,9 +61,10 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#owner = owner;
     this.#parser = new MessageParser('response', owner.limits, this);
     this.#readTimer = new WheelTimer(() => this.#readTimedOut());
-    this.#writeTimer = new WheelTimer(() => this.#fail(new ProxyError('upstream_timeout', new Error('write'))));
-    this.#tryTimer = new WheelTimer(() => this.#fail(new ProxyError('upstream_timeout', new Error('per try'))));
+    this.#writeTimer = new WheelTimer(() => this.fail(new ProxyError('upstream_timeout', new Error('write'))));
+    this.#tryTimer = new WheelTimer(() => this.fail(new ProxyError('upstream_timeout', new Error('per try'))));
     this.#socket = open(this);
+    this.#writer = new RequestWriter(this.#socket, this);
     owner.wheel.set(this.#readTimer, connectMs);
   }
 
@@ -89,185 +82,139 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
   abandon(): void {
     this.#running = null;
     if (this.#state === 'connecting') return;
-    this.#cancelSource(new ProxyError('client_closed'));
+    this.#body = null;
+    this.#writer.cancel(new ProxyError('client_closed'));
     this.destroy();
   }
 
-  /** As a sink: the request body broke off. As a connection of a pool: end now. A call in hand fails with `error`. */
-  fail(error: ProxyError): void {
-    this.#fail(error);
-  }
-
-  /** A tunnel that breaks is reset: its bytes have no end of their own that would tell a break from an end. */
   destroy(): void {
-    if (this.#state === 'tunnel') this.#socket.reset();
-    else this.#socket.destroy();
     this.#state = 'closed';
+    this.#socket.destroy();
   }
 
-  // ── request ──
+  /** Ends the connection; what is in hand fails with `error`. */
+  fail(error: ProxyError): void {
+    const running = this.#running;
+    const body = this.#body;
+    this.#running = null;
+    this.#body = null;
+    this.#writer.cancel(error);
+    this.#tunnel?.break(error);
+    this.destroy();
+    if (running !== null) running.done = true;
+    if (body !== null) body.fail(error);
+    else if (running !== null && !this.#replied) running.observer.failed(error);
+  }
 
   #send(call: Call): void {
-    const framing = framingOf(call);
-    const head = requestHead(call, framing);
-    const { body } = call;
-    this.#framing = framing;
-    this.#announced = body.length ?? 0;
-    this.#sent = 0;
-    this.#sourceStalled = false;
-    this.#requestDone = false;
     this.#replied = false;
     this.#answerDone = false;
     this.#interim = 0;
     this.#parser.answersHead = call.method === 'HEAD';
     this.#owner.wheel.set(this.#tryTimer, call.timeouts.perTryMs);
-    if (body instanceof BufferedBody && body.length <= inlineBodyBytes) {
-      this.#socket.writeText(head + inlineBody(body, framing));
-      this.#noteUnsent();
-      this.#requestWritten(call);
-    } else {
-      // Not corked with the body: whether this write fails at once tells if anything of the call has left.
-      this.#socket.writeText(head);
-      this.#noteUnsent();
-      this.#owner.wheel.clear(this.#readTimer);
-      this.#source = body;
-      body.start(this);
-    }
+    this.#owner.wheel.clear(this.#readTimer);
+    this.#writer.start(call);
   }
 
-  /** Only a write that failed in the same instant proves that nothing left; a reset that is read later proves nothing. */
-  #noteUnsent(): void {
-    this.#unsent = this.#answersBefore > 0 && this.#socket.failedAtOnce;
-  }
+  // ── from the request's writer ──
 
-  #requestWritten(call: Call): void {
-    this.#requestDone = true;
-    this.#source = null;
-    this.#owner.wheel.set(this.#readTimer, call.timeouts.readMs);
-  }
-
-  write(chunk: Uint8Array): boolean {
-    if (this.#state === 'closed') return true;
-    this.#sent += chunk.length;
-    let hasRoom: boolean;
-    if (this.#framing === 'chunked') {
-      this.#socket.write(chunkStart(chunk.length));
-      this.#socket.write(chunk);
-      hasRoom = this.#socket.write('\r\n');
-    } else {
-      if (this.#framing === 'length' && this.#sent > this.#announced) {
-        this.#fail(new ProxyError('internal', new Error('body longer than announced')));
-        return true;
-      }
-      hasRoom = this.#socket.write(chunk);
-    }
-    if (!hasRoom) {
-      this.#sourceStalled = true;
-      const running = this.#running;
-      if (running !== null) this.#owner.wheel.set(this.#writeTimer, running.call.timeouts.writeMs);
-    }
-    return hasRoom;
-  }
-
-  end(trailers: HeaderList | null): void {
-    if (this.#framing === 'tunnel') {
-      this.#source = null;
-      this.#socket.end();
-      return;
-    }
+  requestWritten(): void {
     const running = this.#running;
     if (running === null) return;
-    if (this.#framing === 'length' && this.#sent !== this.#announced) {
-      this.#fail(new ProxyError('internal', new Error('body shorter than announced')));
-      return;
-    }
-    if (this.#framing === 'chunked') this.#socket.write(chunkedEnd(trailers));
-    this.#requestWritten(running.call);
+    this.#owner.wheel.set(this.#readTimer, running.call.timeouts.readMs);
     if (this.#answerDone) this.#settle(true);
   }
 
-  onDrain(): void {
-    this.#owner.wheel.clear(this.#writeTimer);
-    if (!this.#sourceStalled) return;
-    this.#sourceStalled = false;
-    this.#source?.resume();
+  requestStalled(): void {
+    const running = this.#running;
+    if (running !== null) this.#owner.wheel.set(this.#writeTimer, running.call.timeouts.writeMs);
   }
 
-  // ── socket ──
+  requestBroke(error: ProxyError): void {
+    this.fail(error);
+  }
+
+  // ── from the socket ──
 
   onConnect(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'ready';
     this.#owner.wheel.clear(this.#readTimer);
-    if (this.#running === null) this.#owner.released(this);
+    if (this.#running === null) this.#release();
     else this.#send(this.#running.call);
   }
 
   onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (this.#state === 'tunnel') {
-      this.#body?.push(keepRange(bytes, start, end, owned));
+    if (this.#tunnel !== null) {
+      this.#tunnel.onBytes(bytes, start, end, owned);
       return;
     }
-    const running = this.#running;
     if (this.#state === 'closed') return;
-    if (running === null) {
+    if (this.#running === null) {
       // Bytes that no call asked for: they would be taken for the answer to the next one.
       this.destroy();
       return;
     }
     this.#bytesOwned = owned;
-    if (this.#requestDone) this.#owner.wheel.set(this.#readTimer, running.call.timeouts.readMs);
+    if (this.#writer.done) this.#owner.wheel.set(this.#readTimer, this.#running.call.timeouts.readMs);
+    const at = this.#read(bytes, start, end);
+    if (at < 0) return;
+    if (this.#answerDone) this.#settle(at === end);
+    else if (at < end) this.#passOn(bytes, at, end, owned);
+  }
+
+  /** Reads interim answers and one final one; returns how far it came, or -1 when the endpoint broke the protocol. */
+  #read(bytes: Buffer, start: number, end: number): number {
     let at = start;
     try {
       do {
         at = this.#parser.feed(bytes, at, end);
-      } while (at < end && this.#isAwaitingAnswer());
+      } while (at < end && !this.#answerDone && this.#running !== null);
+      return at;
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
-      this.#fail(new ProxyError(error.kind === 'head_too_large' ? 'upstream_too_large' : 'upstream_malformed', error));
-      return;
+      this.fail(new ProxyError(error.kind === 'head_too_large' ? 'upstream_too_large' : 'upstream_malformed', error));
+      return -1;
     }
-    if (this.#isTunnel()) this.#tunnelRest(bytes, at, end, owned);
-    else if (this.#answerDone) this.#settle(at === end);
   }
 
-  #isAwaitingAnswer(): boolean {
-    return this.#state === 'ready' && !this.#answerDone && this.#running !== null;
+  /** Bytes behind the head of an upgrade are the tunnel's first. */
+  #passOn(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    this.#tunnel?.onBytes(bytes, start, end, owned);
   }
 
-  #isTunnel(): boolean {
-    return this.#state === 'tunnel';
+  onDrain(): void {
+    this.#owner.wheel.clear(this.#writeTimer);
+    this.#writer.drained();
+    this.#tunnel?.onDrain();
   }
 
   onPeerEnd(): void {
-    if (this.#state === 'tunnel') {
-      const body = this.#body;
-      this.#body = null;
-      body?.end(null);
-      return;
-    }
-    if (this.#running === null || !this.#replied || !this.#parser.finish()) {
-      this.#fail(new ProxyError(this.#unsent ? 'upstream_unsent' : 'upstream_reset', new Error('ended by the endpoint')));
+    if (this.#tunnel !== null) {
+      this.#tunnel.onPeerEnd();
+    } else if (this.#running === null || !this.#replied || !this.#parser.finish()) {
+      this.fail(new ProxyError(this.#kindOfClose(), new Error('ended by the endpoint')));
     } else if (this.#answerDone) {
       this.#settle(false);
     }
   }
 
   onClose(error: Error | null): void {
-    if (this.#running !== null || this.#body !== null || this.#source !== null) this.#fail(new ProxyError(this.#kindOfClose(), error ?? undefined));
-    this.#state = 'closed';
-    this.#owner.wheel.remove(this.#readTimer);
-    this.#owner.wheel.remove(this.#writeTimer);
-    this.#owner.wheel.remove(this.#tryTimer);
+    const isBusy = this.#running !== null || this.#body !== null || this.#tunnel !== null || !this.#writer.done;
+    if (isBusy) this.fail(new ProxyError(this.#kindOfClose(), error ?? undefined));
+    const { wheel } = this.#owner;
+    wheel.remove(this.#readTimer);
+    wheel.remove(this.#writeTimer);
+    wheel.remove(this.#tryTimer);
     this.#owner.closed(this);
   }
 
   #kindOfClose(): ErrorKind {
     if (this.#state === 'connecting') return this.#socket.reachedPeer ? 'tls_failed' : 'connect_failed';
-    return this.#unsent ? 'upstream_unsent' : 'upstream_reset';
+    return this.#answersBefore > 0 && this.#writer.unsent ? 'upstream_unsent' : 'upstream_reset';
   }
 
-  // ── answer ──
+  // ── from the parser ──
 
   onMessage(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
     if (head.status < 200) {
@@ -319,27 +266,20 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
 
   #onUpgrade(running: RunningCall, head: MessageHead): void {
     const protocol = headerValue(head.headers, 'upgrade');
-    if (running.call.upgrade === null || protocol === undefined || !this.#requestDone) throw new Violation('malformed', 'unasked upgrade');
-    this.#state = 'tunnel';
-    this.#framing = 'tunnel';
+    if (running.call.upgrade === null || protocol === undefined || !this.#writer.done) throw new Violation('malformed', 'unasked upgrade');
     this.#owner.wheel.clear(this.#readTimer);
     this.#owner.wheel.clear(this.#tryTimer);
-    const received = new StreamBody(null, this);
-    this.#body = received;
+    const tunnel = new TunnelEnd(this.#socket, this);
+    this.#tunnel = tunnel;
     this.#running = null;
     running.done = true;
-    const tunnel: Tunnel = { received, send: (body) => this.#sendTunnel(body) };
-    running.observer.upgraded(101, [...stripHopByHop(head.headers), 'Upgrade', protocol], tunnel);
+    const headers = [...stripHopByHop(head.headers), 'Upgrade', protocol];
+    running.observer.upgraded(101, headers, { received: tunnel.input, send: (body) => tunnel.send(body) });
   }
 
-  #sendTunnel(body: BodySource): void {
-    this.#source = body;
-    body.start(this);
-  }
+  tunnelActive(): void {}
 
-  #tunnelRest(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (start < end) this.#body?.push(keepRange(bytes, start, end, owned));
-  }
+  tunnelEnded(): void {}
 
   /** The answer is complete. The connection is worth keeping if the request is too and nothing unasked follows. */
   #settle(clean: boolean): void {
@@ -347,15 +287,18 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     if (running !== null) running.done = true;
     this.#running = null;
     this.#answerDone = false;
-    const { facts } = this.#parser;
-    if (clean && this.#requestDone && facts.persists && this.#state === 'ready') {
+    if (clean && this.#writer.done && this.#parser.facts.persists && this.#state === 'ready') {
       this.#answersBefore++;
-      this.#owner.wheel.set(this.#readTimer, this.#idleMs());
-      this.#owner.released(this);
+      this.#release();
       return;
     }
-    this.#cancelSource(new ProxyError('upstream_reset', new Error('answered before the request was complete')));
+    this.#writer.cancel(new ProxyError('upstream_reset', new Error('answered before the request was complete')));
     this.destroy();
+  }
+
+  #release(): void {
+    this.#owner.wheel.set(this.#readTimer, this.#idleMs());
+    this.#owner.released(this);
   }
 
   #idleMs(): number {
@@ -364,7 +307,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     return keepAliveSeconds < 0 ? idleTimeoutMs : Math.max(1, Math.min(idleTimeoutMs, keepAliveSeconds * 1_000 - closeMarginMs));
   }
 
-  // ── the answer's reader ──
+  // ── from the answer's reader ──
 
   bodyStarted(): void {}
 
@@ -375,7 +318,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
 
   resumeBody(): void {
     const running = this.#running;
-    if (running !== null && this.#requestDone) this.#owner.wheel.set(this.#readTimer, running.call.timeouts.readMs);
+    if (running !== null && this.#writer.done) this.#owner.wheel.set(this.#readTimer, running.call.timeouts.readMs);
     this.#socket.resume();
   }
 
@@ -383,33 +326,13 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     if (this.#running !== null) this.#running.done = true;
     this.#running = null;
     this.#body = null;
-    this.#cancelSource(reason);
+    this.#writer.cancel(reason);
     this.destroy();
   }
-
-  // ── failure ──
 
   #readTimedOut(): void {
-    if (this.#state === 'connecting') this.#fail(new ProxyError('connect_timeout'));
+    if (this.#state === 'connecting') this.fail(new ProxyError('connect_timeout'));
     else if (this.#running === null) this.destroy();
-    else this.#fail(new ProxyError('upstream_timeout', new Error('read')));
-  }
-
-  #cancelSource(reason: ProxyError): void {
-    const source = this.#source;
-    this.#source = null;
-    source?.cancel(reason);
-  }
-
-  #fail(error: ProxyError): void {
-    const running = this.#running;
-    const body = this.#body;
-    this.#running = null;
-    this.#body = null;
-    this.#cancelSource(error);
-    this.destroy();
-    if (running !== null) running.done = true;
-    if (body !== null) body.fail(error);
-    else if (running !== null && !this.#replied) running.observer.failed(error);
+    else this.fail(new ProxyError('upstream_timeout', new Error('read')));
   }
 }

@@ -1,0 +1,112 @@
+import type { BodySink, BodySource } from '../body.js';
+import type { ProxyError } from '../errors.js';
+import type { ByteSocket } from './socket.js';
+import { keepRange, StreamBody, type BodyOwner } from './stream-body.js';
+
+export interface TunnelOwner {
+  /** A byte went one way or the other. */
+  tunnelActive(): void;
+  /** Both directions have ended, or the tunnel broke with `error`. Called once. */
+  tunnelEnded(error: ProxyError | null): void;
+}
+
+/**
+ * One socket's half of an upgraded connection: `input` is what its peer sends, `send` takes what the peer is to get. The two
+ * directions end independently; a break of either breaks both, with a reset, since a tunnel's bytes have no end of their own that
+ * would tell a break from an end.
+ */
+export class TunnelEnd implements BodySink, BodyOwner {
+  readonly input: StreamBody;
+  /** Bytes given to the peer. */
+  sent = 0;
+  readonly #socket: ByteSocket;
+  readonly #owner: TunnelOwner;
+  #source: BodySource | null = null;
+  #stalled = false;
+  #inputOpen = true;
+  #outputOpen = true;
+
+  constructor(socket: ByteSocket, owner: TunnelOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.input = new StreamBody(null, this);
+  }
+
+  send(source: BodySource): void {
+    this.#source = source;
+    source.start(this);
+  }
+
+  /** Ends both directions now; the other half is told `error`. */
+  break(error: ProxyError): void {
+    if (!this.#inputOpen && !this.#outputOpen) return;
+    this.#inputOpen = false;
+    this.#outputOpen = false;
+    this.#source?.cancel(error);
+    this.#source = null;
+    this.input.fail(error);
+    this.#socket.reset();
+    this.#owner.tunnelEnded(error);
+  }
+
+  // The socket's events, passed on by its connection.
+
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    if (!this.#inputOpen || start === end) return;
+    this.#owner.tunnelActive();
+    this.input.push(keepRange(bytes, start, end, owned));
+  }
+
+  onDrain(): void {
+    if (!this.#stalled) return;
+    this.#stalled = false;
+    this.#source?.resume();
+  }
+
+  onPeerEnd(): void {
+    if (!this.#inputOpen) return;
+    this.#inputOpen = false;
+    this.input.end(null);
+    if (!this.#outputOpen) this.#owner.tunnelEnded(null);
+  }
+
+  // What the other half sends.
+
+  write(chunk: Uint8Array): boolean {
+    if (!this.#outputOpen) return true;
+    this.#owner.tunnelActive();
+    this.sent += chunk.length;
+    const hasRoom = this.#socket.write(chunk);
+    if (!hasRoom) this.#stalled = true;
+    return hasRoom;
+  }
+
+  end(): void {
+    if (!this.#outputOpen) return;
+    this.#outputOpen = false;
+    this.#source = null;
+    this.#socket.end();
+    if (!this.#inputOpen) this.#owner.tunnelEnded(null);
+  }
+
+  fail(error: ProxyError): void {
+    this.#source = null;
+    this.break(error);
+  }
+
+  // What the other half says of our input.
+
+  bodyStarted(): void {}
+
+  pauseBody(): void {
+    this.#socket.pause();
+  }
+
+  resumeBody(): void {
+    this.#socket.resume();
+  }
+
+  bodyCancelled(reason: ProxyError): void {
+    this.break(reason);
+  }
+}
