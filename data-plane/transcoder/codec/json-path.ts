@@ -27,7 +27,7 @@ export function pathAt(json: Uint8Array, offset: number): string {
       case 0x2c: {
         const last = steps[steps.length - 1];
         expectsKey = typeof last === 'string';
-        if (typeof last === 'number') steps[steps.length - 1] = last + 1;
+        steps[steps.length - 1] = typeof last === 'number' ? last + 1 : '';
         break;
       }
       case quote: {

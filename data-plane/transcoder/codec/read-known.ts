@@ -1,7 +1,8 @@
-import type { JsonToWire } from './json-to-wire.js';
+import type { JsonSource } from './json-source.js';
 import { MapKeys } from './map-keys.js';
 import { copyString, readBool, readDouble } from './read-scalar.js';
 import type { FieldTable, MessageTable } from './table.js';
+import type { WireWriter } from './writer.js';
 import { parseDuration, parseTimestamp, type Moment } from './time.js';
 
 const quote = 0x22;
@@ -11,8 +12,27 @@ const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
+/** What reading a well-known type asks of the reader of messages. */
+export interface KnownReader {
+  readonly source: JsonSource;
+  readonly out: WireWriter;
+  readonly ignoreUnknown: boolean;
+  readonly keepZeros: boolean;
+  /** Containers that are open. */
+  depth: number;
+  resolve(typeName: string): MessageTable | undefined;
+  message(table: MessageTable): void;
+  anyObject(table: MessageTable): void;
+  scalar(field: FieldTable, skipZero: boolean): unknown;
+  stringKey(keys: MapKeys): void;
+  /** Counts a container that opens at the position, and passes over its bracket. */
+  enter(): void;
+  /** Passes over the value at the position. */
+  skip(): void;
+}
+
 /** Reads the JSON form of a well-known type and writes its fields, without length. */
-export function readKnown(reader: JsonToWire, table: MessageTable): void {
+export function readKnown(reader: KnownReader, table: MessageTable): void {
   const source = reader.source;
   source.next();
   switch (table.known) {
@@ -45,7 +65,7 @@ export function readKnown(reader: JsonToWire, table: MessageTable): void {
   }
 }
 
-function readMoment(reader: JsonToWire, reason: string, parse: (text: string) => Moment | undefined): void {
+function readMoment(reader: KnownReader, reason: string, parse: (text: string) => Moment | undefined): void {
   const { source, out } = reader;
   const start = source.pos;
   const moment = source.src[start] === quote ? parse(source.string()) : undefined;
@@ -61,7 +81,7 @@ function readMoment(reader: JsonToWire, reason: string, parse: (text: string) =>
   }
 }
 
-function readFieldMask(reader: JsonToWire): void {
+function readFieldMask(reader: KnownReader): void {
   const { source, out } = reader;
   const start = source.pos;
   const text = source.src[start] === quote ? source.string() : undefined;
@@ -73,7 +93,7 @@ function readFieldMask(reader: JsonToWire): void {
   }
 }
 
-function readStruct(reader: JsonToWire): void {
+function readStruct(reader: KnownReader): void {
   const { source, out } = reader;
   if (source.next() !== openBrace) source.fail('is not an object');
   reader.enter();
@@ -97,7 +117,7 @@ function readStruct(reader: JsonToWire): void {
   reader.depth--;
 }
 
-function readListValue(reader: JsonToWire): void {
+function readListValue(reader: KnownReader): void {
   const { source, out } = reader;
   if (source.next() !== openBracket) source.fail('is not an array');
   reader.enter();
@@ -112,7 +132,7 @@ function readListValue(reader: JsonToWire): void {
   reader.depth--;
 }
 
-function readValue(reader: JsonToWire): void {
+function readValue(reader: KnownReader): void {
   const { source, out } = reader;
   switch (source.next()) {
     case quote:
@@ -141,7 +161,7 @@ function readValue(reader: JsonToWire): void {
   }
 }
 
-function readContainer(reader: JsonToWire, number: number, read: (reader: JsonToWire) => void): void {
+function readContainer(reader: KnownReader, number: number, read: (reader: KnownReader) => void): void {
   reader.out.tag(number, 2);
   const start = reader.out.open();
   read(reader);
@@ -149,7 +169,7 @@ function readContainer(reader: JsonToWire, number: number, read: (reader: JsonTo
 }
 
 /** `@type` may stand anywhere in the object, so it is looked for first (PJ11). */
-function readAny(reader: JsonToWire): void {
+function readAny(reader: KnownReader): void {
   const { source, out } = reader;
   const start = source.pos;
   const typeUrl = findType(reader);
@@ -169,7 +189,7 @@ function readAny(reader: JsonToWire): void {
 }
 
 /** The `@type` of the object at the position; null when the object is empty, which is passed over then. */
-function findType(reader: JsonToWire): string | null {
+function findType(reader: KnownReader): string | null {
   const source = reader.source;
   const start = source.pos;
   if (source.next() !== openBrace) source.fail('is not an object');
@@ -193,7 +213,7 @@ function findType(reader: JsonToWire): string | null {
 }
 
 /** A well-known type within an Any stands in `value`. */
-function readAnyValue(reader: JsonToWire, table: MessageTable): void {
+function readAnyValue(reader: KnownReader, table: MessageTable): void {
   const source = reader.source;
   reader.enter();
   let seen = false;

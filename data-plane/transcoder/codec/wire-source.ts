@@ -6,6 +6,9 @@ export class WireFault extends Error {
   }
 }
 
+/** Messages and groups that may be open within each other. */
+export const maxWireDepth = 100;
+
 const twoTo32 = 4_294_967_296;
 
 /** Protobuf wire bytes with a position. Every read checks the end that the caller gives. */

@@ -4,7 +4,7 @@ import { latin1, MapKeys } from './map-keys.js';
 import { printKnown } from './print-known.js';
 import { printPacked, printScalar, printZero } from './print-scalar.js';
 import type { EnumTable, FieldTable, MessageTable } from './table.js';
-import { WireFault, WireSource } from './wire-source.js';
+import { maxWireDepth, WireFault, WireSource } from './wire-source.js';
 
 /**
  * What is printed of fields that are not set (PJ3): nothing; fields without presence, lists and maps; those and null for
@@ -12,7 +12,6 @@ import { WireFault, WireSource } from './wire-source.js';
  */
 export type Emission = 'set' | 'implicit' | 'all';
 
-export const maxWireDepth = 100;
 /** A message out of order is printed twice, its inner ones too; after so many the attempt in order is not made any more. */
 const maxDisorders = 4;
 
