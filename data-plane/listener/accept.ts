@@ -4,7 +4,7 @@ import type { SharedReadBuffer } from '../socket/read-buffer.js';
 import { adoptSocket, readEvents, socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { readProxyHeader } from '../wire/proxy-protocol.js';
-import type { PeerSource } from './connection.js';
+import type { PeerSource } from './peer.js';
 
 export interface ListenerTls {
   /**

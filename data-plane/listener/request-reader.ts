@@ -1,0 +1,203 @@
+import { BufferedBody, emptyBody } from '../body.js';
+import { ProxyError, type ErrorKind } from '../errors.js';
+import type { HeaderList } from '../headers.js';
+import type { ByteSocket } from '../socket/socket.js';
+import { keepRange, StreamBody, type BodyOwner } from '../socket/stream-body.js';
+import { WheelTimer, type TimerWheel } from '../wheel.js';
+import { MessageParser, Violation, type MessageEvents, type MessageFacts, type MessageHead, type ViolationKind } from '../wire/http1/http1.js';
+import { BodyPace } from './body-pace.js';
+import type { ListenerLimits } from './limits.js';
+
+export interface ReaderOwner {
+  /** Whether the next head may be read. When it may again, the owner calls `readNext`. */
+  mayReadOn(): boolean;
+  /** A head has come, with its body or followed by it. May throw a Violation, which comes back as `refused`. */
+  requestRead(head: MessageHead, facts: MessageFacts, body: BufferedBody | StreamBody): void;
+  /** Somebody begins to read a body of which no byte has come. */
+  bodyAwaited(): void;
+  /** The client broke the protocol or was too slow; nothing more is read. */
+  refused(error: ProxyError): void;
+  /** No request has begun in time. */
+  idled(): void;
+}
+
+type Awaiting = 'head' | 'idle' | 'body' | 'nothing';
+
+/**
+ * The reading half of a client's connection: heads and bodies out of bytes, one request at a time. What comes behind the request
+ * in hand is held and the socket paused, so a client cannot make us hold more than one read.
+ */
+export class RequestReader implements MessageEvents, BodyOwner {
+  readonly #socket: ByteSocket;
+  readonly #owner: ReaderOwner;
+  readonly #limits: ListenerLimits;
+  readonly #wheel: TimerWheel;
+  readonly #parser: MessageParser;
+  readonly #pace: BodyPace;
+  readonly #timer: WheelTimer;
+  #awaiting: Awaiting = 'head';
+  #body: StreamBody | null = null;
+  #rest: Buffer | null = null;
+  #inRead = false;
+  #bytesOwned = false;
+  #stopped = false;
+
+  constructor(socket: ByteSocket, limits: ListenerLimits, wheel: TimerWheel, owner: ReaderOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#limits = limits;
+    this.#wheel = wheel;
+    this.#parser = new MessageParser('request', limits, this);
+    this.#pace = new BodyPace(limits.bodyIdleMs, limits.minBodyBytesPerSecond);
+    this.#timer = new WheelTimer(() => this.#timedOut());
+    this.#await('head', limits.headMs);
+  }
+
+  /** The body of the request in hand is still arriving. */
+  get hasOpenBody(): boolean {
+    return this.#body !== null;
+  }
+
+  get isBetweenRequests(): boolean {
+    return this.#parser.betweenMessages && this.#rest === null;
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    if (this.#stopped) return;
+    if (this.#body === null && !this.#owner.mayReadOn()) this.#hold(bytes, start, end, owned);
+    else this.#read(bytes, start, end, owned);
+  }
+
+  /** The request in hand has been answered: read on, what is held first. */
+  readNext(): void {
+    if (this.#inRead || this.#stopped || !this.#owner.mayReadOn()) return;
+    const rest = this.takeRest();
+    this.#socket.resume();
+    if (rest !== null) this.#read(rest, 0, rest.length, true);
+    else this.#awaitHead();
+  }
+
+  /** What has come behind the request in hand; the caller's now. */
+  takeRest(): Buffer | null {
+    const rest = this.#rest;
+    this.#rest = null;
+    return rest;
+  }
+
+  /** Reads nothing any more. A body in the middle fails with `error`. */
+  stop(error: ProxyError): void {
+    const body = this.#body;
+    this.#stopped = true;
+    this.#body = null;
+    this.#rest = null;
+    this.#wheel.remove(this.#timer);
+    body?.fail(error);
+  }
+
+  #read(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    this.#bytesOwned = owned;
+    this.#inRead = true;
+    let at = start;
+    try {
+      do {
+        at = this.#parser.feed(bytes, at, end);
+      } while (at < end && this.#owner.mayReadOn());
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.#refuse(new ProxyError(refusals[error.kind], error));
+      return;
+    } finally {
+      this.#inRead = false;
+    }
+    if (at < end) this.#hold(bytes, at, end, owned);
+    else if (this.#owner.mayReadOn()) this.#awaitHead();
+  }
+
+  #hold(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    if (this.#stopped) return;
+    const more = keepRange(bytes, start, end, owned);
+    this.#rest = this.#rest === null ? more : Buffer.concat([this.#rest, more]);
+    this.#socket.pause();
+  }
+
+  /** The time for a head runs from its first byte, for the first head from the connection's beginning. */
+  #awaitHead(): void {
+    if (this.#parser.betweenMessages) this.#await('idle', this.#limits.keepAliveIdleMs);
+    else if (this.#awaiting !== 'head') this.#await('head', this.#limits.headMs);
+  }
+
+  #await(what: Awaiting, ms: number): void {
+    this.#awaiting = what;
+    this.#wheel.set(this.#timer, ms);
+  }
+
+  #timedOut(): void {
+    if (this.#awaiting === 'body' || !this.#parser.betweenMessages) this.#refuse(new ProxyError('request_timeout'));
+    else this.#owner.idled();
+  }
+
+  #refuse(error: ProxyError): void {
+    this.stop(error);
+    this.#owner.refused(error);
+  }
+
+  onMessage(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
+    this.#await('nothing', 0);
+    const body = bodyStart === bodyEnd ? emptyBody : new BufferedBody(keepRange(bytes, bodyStart, bodyEnd, this.#bytesOwned));
+    this.#owner.requestRead(head, this.#parser.facts, body);
+  }
+
+  onHead(head: MessageHead): void {
+    const { facts } = this.#parser;
+    this.#body = new StreamBody(facts.chunked ? null : facts.contentLength, this);
+    this.#pace.start(this.#wheel.nowMs);
+    this.#await('nothing', 0);
+    this.#owner.requestRead(head, facts, this.#body);
+  }
+
+  onBody(bytes: Buffer, start: number, end: number): void {
+    const body = this.#body;
+    if (body === null) return;
+    // A client that is too slow is refused by the timer, outside the parser's call.
+    const isTooSlow = this.#pace.isTooSlow(this.#wheel.nowMs, body.received + end - start);
+    this.#await('body', isTooSlow ? 1 : this.#limits.bodyIdleMs);
+    body.push(keepRange(bytes, start, end, this.#bytesOwned));
+  }
+
+  onEnd(trailers: HeaderList | null): void {
+    const body = this.#body;
+    this.#body = null;
+    this.#await('nothing', 0);
+    body?.end(trailers);
+  }
+
+  bodyStarted(): void {
+    if (this.#body?.received === 0) this.#owner.bodyAwaited();
+    this.#await('body', this.#limits.bodyIdleMs);
+  }
+
+  pauseBody(): void {
+    this.#wheel.clear(this.#timer);
+    this.#pace.pause(this.#wheel.nowMs);
+    this.#socket.pause();
+  }
+
+  resumeBody(): void {
+    this.#pace.resume(this.#wheel.nowMs);
+    this.#await('body', this.#limits.bodyIdleMs);
+    this.#socket.resume();
+  }
+
+  /** What still comes is read and dropped until the answer is out; then the connection closes. */
+  bodyCancelled(): void {
+    this.#socket.resume();
+  }
+}
+
+const refusals: Record<ViolationKind, ErrorKind> = {
+  malformed: 'bad_request',
+  head_too_large: 'headers_too_large',
+  target_too_long: 'uri_too_long',
+  not_implemented: 'not_implemented',
+  version: 'version_not_supported',
+};
