@@ -120,7 +120,7 @@ async function checkAnswer({ name, request, isAnswer }: Case, entrant: Entrant):
 /** What a system can take at most is known from its first measurement. */
 async function measure(
   each: Case,
-  { running }: Entrant,
+  { name, running }: Entrant,
   seconds: number,
   first: LoadResult | undefined,
 ): Promise<Measurement> {
@@ -129,6 +129,7 @@ async function measure(
   const before = await cpuMicros(running.pid);
   const result =
     load === 'full' || first === undefined ? await saturate(work) : await loadAtRate(work, rateOf(first) / 2);
+  if (result.requests === 0) throw new Error(`${name}, case ${each.name}: not one answer in ${seconds} s`);
   return { ...result, cpuMicros: (await cpuMicros(running.pid)) - before };
 }
 

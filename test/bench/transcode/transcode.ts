@@ -48,6 +48,7 @@ const small: Case = {
 const post: Case = {
   ...small,
   name: 'post-1KiB',
+  rounds: 3,
   request: {
     method: 'POST',
     path: '/v1/shelves/42/books',

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { jsonLine, table } from './report.js';
+import { median } from './stats.js';
+import type { BenchResult } from './harness.js';
+
+const result: BenchResult = {
+  rows: [
+    { case: 'small', system: 'sluice', rps: 30_000.4, cpuMicrosPerRequest: 30.00049, p50Ms: 1.5, p99Ms: 3, errors: 2 },
+    { case: 'small', system: 'nginx', rps: 40_000, cpuMicrosPerRequest: 20, p50Ms: 1, p99Ms: 2, errors: 0 },
+  ],
+  skipped: [{ system: 'haproxy', reason: 'not here' }],
+  reference: 'nginx',
+};
+
+it('the line for scripts has the agreed names, and nothing of what was skipped', () => {
+  expect(JSON.parse(jsonLine('proxy', result))).toEqual({
+    bench: 'proxy',
+    rows: [
+      { case: 'small', system: 'sluice', rps: 30_000, cpu_us_per_request: 30, p50_ms: 1.5, p99_ms: 3, errors: 2 },
+      { case: 'small', system: 'nginx', rps: 40_000, cpu_us_per_request: 20, p50_ms: 1, p99_ms: 2, errors: 0 },
+    ],
+  });
+});
+
+it('the table compares CPU time with the reference, and names what was skipped', () => {
+  const lines = table(result).split('\n');
+
+  expect(lines[0]).toContain('× nginx');
+  expect(lines[1]).toMatch(/^small +sluice +30\.0 +1\.50 /);
+  expect(lines[3]).toBe('skipped: haproxy (not here)');
+});
+
+it.each([
+  [[3], 3],
+  [[9, 1, 2], 2],
+  [[1, 10, 2, 4], 3],
+])('the median of %j is %d', (values, expected) => {
+  expect(median(values)).toBe(expected);
+});
