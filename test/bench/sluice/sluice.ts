@@ -1,7 +1,4 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { entryPoint, startMember, type Member } from '../../../deploy/cluster/member.js';
 import { freePorts, startNats, startPostgres, type RunningServer } from '../../../deploy/servers/servers.js';
@@ -26,8 +23,7 @@ export function sluice(service: Service): System {
     name: 'sluice',
     required: true,
     async start(upstreamPorts) {
-      const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
-      const opened: { stop(): Promise<void> }[] = [{ stop: () => rm(folder, { recursive: true, force: true }) }];
+      const opened: RunningServer[] = [];
       const keep = async <T extends RunningServer>(starting: Promise<T>): Promise<T> => {
         const server = await starting;
         opened.push(server);
@@ -40,11 +36,8 @@ export function sluice(service: Service): System {
         const postgres = await keep(startPostgres());
         const nats = await keep(startNats());
         const controlPlane = await keep(startControlPlane(postgres.url, nats.url));
-        const node = await keep(startNode(nats.url, join(folder, 'state')));
-        const file = join(folder, 'bench.yaml');
-        // JSON is YAML.
-        await writeFile(file, JSON.stringify(config(service, upstreamPorts)));
-        await applyConfig(controlPlane.port, file);
+        const node = await keep(startNode(nats.url));
+        await applyConfig(controlPlane.port, config(service, upstreamPorts));
         return { port: node.port, pid: pidOf(node), helpers: [postgres, nats, controlPlane].map(pidOf), stop };
       } catch (error) {
         await stop();
@@ -80,7 +73,7 @@ async function startControlPlane(databaseUrl: string, natsUrl: string): Promise<
   return startMember({ id: 'control-plane', command: 'control-plane', port, flags }, opsPort);
 }
 
-async function startNode(natsUrl: string, stateDir: string): Promise<Member> {
+async function startNode(natsUrl: string): Promise<Member> {
   const [port = 0, opsPort = 0] = await freePorts(2);
   const flags = {
     'node-id': 'bench',
@@ -88,14 +81,18 @@ async function startNode(natsUrl: string, stateDir: string): Promise<Member> {
     'http-port': String(port),
     'ops-port': String(opsPort),
     'nats-url': natsUrl,
-    'state-dir': stateDir,
+    // In the folder it runs in, which goes when it ends.
+    'state-dir': 'state',
   };
   return startMember({ id: 'node', command: 'data-plane', port, flags }, opsPort);
 }
 
-async function applyConfig(adminPort: number, file: string): Promise<void> {
-  const args = [entryPoint, '--address', `127.0.0.1:${adminPort}`, 'apply', '-f', file, '--wait'];
-  await promisify(execFile)(process.execPath, args).catch((error: Error & { stderr?: string }) => {
+async function applyConfig(adminPort: number, content: object): Promise<void> {
+  const args = [entryPoint, '--address', `127.0.0.1:${adminPort}`, 'apply', '-f', '-', '--wait'];
+  const applying = promisify(execFile)(process.execPath, args);
+  // JSON is YAML.
+  applying.child.stdin?.end(JSON.stringify(content));
+  await applying.catch((error: Error & { stderr?: string }) => {
     throw new Error(`sluice apply: ${error.stderr?.trim() || error.message}`, { cause: error });
   });
 }
