@@ -4,7 +4,8 @@
  * readReply. This room never touches a socket or a clock, and never trusts a descriptor, a request or a reply.
  */
 export { loadSchema, type Schema, type SchemaProblem } from './schema/schema.js';
-export { schemaBindings, type Binding, type BindingOptions } from './binding/bindings.js';
+export type { Binding } from './binding/binding.js';
+export { schemaBindings, type BindingOptions } from './binding/bindings.js';
 export {
   prepareCall,
   readReply,

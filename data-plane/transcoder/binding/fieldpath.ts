@@ -1,6 +1,6 @@
-import { fieldKind, isMap, isMessage, type Field, type MessageType } from '../schema/types.js';
+import { isMap, isMessage, type Field, type MessageType } from '../schema/types.js';
 import { wireTypeOf } from '../codec/text.js';
-import { WireWriter } from '../codec/writer.js';
+import type { WireWriter } from '../codec/writer.js';
 
 /** From a field of the request message down to the one that is meant; all but the last are singular messages. */
 export type FieldPath = readonly Field[];
@@ -35,28 +35,30 @@ export function startsWith(path: FieldPath, prefix: FieldPath): boolean {
   return prefix.length <= path.length && prefix.every((field, index) => field === path[index]);
 }
 
-/** Writes the values of one field, each encoded without tag, wrapped in the messages that the path goes through. */
+/** Writes the values of one field, each encoded without tag, within the messages that the path goes through. */
 export function writeAt(path: FieldPath, values: readonly Uint8Array[], out: WireWriter): void {
-  const leaf = path[path.length - 1] as Field;
-  if (path.length === 1) {
-    writeLeaf(leaf, values, out);
-    return;
-  }
-  const inner = new WireWriter(256);
-  writeAt(path.slice(1), values, inner);
-  writeMessage(path[0] as Field, inner.copy(), out);
+  within(path.slice(0, -1), out, () => writeLeaf(lastOf(path), values, out));
 }
 
-/** Writes a whole message as the value of a field. */
-export function writeMessage(field: Field, wire: Uint8Array, out: WireWriter): void {
-  if (field.delimited) {
-    out.tag(field.number, 3);
-    out.raw(wire);
-    out.tag(field.number, 4);
+/** Writes the tags and lengths of the messages that `parents` go through around what `write` writes. */
+export function within(parents: FieldPath, out: WireWriter, write: () => void): void {
+  const [first, ...rest] = parents;
+  if (first === undefined) {
+    write();
+  } else if (first.delimited) {
+    out.tag(first.number, 3);
+    within(rest, out, write);
+    out.tag(first.number, 4);
   } else {
-    out.tag(field.number, 2);
-    out.bytes(wire);
+    out.tag(first.number, 2);
+    const start = out.open();
+    within(rest, out, write);
+    out.close(start);
   }
+}
+
+export function lastOf(path: FieldPath): Field {
+  return path[path.length - 1] as Field;
 }
 
 function writeLeaf(field: Field, values: readonly Uint8Array[], out: WireWriter): void {
@@ -66,11 +68,11 @@ function writeLeaf(field: Field, values: readonly Uint8Array[], out: WireWriter)
     for (const value of values) out.raw(value);
     return;
   }
-  const group = isMessage(field) && field.delimited && !isMap(field);
-  const wireType = group ? 3 : field.kind === fieldKind.group ? 2 : wireTypeOf[field.kind];
+  const isGroup = isMessage(field) && field.delimited && !isMap(field);
+  const wireType = isGroup ? 3 : wireTypeOf[field.kind];
   for (const value of values) {
     out.tag(field.number, wireType);
     out.raw(value);
-    if (group) out.tag(field.number, 4);
+    if (isGroup) out.tag(field.number, 4);
   }
 }

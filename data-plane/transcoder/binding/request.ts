@@ -1,13 +1,15 @@
 import { ProxyError } from '../../errors.js';
 import { ArgumentError } from '../codec/errors.js';
-import type { Codecs, ReadOptions } from '../codec/codec.js';
-import { WireWriter } from '../codec/writer.js';
+import { WireFault } from '../codec/wire-source.js';
+import type { WireWriter } from '../codec/writer.js';
 import type { Profile } from '../profile.js';
-import { isMessage, type Field, type MessageType } from '../schema/types.js';
-import { bodyFormat, type BodyFormat } from './content.js';
-import { dottedName, startsWith, writeAt, writeMessage, type FieldPath } from './fieldpath.js';
+import { isMessage, type Field } from '../schema/types.js';
+import type { BodyPlan } from './body.js';
+import { dottedName, lastOf, startsWith, writeAt, type FieldPath } from './fieldpath.js';
+import { checkOneofs, checkSiblings } from './oneofs.js';
 import type { ParameterField, Parameters } from './parameters.js';
-import { decodeCapture, type KeptEscapes } from './percent.js';
+import { decodeCapture } from './percent.js';
+import { findRecord, withoutRecords } from './records.js';
 
 /** A path variable and the field it gives. */
 export interface BoundVariable {
@@ -15,85 +17,137 @@ export interface BoundVariable {
   readonly multiSegment: boolean;
 }
 
-/** Where the body goes: nowhere, the whole message, or one field. */
-export type BodyTarget =
-  { readonly kind: 'none' } | { readonly kind: 'whole' } | { readonly kind: 'field'; readonly path: FieldPath };
-
-export interface RequestParts {
-  /** Raw text of each path variable, in the order of the template. */
-  readonly variables: readonly string[];
-  /** Without its question mark. */
-  readonly query: string;
-  readonly body: Uint8Array;
-  /** '' when the request has none. */
-  readonly contentType: string;
+/** What path and query give, ready to be joined with a body. */
+export interface BoundParameters {
+  readonly path: readonly ParameterField[];
+  readonly query: readonly ParameterField[];
 }
 
+const nothingBound: BoundParameters = { path: [], query: [] };
+const headerBytes = 5;
 /** Parameters that API clients add to any call; no profile refuses them (QP13). */
 const ignored = /^(key|api_key|\$.*|utm_.*)$/;
 
 /**
- * Makes the request message of one binding out of path, query and body. Its order on the wire decides who wins (BD9): query
- * values of single fields, body, query values of repeated fields, path; later values of a single field replace earlier ones.
+ * Makes the request message of one binding out of path, query and body. The parts are joined on the wire, where later values of
+ * a single field replace earlier ones, so their order decides who wins (BD9, BD10): query values of single fields, body, query
+ * values of repeated fields, path.
  */
 export class RequestPlan {
-  readonly #type: MessageType;
   readonly #variables: readonly BoundVariable[];
-  readonly #body: BodyTarget;
+  readonly #body: BodyPlan | null;
   readonly #parameters: Parameters;
-  readonly #codecs: Codecs;
   readonly #profile: Profile;
+  readonly #out: WireWriter;
 
+  /** `out` is shared by all plans; a frame is made in one go. */
   constructor(
-    type: MessageType,
     variables: readonly BoundVariable[],
-    body: BodyTarget,
+    body: BodyPlan | null,
     parameters: Parameters,
-    codecs: Codecs,
     profile: Profile,
+    out: WireWriter,
   ) {
-    this.#type = type;
     this.#variables = variables;
     this.#body = body;
     this.#parameters = parameters;
-    this.#codecs = codecs;
     this.#profile = profile;
+    this.#out = out;
   }
 
   /** Whether a request's body has any part in the message. */
   get usesBody(): boolean {
-    return this.#body.kind !== 'none';
+    return this.#body !== null;
   }
 
-  /** The message's wire bytes. Throws bad_argument naming each field that does not fit, or unsupported_media_type. */
-  toMessage(parts: RequestParts): Uint8Array {
-    try {
-      return this.#assemble(parts);
-    } catch (error) {
-      if (!(error instanceof ArgumentError)) throw error;
-      const at = error.offset < 0 ? '' : ` (at byte ${error.offset} of the body)`;
-      throw new ProxyError('bad_argument', error, {
-        violations: [{ field: error.field, description: error.message + at }],
-      });
+  /** The body is passed on as the bytes that it is (HB1). */
+  get isHttpBody(): boolean {
+    return this.#body?.isHttpBody ?? false;
+  }
+
+  /**
+   * Reads the raw texts of the path variables, in the order of the template, and the query without its question mark. Throws
+   * bad_argument naming the field that does not fit.
+   */
+  bind(variables: readonly string[], query: string): BoundParameters {
+    if (variables.length === 0 && query === '') return nothingBound;
+    return asBadArgument(() => {
+      const path = this.#readPath(variables);
+      const fromQuery = query === '' ? [] : this.#readQuery(query, path);
+      checkOneofs([...path, ...fromQuery]);
+      return { path, query: fromQuery };
+    });
+  }
+
+  /**
+   * The message in its gRPC frame. Throws bad_argument naming the field that does not fit, or unsupported_media_type. The
+   * later messages of a stream are made with `bound` null (ST8).
+   */
+  frame(bound: BoundParameters | null, body: Uint8Array, contentType: string): Uint8Array {
+    const out = this.#out;
+    out.pos = headerBytes;
+    asBadArgument(() => this.#assemble(bound ?? nothingBound, body, contentType, out));
+    const length = out.pos - headerBytes;
+    const frame = out.copy();
+    frame[0] = 0;
+    frame[1] = length >>> 24;
+    frame[2] = length >>> 16;
+    frame[3] = length >>> 8;
+    frame[4] = length;
+    out.release();
+    return frame;
+  }
+
+  #assemble({ path, query }: BoundParameters, body: Uint8Array, contentType: string, out: WireWriter): void {
+    const plan = this.#body;
+    if (plan === null) {
+      for (const field of query) writeAt(field.path, field.values, out);
+    } else {
+      const late = query.filter((field) => lastOf(field.path).repeated || isMessage(lastOf(field.path)));
+      for (const field of query) if (!late.includes(field)) writeAt(field.path, field.values, out);
+      const start = out.pos;
+      const keepZeros = this.#profile === 'strict' || query.some((field) => startsWith(field.path, plan.path));
+      if (plan.write(body, contentType, keepZeros, out)) this.#settle(start, path, query, out);
+      const end = out.pos;
+      for (const field of late) {
+        // Of a message the body's fields would mix with the query's.
+        const isTaken = !lastOf(field.path).repeated && findRecord(out.buf, start, end, field.path) !== null;
+        if (!isTaken) writeAt(field.path, field.values, out);
+      }
+    }
+    for (const field of path) writeAt(field.path, field.values, out);
+  }
+
+  /** Settles what the body, written from `start` on, has in common with path and query. */
+  #settle(start: number, path: readonly ParameterField[], query: readonly ParameterField[], out: WireWriter): void {
+    if (path.length === 0 && query.length === 0) return;
+    checkSiblings([...path, ...query], out.buf, start, out.pos);
+    if (this.#profile === 'strict') this.#refuseOther([...path, ...query], start, out);
+    for (const field of path) {
+      const leaf = lastOf(field.path);
+      if (!leaf.repeated && !isMessage(leaf)) continue;
+      if (findRecord(out.buf, start, out.pos, field.path) === null) continue;
+      const kept = withoutRecords(out.buf.slice(start, out.pos), field.path);
+      out.pos = start;
+      out.raw(kept);
     }
   }
 
-  #assemble(parts: RequestParts): Uint8Array {
-    const path = this.#readPath(parts.variables);
-    const query = this.#body.kind === 'whole' || parts.query === '' ? [] : this.#readQuery(parts.query);
-    checkOneofs([...path, ...query]);
-    const out = new WireWriter(256);
-    for (const { path: to, values } of query) if (!lastOf(to).repeated) writeAt(to, values, out);
-    if (this.#body.kind !== 'none') this.#writeBody(this.#body, parts, query, out);
-    for (const { path: to, values } of query) if (lastOf(to).repeated) writeAt(to, values, out);
-    for (const { path: to, values } of path) writeAt(to, values, out);
-    return out.copy();
+  #refuseOther(fields: readonly ParameterField[], start: number, out: WireWriter): void {
+    for (const { path, values } of fields) {
+      const found = findRecord(out.buf, start, out.pos, path);
+      if (found === null || lastOf(path).repeated) continue;
+      if (!isSame(out.buf.subarray(found.start, found.end), values[0] as Uint8Array, lastOf(path))) {
+        throw new ArgumentError(dottedName(path), 'has another value in the body');
+      }
+    }
   }
 
   #readPath(texts: readonly string[]): ParameterField[] {
     return this.#variables.map(({ path, multiSegment }, index) => {
       const name = dottedName(path);
-      const text = decodeCapture(texts[index] ?? '', multiSegment ? this.#keptEscapes() : 'none');
+      const kept = !multiSegment ? 'none' : this.#profile === 'envoy' ? 'reserved' : 'slash';
+      const text = decodeCapture(texts[index] ?? '', kept);
       if (text === undefined) throw new ArgumentError(name, 'is not UTF-8 text without NUL');
       const field = lastOf(path);
       const pieces = field.repeated ? text.split(',') : [text];
@@ -101,112 +155,57 @@ export class RequestPlan {
     });
   }
 
-  #keptEscapes(): KeptEscapes {
-    return this.#profile === 'envoy' ? 'reserved' : 'slash';
-  }
-
-  #readQuery(query: string): ParameterField[] {
-    const refusesUnknown = this.#profile !== 'grpc-gateway';
+  /** The fields of the query, without those that the path gives. A body that is the whole message leaves nothing to it (BD1). */
+  #readQuery(query: string, bound: readonly ParameterField[]): ParameterField[] {
+    const isStrict = this.#profile === 'strict';
+    const takesAll = this.#body !== null && this.#body.path.length === 0;
+    if (takesAll && !isStrict) return [];
     const fields = this.#parameters.read(query, (name) => {
-      if (refusesUnknown && !ignored.test(name))
-        throw new ArgumentError(name.slice(0, 200), 'is not a field of the request');
+      if (this.#profile === 'grpc-gateway' || ignored.test(name)) return;
+      throw new ArgumentError(name.slice(0, 200), 'is not a field of the request');
     });
-    return fields.filter((field) => !this.#variables.some((variable) => startsWith(field.path, variable.path)));
-  }
-
-  #writeBody(
-    target: BodyTarget & { kind: 'whole' | 'field' },
-    { body, contentType }: RequestParts,
-    query: readonly ParameterField[],
-    out: WireWriter,
-  ): void {
-    const path = target.kind === 'field' ? target.path : [];
-    const field = path[path.length - 1];
-    const type = field === undefined ? this.#type : isMessage(field) && !field.repeated ? field.message() : null;
-    if (type?.name === 'google.api.HttpBody') {
-      writeValue(path, httpBody(contentType, body), out);
-      return;
+    const [first] = fields;
+    if (takesAll && first !== undefined) {
+      throw new ArgumentError(dottedName(first.path), 'is a parameter, but the body is the whole request');
     }
-    const format = bodyFormat(contentType, this.#profile);
-    if (isBlank(body, format)) return;
-    const options = {
-      ignoreUnknown: this.#profile !== 'strict',
-      keepZeros: query.some((given) => startsWith(given.path, path)),
-    };
-    if (format === 'protobuf') {
-      if (type === null) throw new ProxyError('unsupported_media_type');
-      writeValue(path, body, out);
-    } else if (field === undefined) {
-      out.raw(this.#codecs.read(this.#type, body, options));
-    } else {
-      const parent = path.length === 1 ? this.#type : (path[path.length - 2] as Field).message();
-      writeValue(path.slice(0, -1), this.#readField(parent, field, path, body, options), out);
-    }
-  }
-
-  #readField(parent: MessageType, field: Field, path: FieldPath, body: Uint8Array, options: ReadOptions): Uint8Array {
-    try {
-      return this.#codecs.readField(parent, field, body, options);
-    } catch (error) {
-      throw error instanceof ArgumentError ? error.within(dottedName(path)) : error;
-    }
-  }
-}
-
-/** Writes a message at `path`, the whole request when it is empty. */
-function writeValue(path: FieldPath, wire: Uint8Array, out: WireWriter): void {
-  if (path.length === 0) {
-    out.raw(wire);
-    return;
-  }
-  const inner = new WireWriter(wire.length + 16);
-  writeMessage(lastOf(path), wire, inner);
-  writeValue(path.slice(0, -1), inner.copy(), out);
-}
-
-/** Refuses two members of one oneof, whatever the order they came in (BD11). */
-function checkOneofs(fields: readonly ParameterField[]): void {
-  const members = new Map<string, FieldPath>();
-  for (const { path } of fields) {
-    for (const [index, field] of path.entries()) {
-      if (field.oneof < 0) continue;
-      const parent = path
-        .slice(0, index)
-        .map((it) => it.number)
-        .join('.');
-      const key = `${parent}/${field.oneof}`;
-      const upTo = path.slice(0, index + 1);
-      const other = members.get(key);
-      if (other === undefined) members.set(key, upTo);
-      else if (lastOf(other) !== field) {
-        throw new ArgumentError(
-          dottedName(upTo),
-          `cannot be given together with ${dottedName(other)}: only one of them may be set`,
-        );
+    return fields.filter((field) => {
+      const same = bound.find((other) => startsWith(field.path, other.path));
+      if (same === undefined) return true;
+      if (isStrict && !isEqual(field.values[0] as Uint8Array, same.values[0] as Uint8Array)) {
+        throw new ArgumentError(dottedName(field.path), 'has another value in the path');
       }
+      return false;
+    });
+  }
+}
+
+/** Runs `work`; a value that does not fit becomes a bad_argument. A protobuf body may be no message at all. */
+function asBadArgument<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof WireFault) {
+      throw new ProxyError('bad_argument', error, {
+        violations: [{ field: '', description: 'is not a protobuf message' }],
+      });
     }
+    if (!(error instanceof ArgumentError)) throw error;
+    const at = error.offset < 0 ? '' : ` (at byte ${error.offset} of the body)`;
+    throw new ProxyError('bad_argument', error, {
+      violations: [{ field: error.field, description: error.message + at }],
+    });
   }
 }
 
-function httpBody(contentType: string, body: Uint8Array): Uint8Array {
-  const out = new WireWriter(body.length + contentType.length + 16);
-  if (contentType !== '') {
-    out.tag(1, 2);
-    out.string(contentType);
-  }
-  if (body.length > 0) {
-    out.tag(2, 2);
-    out.bytes(body);
-  }
-  return out.copy();
+/** Whether a record's value is the encoded one, which has its length in front where the record's has been taken off. */
+function isSame(value: Uint8Array, encoded: Uint8Array, field: Field): boolean {
+  return isEqual(value, isLengthPrefixed(field) ? encoded.subarray(encoded.length - value.length) : encoded);
 }
 
-/** A JSON body of blanks is an empty body (BD5). */
-function isBlank(body: Uint8Array, format: BodyFormat): boolean {
-  if (format !== 'json') return body.length === 0;
-  return body.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
+function isLengthPrefixed(field: Field): boolean {
+  return field.kind === 9 || field.kind === 12 || (isMessage(field) && !field.delimited);
 }
 
-function lastOf(path: FieldPath): Field {
-  return path[path.length - 1] as Field;
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -18,7 +18,6 @@ import {
   type Profile,
   type TranscodedRequest,
 } from '../transcoder.js';
-import { frameMessage } from './framing.js';
 
 const set = buildDescriptors({
   'library.proto': readFileSync(new URL('../fixtures/library.proto', import.meta.url), 'utf8'),
@@ -114,6 +113,11 @@ function answerTo(
 
 function jsonOf(answer: Answer): unknown {
   return JSON.parse(new TextDecoder().decode((answer.body as BufferedBody).bytes));
+}
+
+function frameMessage(message: Uint8Array): Uint8Array {
+  const { length } = message;
+  return Uint8Array.from([0, length >>> 24, length >>> 16, length >>> 8, length, ...message]);
 }
 
 function framed(type: string, json: JsonValue): Uint8Array {
@@ -254,6 +258,105 @@ test('ER11 a bad path value, and a bad body, are a 400 that names the field and 
 test('BD11 two members of a oneof are a 400 in any order', () => {
   expect(violationOf({ ...kinds, query: '?left=a&right=1' }).field).toMatch(/left|right/);
   expect(violationOf({ ...kinds, query: '?right=1&left=a' }).field).toMatch(/left|right/);
+});
+
+const putKinds = (what: string, value: string, rest: Partial<Sent>): Sent => ({
+  method: 'PUT',
+  template: `/v1/${what}`,
+  variables: [value],
+  ...rest,
+});
+
+test.each([
+  ['BD9 a path value of zero over the body', 'put/{kinds.i32}', '0', '', '{"i32":5}', {}],
+  ['BD9 a path value over the query', 'put/{kinds.i32}', '1', '?kinds.i32=2', '', { i32: 1 }],
+  [
+    'BD9 the body over the query',
+    'put/{kinds.i32}',
+    '1',
+    '?kinds.u32=2&kinds.text=q',
+    '{"text":""}',
+    { i32: 1, u32: 2 },
+  ],
+  [
+    'BD10 query values behind the body of a repeated field',
+    'put/{kinds.i32}',
+    '1',
+    '?kinds.numbers=3',
+    '{"numbers":[1,2]}',
+    { i32: 1, numbers: [1, 2, 3] },
+  ],
+  [
+    'BD9 a repeated path value over the body',
+    'numbers/{kinds.numbers}',
+    '7,8',
+    '',
+    '{"numbers":[1,2],"u32":1}',
+    { numbers: [7, 8], u32: 1 },
+  ],
+  [
+    'BD9 a path value of a message over the body',
+    'time/{kinds.time}',
+    '2020-01-01T00:00:00Z',
+    '',
+    '{"time":"2001-01-01T00:00:00.5Z"}',
+    { time: '2020-01-01T00:00:00Z' },
+  ],
+  [
+    'BD9 a message of the body over the query',
+    'put/{kinds.i32}',
+    '1',
+    '?kinds.time=2020-01-01T00:00:00.5Z',
+    '{"time":"2001-01-01T00:00:00Z"}',
+    { i32: 1, time: '2001-01-01T00:00:00Z' },
+  ],
+  [
+    'a message of the query where the body has none',
+    'put/{kinds.i32}',
+    '1',
+    '?kinds.time=2020-01-01T00:00:00.5Z',
+    '{"u32":1}',
+    { i32: 1, u32: 1, time: '2020-01-01T00:00:00.500Z' },
+  ],
+  ['BD1 nothing of the query beside a body that is everything', 'all/{kinds.i32}', '1', '?note=q', '{}', { i32: 1 }],
+])('%s', (_title, what, value, query, body, kindsExpected) => {
+  expect(messageOf(putKinds(what, value, { query, body }))).toEqual({ kinds: kindsExpected });
+});
+
+test('BD11 a body that sets a sibling of a path or query member is a 400', () => {
+  expect(violationOf(putKinds('left/{kinds.left}', 'a', { body: '{"right":1}' })).field).toBe('kinds.left');
+  expect(violationOf(putKinds('put/{kinds.i32}', '1', { query: '?kinds.left=a', body: '{"right":0}' })).field).toBe(
+    'kinds.left',
+  );
+  expect(messageOf(putKinds('left/{kinds.left}', 'a', { body: '{"left":"b"}' }))).toEqual({ kinds: { left: 'a' } });
+});
+
+test('BD9, BD1 strict takes equal values and refuses others', () => {
+  const strict = (rest: Partial<Sent>): Sent => putKinds('put/{kinds.i32}', '1', { profile: 'strict', ...rest });
+
+  expect(messageOf(strict({ query: '?kinds.i32=1', body: '{"i32":1}' }))).toEqual({ kinds: { i32: 1 } });
+  expect(violationOf(strict({ body: '{"i32":0}' })).field).toBe('kinds.i32');
+  expect(violationOf(strict({ query: '?kinds.i32=2' })).field).toBe('kinds.i32');
+  expect(violationOf(strict({ query: '?kinds.text=a', body: '{"text":"b"}' })).field).toBe('kinds.text');
+  expect(violationOf(putKinds('all/{kinds.i32}', '1', { profile: 'strict', query: '?note=a', body: '{}' })).field).toBe(
+    'note',
+  );
+});
+
+test('BD13 a bad path value is a 400 with an empty body as well', () => {
+  expect(violationOf(putKinds('put/{kinds.i32}', 'x', {})).field).toBe('kinds.i32');
+});
+
+test('CN1, CN4 a protobuf body is taken as it is, and joined with the path', () => {
+  const headers = ['Content-Type', 'application/x-protobuf'];
+
+  expect(messageOf({ ...createBook, body: '\u0012\u0001T', headers })).toEqual({ shelf: '7', book: { title: 'T' } });
+  expect(() => callOf({ ...createBook, profile: 'strict', body: '{}', headers: ['Content-Type', 'text/csv'] })).toThrow(
+    'unsupported_media_type',
+  );
+  expect(() =>
+    callOf({ ...createBook, body: '{}', headers: ['Content-Type', 'application/json; charset=utf-16'] }),
+  ).toThrow('unsupported_media_type');
 });
 
 test('QP13 an unknown parameter is a 400 in strict, save the ones that clients add', () => {

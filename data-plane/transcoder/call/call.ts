@@ -1,8 +1,8 @@
 import { BufferedBody, emptyBody, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
-import type { Binding } from '../binding/bindings.js';
-import { frameMessage, soleMessage } from './framing.js';
+import type { Binding } from '../binding/binding.js';
+import { soleMessage } from './framing.js';
 import { Gather } from './gather.js';
 import { callerTimeoutMs, requestMetadata, responseFields, statusOverride, trailerFields } from './metadata.js';
 import { grpcCodeOf, httpStatusOf, readStatus, statusFields, statusJson, type GrpcStatus } from './status.js';
@@ -93,12 +93,8 @@ export function prepareCall(request: TranscodedRequest, observer: CallReadiness)
 function unaryCall(request: TranscodedRequest, body: Uint8Array): GrpcCall {
   const { binding, target } = request;
   const queryAt = target.indexOf('?');
-  const message = binding.request.toMessage({
-    variables: request.variables,
-    query: queryAt < 0 ? '' : target.slice(queryAt + 1),
-    body,
-    contentType: headerValue(request.headers, 'content-type') ?? '',
-  });
+  const bound = binding.request.bind(request.variables, queryAt < 0 ? '' : target.slice(queryAt + 1));
+  const frame = binding.request.frame(bound, body, headerValue(request.headers, 'content-type') ?? '');
   const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc'];
   const metadata = requestMetadata(request.headers, binding.profile);
   if (headerValue(metadata, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
@@ -106,7 +102,7 @@ function unaryCall(request: TranscodedRequest, body: Uint8Array): GrpcCall {
   return {
     target: binding.method.path,
     headers,
-    body: new BufferedBody(frameMessage(message)),
+    body: new BufferedBody(frame),
     timeoutMs: callerTimeoutMs(request.headers),
   };
 }

@@ -1,17 +1,5 @@
 import { ProxyError } from '../../errors.js';
 
-/** Puts gRPC's length prefix in front of a message. */
-export function frameMessage(message: Uint8Array): Uint8Array {
-  const framed = new Uint8Array(message.length + 5);
-  const length = message.length;
-  framed[1] = length >>> 24;
-  framed[2] = length >>> 16;
-  framed[3] = length >>> 8;
-  framed[4] = length;
-  framed.set(message, 5);
-  return framed;
-}
-
 /**
  * The one message of a unary reply, as a part of `body`. Throws upstream_malformed for none or two (ST15), for one that was
  * cut short and for one that is compressed though nobody said how (SZ2).

@@ -36,25 +36,33 @@ export class Codecs {
 
   /** The wire form of a message. Throws ArgumentError with the path and offset of what does not fit; repeats no value. */
   read(type: MessageType, json: Uint8Array, options: ReadOptions): Uint8Array {
-    return this.#read(json, options, () => this.#reader.message(this.#tables.message(type)));
+    const out = new WireWriter(json.length);
+    this.readInto(out, type, json, options);
+    return out.copy();
   }
 
-  /** The same for the value of one field of `type`, written as the fields of a message that has just this one. */
-  readField(type: MessageType, field: Field, json: Uint8Array, options: ReadOptions): Uint8Array {
-    return this.#read(json, options, () => this.#reader.fieldValue(this.#tables.message(type).of(field)));
-  }
-
-  #read(json: Uint8Array, options: ReadOptions, work: () => void): Uint8Array {
+  /** The same, written behind what `out` holds. */
+  readInto(out: WireWriter, type: MessageType, json: Uint8Array, options: ReadOptions): void {
     const reader = this.#reader;
-    reader.begin(json, options.ignoreUnknown, options.keepZeros);
+    reader.begin(json, out, options.ignoreUnknown, options.keepZeros);
     try {
-      work();
+      reader.message(this.#tables.message(type));
       reader.end();
     } catch (error) {
-      if (!(error instanceof JsonFault)) throw error;
-      throw new ArgumentError(pathAt(json, error.offset), error.message, error.offset);
+      throw argumentError(error, json);
     }
-    return reader.out.copy();
+  }
+
+  /** The same for the value of one field of `type`, written with its tag. */
+  readFieldInto(out: WireWriter, type: MessageType, field: Field, json: Uint8Array, options: ReadOptions): void {
+    const reader = this.#reader;
+    reader.begin(json, out, options.ignoreUnknown, options.keepZeros);
+    try {
+      reader.fieldValue(this.#tables.message(type).of(field));
+      reader.end();
+    } catch (error) {
+      throw argumentError(error, json);
+    }
   }
 
   /** The JSON form of a message. Throws WireFault when the bytes are not a message of the type. */
@@ -106,4 +114,9 @@ export class Codecs {
   link(type: MessageType): void {
     this.#tables.link(type);
   }
+}
+
+function argumentError(error: unknown, json: Uint8Array): unknown {
+  if (!(error instanceof JsonFault)) return error;
+  return new ArgumentError(pathAt(json, error.offset), error.message, error.offset);
 }

@@ -21,11 +21,11 @@ const colon = 0x3a;
 
 /**
  * Reads the JSON form of messages and writes their wire form in one pass, with no object between. One reader serves a schema:
- * it works on one text at a time, and what it reads is `source`, what it writes is `out`.
+ * it works on one text at a time, which is `source`, and writes to `out`.
  */
 export class JsonToWire {
   readonly source = new JsonSource();
-  readonly out = new WireWriter(4_096);
+  out: WireWriter;
   ignoreUnknown = false;
   /** Zero values of fields without presence are written too, so that they win over what stands before on the wire. */
   keepZeros = false;
@@ -38,12 +38,13 @@ export class JsonToWire {
 
   constructor(resolve: (typeName: string) => MessageTable | undefined) {
     this.resolve = resolve;
+    this.out = new WireWriter(0);
   }
 
-  /** Makes ready for a text. */
-  begin(json: Uint8Array, ignoreUnknown: boolean, keepZeros: boolean): void {
+  /** Makes ready for a text, whose wire form is written behind what `out` holds. */
+  begin(json: Uint8Array, out: WireWriter, ignoreUnknown: boolean, keepZeros: boolean): void {
     this.source.load(json);
-    this.out.pos = 0;
+    this.out = out;
     this.depth = 0;
     this.#seenTop = 0;
     this.ignoreUnknown = ignoreUnknown;

@@ -1,4 +1,7 @@
+import { Buffer } from 'node:buffer';
+
 const utf8 = new TextEncoder();
+const maxKeptBytes = 1_048_576;
 
 /**
  * Protobuf wire bytes in one growing buffer. Callers that know the layout write straight into `buf` at `pos` after `reserve`.
@@ -25,7 +28,17 @@ export class WireWriter {
 
   /** The bytes written since `start`, as a copy of their own. */
   copy(start = 0): Uint8Array {
-    return this.buf.slice(start, this.pos);
+    const bytes = Buffer.allocUnsafe(this.pos - start);
+    bytes.set(this.buf.subarray(start, this.pos));
+    return bytes;
+  }
+
+  /** Lets a large buffer go, so that one large message is not kept for ever. */
+  release(): void {
+    if (this.buf.length <= maxKeptBytes) return;
+    this.buf = new Uint8Array(1_024);
+    this.#view = new DataView(this.buf.buffer);
+    this.pos = 0;
   }
 
   /** An unsigned 32-bit varint. */

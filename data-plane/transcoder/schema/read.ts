@@ -147,7 +147,7 @@ function isEntry([key, value, ...others]: readonly LinkedField[]): boolean {
   return ![double, float, bytes, message, group, fieldKind.enum].some((kind) => kind === key.kind);
 }
 
-interface FieldShape extends Omit<Field, 'message' | 'enumeration'> {
+interface FieldShape extends Omit<Field, 'parent' | 'message' | 'enumeration'> {
   readonly typeName: string;
 }
 
@@ -166,12 +166,14 @@ class LinkedField implements Field {
   readonly defaultText: string | undefined;
   readonly #linker: Linker;
   readonly #file: string;
+  readonly #scope: string;
   readonly #symbol: string;
   readonly #typeName: string;
 
   constructor(linker: Linker, file: string, scope: string, shape: FieldShape) {
     this.#linker = linker;
     this.#file = file;
+    this.#scope = scope;
     this.#symbol = `${scope}.${shape.name}`;
     this.#typeName = shape.typeName;
     this.number = shape.number;
@@ -186,6 +188,12 @@ class LinkedField implements Field {
     this.extension = shape.extension;
     this.synthetic = shape.synthetic;
     this.defaultText = shape.defaultText;
+  }
+
+  parent(): MessageType {
+    const found = this.#linker.message(this.#scope);
+    if (found === undefined) throw new SchemaError(this.#file, this.#symbol, 'its message is not in the set');
+    return found;
   }
 
   message(): MessageType {

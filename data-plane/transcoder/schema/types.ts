@@ -45,6 +45,8 @@ export interface Field {
   readonly synthetic: boolean;
   /** The explicit default of a proto2 field, as the descriptor spells it. */
   readonly defaultText: string | undefined;
+  /** The message that the field is declared in. */
+  parent(): MessageType;
   /** Of a message, group or map field. Links on first use and throws SchemaError when the type is missing. */
   message(): MessageType;
   /** Of an enum field. */

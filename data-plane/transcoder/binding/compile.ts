@@ -1,0 +1,93 @@
+import type { Template, TemplateVariable } from '../../router/router.js';
+import type { Codecs } from '../codec/codec.js';
+import { takesText } from '../codec/text.js';
+import { WireWriter } from '../codec/writer.js';
+import type { Profile } from '../profile.js';
+import { isMap, isMessage, type Method, type MessageType } from '../schema/types.js';
+import type { Binding } from './binding.js';
+import { BodyPlan } from './body.js';
+import { dottedName, lastOf, resolvePath, type FieldPath } from './fieldpath.js';
+import { Parameters } from './parameters.js';
+import { RequestPlan, type BoundVariable } from './request.js';
+import { ResponsePlan } from './response.js';
+import type { Rule } from './rules.js';
+
+/** What is wrong with a rule; the column is of its template, 0 when the fault is not in it. */
+export interface RuleFault {
+  readonly column: number;
+  readonly reason: string;
+}
+
+const utf8 = new TextEncoder();
+/** A well-known type that a parameter gives stands alone, so nothing in it is unknown. */
+const textOptions = { ignoreUnknown: false, keepZeros: false };
+
+/** Compiles rules into bindings; what bindings of one message have in common is made once. */
+export class RuleCompiler {
+  readonly #codecs: Codecs;
+  readonly #profile: Profile;
+  readonly #parameters = new Map<string, Parameters>();
+  readonly #out = new WireWriter();
+
+  constructor(codecs: Codecs, profile: Profile) {
+    this.#codecs = codecs;
+    this.#profile = profile;
+  }
+
+  /** The binding, or everything that is wrong with the rule. Throws SchemaError when a type of the method is not there. */
+  compile(method: Method, rule: Rule, template: Template): { binding: Binding | null; faults: readonly RuleFault[] } {
+    const input = method.input();
+    const output = method.output();
+    this.#codecs.link(input);
+    this.#codecs.link(output);
+    const faults: RuleFault[] = [];
+    const variables = template.variables.map((variable) => bindVariable(input, variable, rule.template, faults));
+    const bodyPath = optionPath(input, 'body', rule.body === '*' ? '' : rule.body, faults);
+    const replyPath = optionPath(output, 'response_body', rule.responseBody, faults);
+    if (faults.length > 0) return { binding: null, faults };
+    const codecs = this.#codecs;
+    const profile = this.#profile;
+    const body = rule.body === '' ? null : new BodyPlan(input, bodyPath, codecs, profile);
+    const request = new RequestPlan(variables, body, this.#parametersOf(input), profile, this.#out);
+    const response = new ResponsePlan(output, replyPath, codecs, profile);
+    return { binding: { httpMethod: rule.httpMethod, template, method, profile, request, response }, faults };
+  }
+
+  #parametersOf(type: MessageType): Parameters {
+    let parameters = this.#parameters.get(type.name);
+    if (parameters === undefined) {
+      parameters = new Parameters(type, (wanted, json) => this.#codecs.read(wanted, utf8.encode(json), textOptions));
+      this.#parameters.set(type.name, parameters);
+    }
+    return parameters;
+  }
+}
+
+function bindVariable(
+  input: MessageType,
+  { name, multiSegment }: TemplateVariable,
+  template: string,
+  faults: RuleFault[],
+): BoundVariable {
+  const path = resolvePath(input, name);
+  const reason = typeof path === 'string' ? path : variableFault(path);
+  if (reason !== undefined) faults.push({ column: template.indexOf(`{${name}`) + 2, reason });
+  return { path: typeof path === 'string' ? [] : path, multiSegment };
+}
+
+/** Why a path variable cannot give this field (PT8), or undefined. */
+function variableFault(path: FieldPath): string | undefined {
+  const field = lastOf(path);
+  if (isMap(field)) return `${dottedName(path)} is a map and cannot be a path variable`;
+  if (!isMessage(field) || takesText(field, true)) return undefined;
+  return `${dottedName(path)} is the message ${field.message().name} and cannot be a path variable`;
+}
+
+/** The field that `body` or `response_body` names; an empty path for the whole message. */
+function optionPath(type: MessageType, option: string, dotted: string, faults: RuleFault[]): FieldPath {
+  if (dotted === '') return [];
+  const path = resolvePath(type, dotted);
+  if (typeof path !== 'string') return path;
+  faults.push({ column: 0, reason: `${option}: ${path}` });
+  return [];
+}
