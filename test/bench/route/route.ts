@@ -36,7 +36,7 @@ const cases: readonly RouteCase[] = [
 ];
 
 const batchSize = 1_000;
-const warmUpBatches = 100;
+const warmUpBatches = 300;
 
 function measure({ name, kind, routes }: RouteCase, { seconds, progress }: BenchOptions): Row {
   const started = performance.now();
