@@ -72,7 +72,7 @@ function anyValue(field: DescField): fc.Arbitrary<unknown> {
     case 'enum':
       return fc.constantFrom(...field.enum.values.map(({ number }) => number));
     case 'scalar':
-      return anyScalar(field);
+      return anyScalar(field.scalar, field);
     case 'list':
       return fc.array(anyItem(field), { maxLength: 3 });
     case 'map':
@@ -82,13 +82,13 @@ function anyValue(field: DescField): fc.Arbitrary<unknown> {
 
 function anyItem(field: DescField & { fieldKind: 'list' }): fc.Arbitrary<unknown> {
   if (field.listKind === 'message') return anyMessage(field.message);
-  if (field.listKind === 'scalar') return anyText;
+  if (field.listKind === 'scalar') return anyScalar(field.scalar, field);
   return fc.constantFrom(...field.enum.values.map(({ number }) => number).filter((number) => number !== 0));
 }
 
-function anyScalar(field: DescField & { fieldKind: 'scalar' }): fc.Arbitrary<unknown> {
+function anyScalar(type: ScalarType, field: DescField): fc.Arbitrary<unknown> {
   const { required } = getOption(field, fieldRules);
-  switch (field.scalar) {
+  switch (type) {
     case ScalarType.STRING:
       return required ? anyText.filter((text) => text !== '') : anyText;
     case ScalarType.BYTES:
@@ -100,7 +100,7 @@ function anyScalar(field: DescField & { fieldKind: 'scalar' }): fc.Arbitrary<unk
     case ScalarType.UINT32:
       return fc.integer({ min: 0, max: 2 ** 32 - 1, ...rangeOf(field) });
     default:
-      throw new Error(`${field.name}: no config has fields of type ${ScalarType[field.scalar]}`);
+      throw new Error(`${field.name}: no config has fields of type ${ScalarType[type]}`);
   }
 }
 

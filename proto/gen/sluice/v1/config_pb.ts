@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/config.proto.
  */
 export const file_sluice_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("ChZzbHVpY2UvdjEvY29uZmlnLnByb3RvEglzbHVpY2UudjEiswEKBE1ldGESEAoIcmV2aXNpb24YASABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgCIAEoBBIPCgdvcmRpbmFsGAMgASgNEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLxAwoHU2VydmljZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIvCghwcm90b2NvbBgCIAEoDjITLnNsdWljZS52MS5Qcm90b2NvbEIIukgFggECEAESLwoJZGlzY292ZXJ5GAMgASgLMhQuc2x1aWNlLnYxLkRpc2NvdmVyeUIGukgDyAEBEiYKBHBhdGgYBCABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBJbCgRob3N0GAUgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBInCgliYWxhbmNpbmcYBiABKAsyFC5zbHVpY2UudjEuQmFsYW5jaW5nEiUKCHRpbWVvdXRzGAcgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYCCABKAsyEi5zbHVpY2UudjEuUmV0cmllcxIjCgN0bHMYCSABKAsyFi5zbHVpY2UudjEuVXBzdHJlYW1UbHMSHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhIngKCURpc2NvdmVyeRIsCgZjb25zdWwYASABKAsyGi5zbHVpY2UudjEuQ29uc3VsRGlzY292ZXJ5SAASLAoGc3RhdGljGAIgASgLMhouc2x1aWNlLnYxLlN0YXRpY0Rpc2NvdmVyeUgAQg8KBnNvdXJjZRIFukgCCAEilgEKD0NvbnN1bERpc2NvdmVyeRIvCgdzZXJ2aWNlGAEgASgJQh66SBvIAQFyFhiAAjIRXltBLVphLXowLTkuXy1dKyQSIQoEdGFncxgCIAMoCUITukgQkgENEEAYASIHcgUQARiAAhIvCgpkYXRhY2VudGVyGAMgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiQiTAoPU3RhdGljRGlzY292ZXJ5EjkKCWVuZHBvaW50cxgBIAMoCzIZLnNsdWljZS52MS5TdGF0aWNFbmRwb2ludEILukgIkgEFCAEQkE4i9AEKDlN0YXRpY0VuZHBvaW50EnkKB2FkZHJlc3MYASABKAlCaLpIZboBWgoQZW5kcG9pbnQuYWRkcmVzcxIkbXVzdCBiZSBhbiBJUCBhZGRyZXNzIG9yIGEgaG9zdCBuYW1lGiB0aGlzLmlzSXAoKSB8fCB0aGlzLmlzSG9zdG5hbWUoKcgBAXIDGP0BEhkKBHBvcnQYAiABKA1CC7pICCoGGP//AygBEiAKBndlaWdodBgDIAEoBUILukgIGgYY//8DKABIAIgBARIfCgR0YWdzGAQgAygJQhG6SA6SAQsQQCIHcgUQARiAAkIJCgdfd2VpZ2h0IkEKCUJhbGFuY2luZxI0CgZwb2xpY3kYASABKA4yGi5zbHVpY2UudjEuQmFsYW5jaW5nUG9saWN5Qgi6SAWCAQIQASKxAgoIVGltZW91dHMSOgoHY29ubmVjdBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASNwoEcmVhZBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOAoFd3JpdGUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAEjoKB3JlcXVlc3QYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAEjoKB3Blcl90cnkYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAIm8KB1JldHJpZXMSHgoIYXR0ZW1wdHMYASABKA1CB7pIBCoCGApIAIgBARIkCg5idWRnZXRfcGVyY2VudBgCIAEoDUIHukgEKgIYZEgBiAEBQgsKCV9hdHRlbXB0c0IRCg9fYnVkZ2V0X3BlcmNlbnQibwoLVXBzdHJlYW1UbHMSGQoGY2FfcGVtGAEgASgJQgm6SAZyBBiAgBASMAoLc2VydmVyX25hbWUYAiABKAlCG7pIGHIWGP0BMhFeW0EtWmEtejAtOS5fLV0qJBITCgtza2lwX3ZlcmlmeRgDIAEoCCLNBQoFUm91dGUSRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIwoFaG9zdHMYAiADKAlCFLpIEZIBDhDoBxgBIgdyBRABGP0BEi4KBXBhdGhzGAMgAygLMhQuc2x1aWNlLnYxLlBhdGhNYXRjaEIJukgGkgEDEOgHEjcKB21ldGhvZHMYBCADKAlCJrpII5IBIBBAGAEiGnIYEAEYIDISXltBLVpdW0EtWjAtOV8tXSokEjEKB2hlYWRlcnMYBSADKAsyFi5zbHVpY2UudjEuSGVhZGVyTWF0Y2hCCLpIBZIBAhBAEj4KCXByb3RvY29scxgGIAMoDjIYLnNsdWljZS52MS5Sb3V0ZVByb3RvY29sQhG6SA6SAQsYASIHggEEEAEgABIQCghwcmlvcml0eRgHIAEoBRIXCgpzdHJpcF9wYXRoGAggASgISACIAQESFQoNcHJlc2VydmVfaG9zdBgJIAEoCBIpCgdyZXdyaXRlGAogASgJQhi6SBVyExiAEDIOXigvW14/I1xzXSopPyQSHAoHc2VydmljZRgLIAEoCUILukgIyAEBcgMYgAESJwoJdHJhbnNjb2RlGAwgASgLMhQuc2x1aWNlLnYxLlRyYW5zY29kZRIUCgdlbmFibGVkGA0gASgISAGIAQESKwoOaHR0cHNfcmVkaXJlY3QYDiABKA1CE7pIECoOMAAwrQIwrgIwswIwtAISHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhEiUKCHRpbWVvdXRzGBAgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYESABKAsyEi5zbHVpY2UudjEuUmV0cmllc0INCgtfc3RyaXBfcGF0aEIKCghfZW5hYmxlZCLCAQoJUGF0aE1hdGNoEhwKBnByZWZpeBgBIAEoCUIKukgHcgUQARiAEEgAEhsKBWV4YWN0GAIgASgJQgq6SAdyBRABGIAQSAASJAoOc2VnbWVudF9wcmVmaXgYAyABKAlCCrpIB3IFEAEYgBBIABIlCgVyZWdleBgEIAEoCzIULnNsdWljZS52MS5SZWdleFBhdGhIABIeCgh0ZW1wbGF0ZRgFIAEoCUIKukgHcgUQARiAEEgAQg0KBGtpbmQSBbpIAggBIjoKCVJlZ2V4UGF0aBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAQEhAKCHByaW9yaXR5GAIgASgFImkKC0hlYWRlck1hdGNoEjcKBG5hbWUYASABKAlCKbpIJnIkEAEYgAIyHV5bISMkJSYnKisuXl9gfH4wLTlBLVphLXotXSskEiEKBnZhbHVlcxgCIAMoCUIRukgOkgELCAEQQCIFcgMYgAgiiAEKCVRyYW5zY29kZRIbCgZzY2hlbWEYASABKAlCC7pICMgBAXIDGIABEiYKCHNlcnZpY2VzGAIgAygJQhS6SBGSAQ4Q6AcYASIHcgUQARiABBI2Cgdwcm9maWxlGAMgASgOMhsuc2x1aWNlLnYxLlRyYW5zY29kZVByb2ZpbGVCCLpIBYIBAhABIpYBCgZTY2hlbWESRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSJQoOZGVzY3JpcHRvcl9zZXQYAiABKAxCDbpICsgBAXoFGICAgBASHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhKnIKCFByb3RvY29sEhgKFFBST1RPQ09MX1VOU1BFQ0lGSUVEEAASEQoNUFJPVE9DT0xfSFRUUBABEhIKDlBST1RPQ09MX0hUVFBTEAISEQoNUFJPVE9DT0xfR1JQQxADEhIKDlBST1RPQ09MX0dSUENTEAQqXgoPQmFsYW5jaW5nUG9saWN5EiAKHEJBTEFOQ0lOR19QT0xJQ1lfVU5TUEVDSUZJRUQQABIpCiVCQUxBTkNJTkdfUE9MSUNZX1dFSUdIVEVEX1JPVU5EX1JPQklOEAEqYgoNUm91dGVQcm90b2NvbBIeChpST1VURV9QUk9UT0NPTF9VTlNQRUNJRklFRBAAEhcKE1JPVVRFX1BST1RPQ09MX0hUVFAQARIYChRST1VURV9QUk9UT0NPTF9IVFRQUxACKpQBChBUcmFuc2NvZGVQcm9maWxlEiEKHVRSQU5TQ09ERV9QUk9GSUxFX1VOU1BFQ0lGSUVEEAASIgoeVFJBTlNDT0RFX1BST0ZJTEVfR1JQQ19HQVRFV0FZEAESGwoXVFJBTlNDT0RFX1BST0ZJTEVfRU5WT1kQAhIcChhUUkFOU0NPREVfUFJPRklMRV9TVFJJQ1QQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChZzbHVpY2UvdjEvY29uZmlnLnByb3RvEglzbHVpY2UudjEiswEKBE1ldGESEAoIcmV2aXNpb24YASABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgCIAEoBBIPCgdvcmRpbmFsGAMgASgNEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUBAoHU2VydmljZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIvCghwcm90b2NvbBgCIAEoDjITLnNsdWljZS52MS5Qcm90b2NvbEIIukgFggECEAESLwoJZGlzY292ZXJ5GAMgASgLMhQuc2x1aWNlLnYxLkRpc2NvdmVyeUIGukgDyAEBEiYKBHBhdGgYBCABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBJbCgRob3N0GAUgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBInCgliYWxhbmNpbmcYBiABKAsyFC5zbHVpY2UudjEuQmFsYW5jaW5nEiUKCHRpbWVvdXRzGAcgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYCCABKAsyEi5zbHVpY2UudjEuUmV0cmllcxIjCgN0bHMYCSABKAsyFi5zbHVpY2UudjEuVXBzdHJlYW1UbHMSIQoGaGVhbHRoGAogASgLMhEuc2x1aWNlLnYxLkhlYWx0aBIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEieAoJRGlzY292ZXJ5EiwKBmNvbnN1bBgBIAEoCzIaLnNsdWljZS52MS5Db25zdWxEaXNjb3ZlcnlIABIsCgZzdGF0aWMYAiABKAsyGi5zbHVpY2UudjEuU3RhdGljRGlzY292ZXJ5SABCDwoGc291cmNlEgW6SAIIASKWAQoPQ29uc3VsRGlzY292ZXJ5Ei8KB3NlcnZpY2UYASABKAlCHrpIG8gBAXIWGIACMhFeW0EtWmEtejAtOS5fLV0rJBIhCgR0YWdzGAIgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIACEi8KCmRhdGFjZW50ZXIYAyABKAlCG7pIGHIWGIABMhFeW0EtWmEtejAtOS5fLV0qJCJMCg9TdGF0aWNEaXNjb3ZlcnkSOQoJZW5kcG9pbnRzGAEgAygLMhkuc2x1aWNlLnYxLlN0YXRpY0VuZHBvaW50Qgu6SAiSAQUIARCQTiL0AQoOU3RhdGljRW5kcG9pbnQSeQoHYWRkcmVzcxgBIAEoCUJoukhlugFaChBlbmRwb2ludC5hZGRyZXNzEiRtdXN0IGJlIGFuIElQIGFkZHJlc3Mgb3IgYSBob3N0IG5hbWUaIHRoaXMuaXNJcCgpIHx8IHRoaXMuaXNIb3N0bmFtZSgpyAEBcgMY/QESGQoEcG9ydBgCIAEoDUILukgIKgYY//8DKAESIAoGd2VpZ2h0GAMgASgFQgu6SAgaBhj//wMoAEgAiAEBEh8KBHRhZ3MYBCADKAlCEbpIDpIBCxBAIgdyBRABGIACQgkKB193ZWlnaHQiQQoJQmFsYW5jaW5nEjQKBnBvbGljeRgBIAEoDjIaLnNsdWljZS52MS5CYWxhbmNpbmdQb2xpY3lCCLpIBYIBAhABIrECCghUaW1lb3V0cxI6Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgRyZWFkGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI4CgV3cml0ZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcmVxdWVzdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcGVyX3RyeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAibwoHUmV0cmllcxIeCghhdHRlbXB0cxgBIAEoDUIHukgEKgIYCkgAiAEBEiQKDmJ1ZGdldF9wZXJjZW50GAIgASgNQge6SAQqAhhkSAGIAQFCCwoJX2F0dGVtcHRzQhEKD19idWRnZXRfcGVyY2VudCJvCgtVcHN0cmVhbVRscxIZCgZjYV9wZW0YASABKAlCCbpIBnIEGICAEBIwCgtzZXJ2ZXJfbmFtZRgCIAEoCUIbukgYchYY/QEyEV5bQS1aYS16MC05Ll8tXSokEhMKC3NraXBfdmVyaWZ5GAMgASgIIjEKBkhlYWx0aBInCgZhY3RpdmUYASABKAsyFy5zbHVpY2UudjEuQWN0aXZlSGVhbHRoIogDCgxBY3RpdmVIZWFsdGgSJAoEaHR0cBgBIAEoCzIULnNsdWljZS52MS5IdHRwUHJvYmVIABIiCgN0Y3AYAiABKAsyEy5zbHVpY2UudjEuVGNwUHJvYmVIABIkCgRncnBjGAMgASgLMhQuc2x1aWNlLnYxLkdycGNQcm9iZUgAEkAKCGludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhO6SBCqAQ0iBAiAowUyBRCAwtcvEjoKB3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAEhwKBHJpc2UYBiABKA1CCbpIBioEGGQoAUgBiAEBEhwKBGZhbGwYByABKA1CCbpIBioEGGQoAUgCiAEBEiwKBHdoZW4YCCABKA4yFC5zbHVpY2UudjEuUHJvYmVXaGVuQgi6SAWCAQIQAUIOCgVwcm9iZRIFukgCCAFCBwoFX3Jpc2VCBwoFX2ZhbGwitwEKCUh0dHBQcm9iZRIlCgRwYXRoGAEgASgJQhe6SBTIAQFyDxiAEDIKXi9bXiNcc10qJBJbCgRob3N0GAIgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBImCghzdGF0dXNlcxgDIAMoDUIUukgRkgEOEEAYASIIKgYY1wQoyAEiCgoIVGNwUHJvYmUiJgoJR3JwY1Byb2JlEhkKB3NlcnZpY2UYASABKAlCCLpIBXIDGIAEIs0FCgVSb3V0ZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIjCgVob3N0cxgCIAMoCUIUukgRkgEOEOgHGAEiB3IFEAEY/QESLgoFcGF0aHMYAyADKAsyFC5zbHVpY2UudjEuUGF0aE1hdGNoQgm6SAaSAQMQ6AcSNwoHbWV0aG9kcxgEIAMoCUImukgjkgEgEEAYASIachgQARggMhJeW0EtWl1bQS1aMC05Xy1dKiQSMQoHaGVhZGVycxgFIAMoCzIWLnNsdWljZS52MS5IZWFkZXJNYXRjaEIIukgFkgECEEASPgoJcHJvdG9jb2xzGAYgAygOMhguc2x1aWNlLnYxLlJvdXRlUHJvdG9jb2xCEbpIDpIBCxgBIgeCAQQQASAAEhAKCHByaW9yaXR5GAcgASgFEhcKCnN0cmlwX3BhdGgYCCABKAhIAIgBARIVCg1wcmVzZXJ2ZV9ob3N0GAkgASgIEikKB3Jld3JpdGUYCiABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBIcCgdzZXJ2aWNlGAsgASgJQgu6SAjIAQFyAxiAARInCgl0cmFuc2NvZGUYDCABKAsyFC5zbHVpY2UudjEuVHJhbnNjb2RlEhQKB2VuYWJsZWQYDSABKAhIAYgBARIrCg5odHRwc19yZWRpcmVjdBgOIAEoDUITukgQKg4wADCtAjCuAjCzAjC0AhIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGESJQoIdGltZW91dHMYECABKAsyEy5zbHVpY2UudjEuVGltZW91dHMSIwoHcmV0cmllcxgRIAEoCzISLnNsdWljZS52MS5SZXRyaWVzQg0KC19zdHJpcF9wYXRoQgoKCF9lbmFibGVkIsIBCglQYXRoTWF0Y2gSHAoGcHJlZml4GAEgASgJQgq6SAdyBRABGIAQSAASGwoFZXhhY3QYAiABKAlCCrpIB3IFEAEYgBBIABIkCg5zZWdtZW50X3ByZWZpeBgDIAEoCUIKukgHcgUQARiAEEgAEiUKBXJlZ2V4GAQgASgLMhQuc2x1aWNlLnYxLlJlZ2V4UGF0aEgAEh4KCHRlbXBsYXRlGAUgASgJQgq6SAdyBRABGIAQSABCDQoEa2luZBIFukgCCAEiOgoJUmVnZXhQYXRoEhsKB3BhdHRlcm4YASABKAlCCrpIB3IFEAEYgBASEAoIcHJpb3JpdHkYAiABKAUiaQoLSGVhZGVyTWF0Y2gSNwoEbmFtZRgBIAEoCUIpukgmciQQARiAAjIdXlshIyQlJicqKy5eX2B8fjAtOUEtWmEtei1dKyQSIQoGdmFsdWVzGAIgAygJQhG6SA6SAQsIARBAIgVyAxiACCKIAQoJVHJhbnNjb2RlEhsKBnNjaGVtYRgBIAEoCUILukgIyAEBcgMYgAESJgoIc2VydmljZXMYAiADKAlCFLpIEZIBDhDoBxgBIgdyBRABGIAEEjYKB3Byb2ZpbGUYAyABKA4yGy5zbHVpY2UudjEuVHJhbnNjb2RlUHJvZmlsZUIIukgFggECEAEilgEKBlNjaGVtYRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIlCg5kZXNjcmlwdG9yX3NldBgCIAEoDEINukgKyAEBegUYgICAEBIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEqcgoIUHJvdG9jb2wSGAoUUFJPVE9DT0xfVU5TUEVDSUZJRUQQABIRCg1QUk9UT0NPTF9IVFRQEAESEgoOUFJPVE9DT0xfSFRUUFMQAhIRCg1QUk9UT0NPTF9HUlBDEAMSEgoOUFJPVE9DT0xfR1JQQ1MQBCpeCg9CYWxhbmNpbmdQb2xpY3kSIAocQkFMQU5DSU5HX1BPTElDWV9VTlNQRUNJRklFRBAAEikKJUJBTEFOQ0lOR19QT0xJQ1lfV0VJR0hURURfUk9VTkRfUk9CSU4QASpWCglQcm9iZVdoZW4SGgoWUFJPQkVfV0hFTl9VTlNQRUNJRklFRBAAEhYKElBST0JFX1dIRU5fU1VTUEVDVBABEhUKEVBST0JFX1dIRU5fQUxXQVlTEAIqYgoNUm91dGVQcm90b2NvbBIeChpST1VURV9QUk9UT0NPTF9VTlNQRUNJRklFRBAAEhcKE1JPVVRFX1BST1RPQ09MX0hUVFAQARIYChRST1VURV9QUk9UT0NPTF9IVFRQUxACKpQBChBUcmFuc2NvZGVQcm9maWxlEiEKHVRSQU5TQ09ERV9QUk9GSUxFX1VOU1BFQ0lGSUVEEAASIgoeVFJBTlNDT0RFX1BST0ZJTEVfR1JQQ19HQVRFV0FZEAESGwoXVFJBTlNDT0RFX1BST0ZJTEVfRU5WT1kQAhIcChhUUkFOU0NPREVfUFJPRklMRV9TVFJJQ1QQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * What the control plane knows of a resource. Output only: what a caller sends here is ignored.
@@ -127,6 +127,11 @@ export type Service = Message<"sluice.v1.Service"> & {
    * @generated from field: sluice.v1.UpstreamTls tls = 9;
    */
   tls?: UpstreamTls | undefined;
+
+  /**
+   * @generated from field: sluice.v1.Health health = 10;
+   */
+  health?: Health | undefined;
 
   /**
    * @generated from field: sluice.v1.Meta meta = 15;
@@ -380,6 +385,169 @@ export const UpstreamTlsSchema: GenMessage<UpstreamTls> = /*@__PURE__*/
   messageDesc(file_sluice_v1_config, 9);
 
 /**
+ * How nodes find out which endpoints are well, beside what the registry and the traffic tell them.
+ *
+ * @generated from message sluice.v1.Health
+ */
+export type Health = Message<"sluice.v1.Health"> & {
+  /**
+   * @generated from field: sluice.v1.ActiveHealth active = 1;
+   */
+  active?: ActiveHealth | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.Health.
+ * Use `create(HealthSchema)` to create a new message.
+ */
+export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 10);
+
+/**
+ * Probes that every node sends to endpoints, on connections of their own.
+ *
+ * @generated from message sluice.v1.ActiveHealth
+ */
+export type ActiveHealth = Message<"sluice.v1.ActiveHealth"> & {
+  /**
+   * @generated from oneof sluice.v1.ActiveHealth.probe
+   */
+  probe: {
+    /**
+     * @generated from field: sluice.v1.HttpProbe http = 1;
+     */
+    value: HttpProbe;
+    case: "http";
+  } | {
+    /**
+     * @generated from field: sluice.v1.TcpProbe tcp = 2;
+     */
+    value: TcpProbe;
+    case: "tcp";
+  } | {
+    /**
+     * @generated from field: sluice.v1.GrpcProbe grpc = 3;
+     */
+    value: GrpcProbe;
+    case: "grpc";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * From one probe of an endpoint to the next, give or take a fifth. Default 5 s; at most 1 s while it is about to change, that
+   * is after some passes or failures and before enough of them.
+   *
+   * @generated from field: google.protobuf.Duration interval = 4;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * The whole probe, until its answer. Default 1 s, or the interval where that is shorter.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 5;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * Passes in a row that bring an endpoint back. Default 2.
+   *
+   * @generated from field: optional uint32 rise = 6;
+   */
+  rise?: number | undefined;
+
+  /**
+   * Failures in a row that take an endpoint out. Default 3.
+   *
+   * @generated from field: optional uint32 fall = 7;
+   */
+  fall?: number | undefined;
+
+  /**
+   * SUSPECT when unset.
+   *
+   * @generated from field: sluice.v1.ProbeWhen when = 8;
+   */
+  when: ProbeWhen;
+};
+
+/**
+ * Describes the message sluice.v1.ActiveHealth.
+ * Use `create(ActiveHealthSchema)` to create a new message.
+ */
+export const ActiveHealthSchema: GenMessage<ActiveHealth> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 11);
+
+/**
+ * A GET of HTTP/1.1, for services whose protocol is http or https. Redirects are not followed.
+ *
+ * @generated from message sluice.v1.HttpProbe
+ */
+export type HttpProbe = Message<"sluice.v1.HttpProbe"> & {
+  /**
+   * Sent as it is: the service's path is not put in front.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The Host to send; the service's host, else the endpoint's address, when empty.
+   *
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * The statuses of an endpoint that is well; 200 to 299 when empty.
+   *
+   * @generated from field: repeated uint32 statuses = 3;
+   */
+  statuses: number[];
+};
+
+/**
+ * Describes the message sluice.v1.HttpProbe.
+ * Use `create(HttpProbeSchema)` to create a new message.
+ */
+export const HttpProbeSchema: GenMessage<HttpProbe> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 12);
+
+/**
+ * A connection, and the TLS handshake where the service's protocol has one.
+ *
+ * @generated from message sluice.v1.TcpProbe
+ */
+export type TcpProbe = Message<"sluice.v1.TcpProbe"> & {
+};
+
+/**
+ * Describes the message sluice.v1.TcpProbe.
+ * Use `create(TcpProbeSchema)` to create a new message.
+ */
+export const TcpProbeSchema: GenMessage<TcpProbe> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 13);
+
+/**
+ * grpc.health.v1.Health/Check, for services whose protocol is grpc or grpcs. Only SERVING is well.
+ *
+ * @generated from message sluice.v1.GrpcProbe
+ */
+export type GrpcProbe = Message<"sluice.v1.GrpcProbe"> & {
+  /**
+   * The name to ask for; the whole server when empty.
+   *
+   * @generated from field: string service = 1;
+   */
+  service: string;
+};
+
+/**
+ * Describes the message sluice.v1.GrpcProbe.
+ * Use `create(GrpcProbeSchema)` to create a new message.
+ */
+export const GrpcProbeSchema: GenMessage<GrpcProbe> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 14);
+
+/**
  * What to match, and where matching requests go.
  *
  * @generated from message sluice.v1.Route
@@ -496,7 +664,7 @@ export type Route = Message<"sluice.v1.Route"> & {
  * Use `create(RouteSchema)` to create a new message.
  */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 10);
+  messageDesc(file_sluice_v1_config, 15);
 
 /**
  * @generated from message sluice.v1.PathMatch
@@ -545,7 +713,7 @@ export type PathMatch = Message<"sluice.v1.PathMatch"> & {
  * Use `create(PathMatchSchema)` to create a new message.
  */
 export const PathMatchSchema: GenMessage<PathMatch> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 11);
+  messageDesc(file_sluice_v1_config, 16);
 
 /**
  * RE2 syntax, anchored at the start of the path and not at its end.
@@ -569,7 +737,7 @@ export type RegexPath = Message<"sluice.v1.RegexPath"> & {
  * Use `create(RegexPathSchema)` to create a new message.
  */
 export const RegexPathSchema: GenMessage<RegexPath> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 12);
+  messageDesc(file_sluice_v1_config, 17);
 
 /**
  * @generated from message sluice.v1.HeaderMatch
@@ -593,7 +761,7 @@ export type HeaderMatch = Message<"sluice.v1.HeaderMatch"> & {
  * Use `create(HeaderMatchSchema)` to create a new message.
  */
 export const HeaderMatchSchema: GenMessage<HeaderMatch> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 13);
+  messageDesc(file_sluice_v1_config, 18);
 
 /**
  * @generated from message sluice.v1.Transcode
@@ -622,7 +790,7 @@ export type Transcode = Message<"sluice.v1.Transcode"> & {
  * Use `create(TranscodeSchema)` to create a new message.
  */
 export const TranscodeSchema: GenMessage<Transcode> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 14);
+  messageDesc(file_sluice_v1_config, 19);
 
 /**
  * Protobuf descriptors, from which transcoding bindings come.
@@ -653,7 +821,7 @@ export type Schema = Message<"sluice.v1.Schema"> & {
  * Use `create(SchemaSchema)` to create a new message.
  */
 export const SchemaSchema: GenMessage<Schema> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 15);
+  messageDesc(file_sluice_v1_config, 20);
 
 /**
  * @generated from enum sluice.v1.Protocol
@@ -713,6 +881,34 @@ export const BalancingPolicySchema: GenEnum<BalancingPolicy> = /*@__PURE__*/
   enumDesc(file_sluice_v1_config, 1);
 
 /**
+ * @generated from enum sluice.v1.ProbeWhen
+ */
+export enum ProbeWhen {
+  /**
+   * @generated from enum value: PROBE_WHEN_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Only endpoints that are in doubt: those that traffic or probes have taken out, and those that the registry doubts.
+   *
+   * @generated from enum value: PROBE_WHEN_SUSPECT = 1;
+   */
+  SUSPECT = 1,
+
+  /**
+   * @generated from enum value: PROBE_WHEN_ALWAYS = 2;
+   */
+  ALWAYS = 2,
+}
+
+/**
+ * Describes the enum sluice.v1.ProbeWhen.
+ */
+export const ProbeWhenSchema: GenEnum<ProbeWhen> = /*@__PURE__*/
+  enumDesc(file_sluice_v1_config, 2);
+
+/**
  * @generated from enum sluice.v1.RouteProtocol
  */
 export enum RouteProtocol {
@@ -736,7 +932,7 @@ export enum RouteProtocol {
  * Describes the enum sluice.v1.RouteProtocol.
  */
 export const RouteProtocolSchema: GenEnum<RouteProtocol> = /*@__PURE__*/
-  enumDesc(file_sluice_v1_config, 2);
+  enumDesc(file_sluice_v1_config, 3);
 
 /**
  * @generated from enum sluice.v1.TranscodeProfile
@@ -767,5 +963,5 @@ export enum TranscodeProfile {
  * Describes the enum sluice.v1.TranscodeProfile.
  */
 export const TranscodeProfileSchema: GenEnum<TranscodeProfile> = /*@__PURE__*/
-  enumDesc(file_sluice_v1_config, 3);
+  enumDesc(file_sluice_v1_config, 4);
 
