@@ -58,7 +58,7 @@ export class AdminClient {
       this.#client.makeUnaryRequest(
         pathOf(method),
         (message: I) => Buffer.from(toBinary(method.input, message)),
-        (bytes) => fromBinary(method.output, bytes) as O,
+        (bytes) => fromBinary(method.output, bytes),
         request,
         { deadline: Date.now() + callTimeoutMs },
         (error, response) => (error === null ? resolve(response as O) : reject(this.#translate(error))),
@@ -75,7 +75,7 @@ export class AdminClient {
     const stream = this.#client.makeServerStreamRequest(
       pathOf(method),
       (message: I) => Buffer.from(toBinary(method.input, message)),
-      (bytes) => fromBinary(method.output, bytes) as O,
+      (bytes) => fromBinary(method.output, bytes),
       request,
       { deadline: Date.now() + timeoutMs + callTimeoutMs },
     );

@@ -368,7 +368,7 @@ describe('wrong usage ends with 2', () => {
 });
 
 describe('a control plane that does not answer ends with 3', () => {
-  async function listening<T extends Server>(server: T): Promise<string> {
+  async function listening(server: Server): Promise<string> {
     await once(server.listen(0, '127.0.0.1'), 'listening');
     return `127.0.0.1:${(server.address() as AddressInfo).port}`;
   }

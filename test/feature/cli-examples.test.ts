@@ -55,7 +55,7 @@ async function ask({ method, url, headers }: Claim): Promise<string> {
 test('the list of examples names each of them', () => {
   const listed = [...readFileSync(`${folder}README.md`, 'utf8').matchAll(/^\| \[(\S+)\]\((\S+)\)/gm)];
 
-  expect(listed.map(([, text]) => text).toSorted()).toEqual(examples.toSorted());
+  expect(new Set(listed.map(([, text]) => text))).toEqual(new Set(examples));
   for (const [, text, link] of listed) expect(link).toBe(text);
 });
 

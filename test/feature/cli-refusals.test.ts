@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { RouteSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { RouteSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { startAdmin } from '../support/admin.js';
 import { runCli, TestFolder } from '../support/cli.js';
 import { bookFile, bookSet, descriptorSet, get } from '../support/http-rules.js';
@@ -69,7 +69,6 @@ function schema(...lines: string[]): string {
 }
 
 const routeKeys = keysOf(RouteSchema);
-const serviceKeys = keysOf(ServiceSchema);
 
 function keysOf({ fields }: DescMessage): string {
   return fields
@@ -191,11 +190,6 @@ const fieldCases: readonly Case[] = [
     'slow_start, which there is not',
     service(consul, 'balancing: { slow_start: 30s }'),
     '4: service "s" balancing.slow_start: unknown field; known are policy',
-  ],
-  [
-    'health, which there is not',
-    service(consul, 'health: { active: {} }'),
-    `4: service "s" health: unknown field; known are ${serviceKeys}`,
   ],
   [
     'http_rules_file, which there is not',

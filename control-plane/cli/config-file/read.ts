@@ -32,13 +32,17 @@ export function readMessage(desc: DescMessage, source: Source, place: Place): Me
 function entriesOf(desc: DescMessage, { node, entries }: Source, place: Place): readonly Entry[] | undefined {
   const spelled = entries ?? sugarOf(desc)?.spell?.(node, place);
   if (spelled !== undefined) return spelled;
-  if (!isMap(node))
-    return place.report(node, `must be ${sugarOf(desc)?.shape ?? `a mapping of ${knownKeys(desc).join(', ')}`}`);
+  if (!isMap(node)) return place.report(node, `must be ${sugarOf(desc)?.shape ?? shapeOf(desc)}`);
   return node.items.map((pair) => {
     const key = keyOf(pair.key);
     const name = extraKeys(desc).get(key) ?? key;
     return { key, keyNode: pair.key, source: { node: valueOf(pair) }, place: place.key(key, name) };
   });
+}
+
+function shapeOf(desc: DescMessage): string {
+  const known = knownKeys(desc);
+  return known.length === 0 ? '{}' : `a mapping of ${known.join(', ')}`;
 }
 
 /** False when there is no such field. */
@@ -76,7 +80,8 @@ function unknownKey(desc: DescMessage, key: string): string {
 /** What is said of a key that is none of `known`. */
 export function unknownField(key: string, known: readonly string[]): string {
   const meant = nearest(key, known);
-  return `unknown field${meant === null ? '' : ` (${meant}?)`}; known are ${known.join(', ')}`;
+  const slip = meant === null ? '' : ` (${meant}?)`;
+  return `unknown field${slip}; ${known.length === 0 ? 'none is known here' : `known are ${known.join(', ')}`}`;
 }
 
 function onlyOne(desc: DescMessage, field: DescField): string {
@@ -134,7 +139,7 @@ function readList(
       place.mark(source.node);
       return field.listKind === 'enum'
         ? readEnum(field.enum, source.node, place)
-        : readScalar(field.scalar, source.node, place);
+        : readScalar(field.scalar, source.node, place, rangeOf(field));
     })
     .filter((item) => item !== undefined);
 }

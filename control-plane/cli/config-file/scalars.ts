@@ -4,6 +4,7 @@ import { isScalar, Scalar } from 'yaml';
 import { field as fieldRules } from '../../../proto/gen/buf/validate/validate_pb.js';
 
 import type { DescField } from '@bufbuild/protobuf';
+import type { FieldRules } from '../../../proto/gen/buf/validate/validate_pb.js';
 import type { Place } from './place.js';
 
 interface Range {
@@ -16,10 +17,14 @@ const ranges = {
   [ScalarType.UINT32]: { min: 0, max: 2 ** 32 - 1 },
 };
 
-/** What the rules of the proto allow in a field of whole numbers. */
-export function rangeOf(field: DescField & { fieldKind: 'scalar' }): Partial<Range> {
+/** What the rules of the proto allow in a field of whole numbers, or in each item of a list of them. */
+export function rangeOf(field: DescField): Partial<Range> {
   const { type } = getOption(field, fieldRules);
-  if (type.case !== 'int32' && type.case !== 'uint32') return {};
+  return rangeIn(type.case === 'repeated' ? type.value.items?.type : type);
+}
+
+function rangeIn(type: FieldRules['type'] | undefined): Partial<Range> {
+  if (type?.case !== 'int32' && type?.case !== 'uint32') return {};
   const { greaterThan, lessThan } = type.value;
   return {
     ...(greaterThan.case === 'gte' ? { min: greaterThan.value } : {}),

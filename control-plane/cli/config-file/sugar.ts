@@ -1,7 +1,6 @@
 import { isMap, isScalar } from 'yaml';
 
 import {
-  HeaderMatchSchema,
   PathMatchSchema,
   RouteSchema,
   SchemaSchema,
