@@ -206,6 +206,7 @@ const kinds: Record<FaultReason, ErrorKind> = {
   refused: 'client_closed',
   lost: 'client_closed',
   cancelled: 'client_closed',
+  internal: 'internal',
   malformed: 'bad_request',
   too_large: 'headers_too_large',
 };

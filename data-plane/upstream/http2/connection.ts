@@ -253,6 +253,7 @@ const kinds: Record<FaultReason, ErrorKind> = {
   malformed: 'upstream_malformed',
   too_large: 'upstream_too_large',
   cancelled: 'client_closed',
+  internal: 'internal',
 };
 
 function lost(message: string): Http2Error {

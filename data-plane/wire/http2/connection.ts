@@ -7,7 +7,7 @@ import { HeadReader } from './head-reader.js';
 import { HeadWriter, type RequestFields } from './head-writer.js';
 import { Inbound, type InboundHandler } from './inbound.js';
 import type { OutgoingBody } from './outgoing.js';
-import { clientPreface, defaultWindowBytes, errorCode, errorName, Http2Error, largestWindowBytes, violation } from './protocol.js';
+import { clientPreface, defaultMaxFrameBytes, defaultWindowBytes, errorCode, errorName, Http2Error, largestWindowBytes, violation } from './protocol.js';
 import { SendQueue } from './send-queue.js';
 import { PeerSettings, settingPairs, type OwnSettings } from './settings.js';
 import { Stream, type StreamObserver } from './stream.js';
@@ -44,6 +44,9 @@ const mostRememberedResets = 1024;
 /** A slice of less than half its buffer is copied when it has to wait, so that it does not hold all of that. */
 const storedInPlaceFraction = 2;
 const initialTableBytes = 4096;
+/** What frames cost a peer that sends nothing else: see FloodGuard. A stream that ends well pays for one that does not. */
+const cost = { frame: 1, reset: 3 } as const;
+const dribletBytes = 512;
 const emptyChunk = new Uint8Array(0);
 
 /**
@@ -57,6 +60,8 @@ export class Connection implements InboundHandler {
   readonly own: OwnSettings;
   /** The time of what is being done now: set by the owner before it calls, milliseconds of any clock. */
   nowMs = 0;
+  /** What the peer may send on a new stream; not less than the default before it knows of ours. */
+  newStreamWindow: number;
 
   readonly #owner: ConnectionOwner;
   readonly #role: 'client' | 'server';
@@ -81,6 +86,7 @@ export class Connection implements InboundHandler {
     this.#owner = owner;
     this.#role = role;
     this.own = own;
+    this.newStreamWindow = Math.max(own.streamWindowBytes, defaultWindowBytes);
     this.#inbound = new Inbound(this, role === 'server', own.maxHeaderListBytes);
     this.#blocks = new HeadReader(Math.max(own.headerTableBytes, initialTableBytes), own.maxHeaderListBytes, texts);
     this.#heads = new HeadWriter(this.writer, encoder);
@@ -188,7 +194,10 @@ export class Connection implements InboundHandler {
 
   sendData(streamId: number, chunk: Uint8Array, mostBytes: number): number {
     const bytes = this.#queue.send(streamId, chunk, mostBytes);
-    if (bytes > 0) this.#wantFlush();
+    if (bytes === 0) return 0;
+    // The peer has to answer by credit; but not for the driblets that it asks for byte by byte.
+    if (bytes === mostBytes || bytes >= dribletBytes) this.#flood.earn(2 * cost.frame * Math.ceil(bytes / defaultMaxFrameBytes));
+    this.#wantFlush();
     return bytes;
   }
 
@@ -249,8 +258,8 @@ export class Connection implements InboundHandler {
   data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void {
     if (this.#ended) return;
     this.#takeCredit(flowBytes);
-    if (end > start || last) this.#flood.earn(1);
-    else this.#flood.charge(1, this.nowMs);
+    if (end > start) this.#flood.earn(cost.frame);
+    else if (!last) this.#charge(cost.frame);
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return this.#lateFrame(streamId, 'DATA');
     if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'DATA after the end'));
@@ -264,7 +273,6 @@ export class Connection implements InboundHandler {
     if (this.#ended) return;
     const stream = this.#streams.get(streamId);
     const head = this.#blocks.read(stream?.headReceived === true ? 'trailers' : this.#headKind, buffer, start, end);
-    this.#flood.earn(1);
     if (stream === undefined) return this.#headWithoutStream(streamId, head, last);
     if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'HEADERS after the end'));
     if (head.tooLarge) return this.#violation(stream, new Http2Error('too_large', errorCode.cancel, 'the header list'));
@@ -276,7 +284,7 @@ export class Connection implements InboundHandler {
 
   resetReceived(streamId: number, code: number): void {
     if (this.#ended) return;
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(this.#role === 'server' ? cost.reset : cost.frame);
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return this.#checkNotIdle(streamId, 'RST_STREAM');
     const reason = code === errorCode.refusedStream ? 'refused' : 'reset';
@@ -285,8 +293,8 @@ export class Connection implements InboundHandler {
 
   settings(payload: Buffer | null, start: number, end: number): void {
     if (this.#ended) return;
-    this.#flood.charge(1, this.nowMs);
-    if (payload === null) return this.#blocks.setMaxTableBytes(this.own.headerTableBytes);
+    this.#charge(cost.frame + this.#streams.size / 16);
+    if (payload === null) return this.#settingsAcknowledged();
     const windowBefore = this.peer.initialWindowBytes;
     this.peer.apply(payload, start, end);
     this.writer.settingsAck();
@@ -297,7 +305,7 @@ export class Connection implements InboundHandler {
 
   ping(ack: boolean, payload: Buffer, start: number): void {
     if (this.#ended) return;
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(cost.frame);
     if (ack) return this.#owner.pingAcknowledged();
     this.writer.ping(true, payload, start);
     this.#wantFlush();
@@ -305,7 +313,7 @@ export class Connection implements InboundHandler {
 
   goAwayReceived(lastStreamId: number, code: number, text: string): void {
     if (this.#ended) return;
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(cost.frame);
     this.#peerGoesAway = true;
     const error = new Http2Error('refused', code, `the peer goes away${text === '' ? '' : `: ${text}`}`);
     if (this.#role === 'client') this.#failStreams(lastStreamId, error);
@@ -314,7 +322,7 @@ export class Connection implements InboundHandler {
 
   credit(streamId: number, bytes: number): void {
     if (this.#ended) return;
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(cost.frame);
     if (streamId === 0) {
       if (!this.#queue.addCredit(bytes)) throw violation(errorCode.flowControlError, 'the connection window overflows');
       return;
@@ -329,24 +337,29 @@ export class Connection implements InboundHandler {
 
   streamViolation(streamId: number, code: number, message: string): void {
     if (this.#ended) return;
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(cost.frame);
     const stream = this.#streams.get(streamId);
     if (stream !== undefined) this.#violation(stream, violation(code, message));
     else this.#sendReset(streamId, code);
   }
 
   ignored(): void {
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(cost.frame);
   }
 
   get #headKind(): BlockKind {
     return this.#role === 'client' ? 'response' : 'request';
   }
 
+  #settingsAcknowledged(): void {
+    this.newStreamWindow = this.own.streamWindowBytes;
+    this.#blocks.setMaxTableBytes(this.own.headerTableBytes);
+  }
+
   #responseHead(stream: Stream, head: HeadCollector, last: boolean): void {
     if (head.status < 200) {
       if (last || head.status === 101) return this.#violation(stream, violation(errorCode.protocolError, 'a final interim head'));
-      this.#flood.charge(1, this.nowMs);
+      this.#charge(cost.frame);
       return stream.head(head);
     }
     stream.headReceived = true;
@@ -368,11 +381,11 @@ export class Connection implements InboundHandler {
 
   #accept(streamId: number, head: HeadCollector, last: boolean): void {
     if (this.#goingAway || this.#streams.size >= this.own.maxConcurrentStreams) {
-      this.#flood.charge(2, this.nowMs);
+      this.#charge(cost.reset);
       return this.#sendReset(streamId, errorCode.refusedStream);
     }
     if (head.malformed !== null) {
-      this.#flood.charge(2, this.nowMs);
+      this.#charge(cost.reset);
       return this.#sendReset(streamId, errorCode.protocolError);
     }
     const stream = new Stream(streamId, this, null);
@@ -435,7 +448,7 @@ export class Connection implements InboundHandler {
   /** A frame for a stream that is over: no fault when we reset it and the peer could not know yet. */
   #lateFrame(streamId: number, frame: string): void {
     this.#checkNotIdle(streamId, frame);
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(cost.frame);
     if (this.#resetIds.has(streamId)) return;
     if (this.#role === 'server') throw violation(errorCode.streamClosed, `${frame} on a closed stream`);
     this.#sendReset(streamId, errorCode.streamClosed);
@@ -448,7 +461,7 @@ export class Connection implements InboundHandler {
   }
 
   #violation(stream: Stream, error: Http2Error): void {
-    this.#flood.charge(1, this.nowMs);
+    this.#charge(cost.reset);
     this.reset(stream, error.code, this.#owner.faultOf(error));
   }
 
@@ -463,8 +476,13 @@ export class Connection implements InboundHandler {
     }
   }
 
+  #charge(amount: number): void {
+    this.#flood.charge(amount, this.nowMs);
+  }
+
   #close(stream: Stream, error: ProxyError | null): void {
     if (stream.closed) return;
+    if (error === null) this.#flood.earn(cost.reset);
     this.#streams.delete(stream.id);
     stream.finish(error);
     if (!this.#ended) this.#owner.streamEnded();
@@ -510,5 +528,5 @@ function answeredAlready(): Http2Error {
 function asHttp2Error(cause: unknown): Http2Error {
   if (cause instanceof Http2Error) return cause;
   if (cause instanceof HpackError) return violation(errorCode.compressionError, cause.message);
-  return new Http2Error('lost', errorCode.internalError, 'a fault of ours');
+  return new Http2Error('internal', errorCode.internalError, 'a fault of the gateway', cause);
 }

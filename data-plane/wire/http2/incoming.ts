@@ -40,7 +40,7 @@ export class IncomingBody implements BodySource {
     this.#stream = stream;
     this.#connection = connection;
     this.activeMs = connection.nowMs;
-    this.#window = connection.own.streamWindowBytes;
+    this.#window = connection.newStreamWindow;
   }
 
   get length(): number | null {

@@ -51,9 +51,9 @@ export const clientPreface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r
  * Why a stream ended early:
  * `reset` the peer gave the stream up; `refused` it did so before looking at it, or will never look at it (REFUSED_STREAM,
  * GOAWAY below it); `lost` the connection ended; `malformed` the peer broke a rule; `too_large` its head exceeds our limit;
- * `cancelled` we gave it up.
+ * `cancelled` we gave it up; `internal` who reads or writes its bodies threw an error.
  */
-export type FaultReason = 'reset' | 'refused' | 'lost' | 'malformed' | 'too_large' | 'cancelled';
+export type FaultReason = 'reset' | 'refused' | 'lost' | 'malformed' | 'too_large' | 'cancelled' | 'internal';
 
 /** A fault of a stream or a connection, with the code that the peer sent or is to be sent. */
 export class Http2Error extends Error {
@@ -61,8 +61,8 @@ export class Http2Error extends Error {
   readonly reason: FaultReason;
   readonly code: number;
 
-  constructor(reason: FaultReason, code: number, message: string) {
-    super(`${message} (${errorName(code)})`);
+  constructor(reason: FaultReason, code: number, message: string, cause?: unknown) {
+    super(`${message} (${errorName(code)})`, cause === undefined ? undefined : { cause });
     this.reason = reason;
     this.code = code;
   }
