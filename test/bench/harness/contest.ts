@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { cpuMicros, pin } from './cpu.js';
 import {
-  UsageError,
+  chosen,
   type BenchOptions,
   type BenchResult,
   type Case,
@@ -73,18 +73,6 @@ export async function runContest(contest: Contest, options: BenchOptions): Promi
   } finally {
     for (const each of opened.toReversed()) await each.stop();
   }
-}
-
-function chosen<T extends { readonly name: string }>(
-  all: readonly T[],
-  names: readonly string[] | null,
-  what: string,
-): readonly T[] {
-  if (names === null) return all;
-  const known = all.map(({ name }) => name);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new UsageError(`there is no ${what} "${unknown}", only ${known.join(', ')}`);
-  return all.filter(({ name }) => names.includes(name));
 }
 
 async function place({ pid, helpers }: Running): Promise<void> {

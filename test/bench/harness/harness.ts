@@ -74,3 +74,16 @@ export interface Case {
   /** Whether this is the right body for the request: a fast wrong answer is no answer. */
   readonly isAnswer: (body: Buffer, system: string) => boolean;
 }
+
+/** Those that are named, all when `names` is null; a name that nothing has is a wrong argument. */
+export function chosen<T extends { readonly name: string }>(
+  all: readonly T[],
+  names: readonly string[] | null,
+  what: string,
+): readonly T[] {
+  if (names === null) return all;
+  const known = all.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new UsageError(`there is no ${what} "${unknown}", only ${known.join(', ')}`);
+  return all.filter(({ name }) => names.includes(name));
+}
