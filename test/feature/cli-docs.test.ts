@@ -8,11 +8,12 @@ import { describe, expect, test } from 'vitest';
 import { isMap, parseDocument } from 'yaml';
 
 import { addAdminCommands } from '../../control-plane/cli/cli.js';
+import { Forms } from '../../control-plane/cli/config-file/form.js';
 import { kinds, Loader } from '../../control-plane/cli/config-file/loader.js';
 import { Place } from '../../control-plane/cli/config-file/place.js';
-import { enumWord, knownKeys, readMessage } from '../../control-plane/cli/config-file/read.js';
+import { enumWord, readMessage } from '../../control-plane/cli/config-file/read.js';
 import { parseSource } from '../../control-plane/cli/config-file/source.js';
-import { extraKeys, sugarOf } from '../../control-plane/cli/config-file/sugar.js';
+import { sugarOf } from '../../control-plane/cli/config-file/sugar.js';
 import { field as fieldRules } from '../../proto/gen/buf/validate/validate_pb.js';
 
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
@@ -22,6 +23,8 @@ import type { FileProblem } from '../../control-plane/cli/config-file/source.js'
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const configuration = readFileSync(`${root}docs/configuration.md`, 'utf8');
 const commands = readFileSync(`${root}docs/cli.md`, 'utf8');
+
+const forms = new Forms();
 
 interface Row {
   readonly key: string;
@@ -88,7 +91,11 @@ function read(desc: DescMessage, text: string): FileProblem[] {
   const { file, problems } = parseSource('example', Buffer.from(text));
   if (file === null) return problems;
   const readFile = (): Uint8Array => Buffer.from('in the file');
-  readMessage(desc, { node: file.contents }, new Place({ file, resource: '', problems, spots: new Map(), readFile }));
+  readMessage(
+    desc,
+    { node: file.contents },
+    new Place({ file, resource: '', problems, forms, spots: new Map(), readFile }),
+  );
   return problems.filter(({ reason }) => !reason.startsWith('needs '));
 }
 
@@ -96,7 +103,7 @@ describe.each([...messages])('the section of %s', (heading, desc) => {
   const rows = tableOf(heading);
 
   test('has a row for each field and for nothing else', () => {
-    const keys = [...knownKeys(desc), ...(sugarOf(desc)?.misplaced?.keys() ?? [])];
+    const keys = [...forms.of(desc).keys.keys(), ...(sugarOf(desc)?.misplaced?.keys() ?? [])];
 
     expect(rows.map(({ key }) => key).toSorted()).toEqual(keys.toSorted());
   });
@@ -104,7 +111,7 @@ describe.each([...messages])('the section of %s', (heading, desc) => {
   if (rows.length === 0) return;
 
   test.each(rows)('says the limits and the words of $key', ({ key, type, limits }) => {
-    const field = desc.fields.find(({ name }) => name === (extraKeys(desc).get(key) ?? key));
+    const field = forms.of(desc).keys.get(key)?.desc;
     const words = field?.enum?.values.filter(({ number }) => number !== 0).map(({ name }) => name) ?? [];
 
     for (const word of words) expect(type).toContain(`\`${enumWord(field?.enum ?? fail(), word)}\``);

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { isMap, isSeq } from 'yaml';
 
 import { RouteSchema, SchemaSchema, ServiceSchema } from '../../../proto/gen/sluice/v1/config_pb.js';
+import { Forms } from './form.js';
 import { findSpot, Place } from './place.js';
 import { readMessage, unknownField } from './read.js';
 import { keyOf, valueOf } from './scalars.js';
@@ -46,6 +47,7 @@ export class Loader {
   /** Where each name was first given. */
   readonly #names = new Map<string, string>();
   readonly #problems: FileProblem[] = [];
+  readonly #forms = new Forms();
 
   read(name: string, bytes: Uint8Array, folder: string): void {
     const { file, problems } = parseSource(name, bytes);
@@ -95,7 +97,7 @@ export class Loader {
     const resource =
       typeof name === 'string' && name !== '' ? `${word} ${JSON.stringify(name)}` : `${section}[${index}]`;
     const readFile = (path: string): Uint8Array => readFileSync(resolve(folder, path));
-    const reading: Reading = { file, resource, problems, spots: new Map(), readFile };
+    const reading: Reading = { file, resource, problems, forms: this.#forms, spots: new Map(), readFile };
     const message = readMessage(desc, { node }, new Place(reading));
     if (message === undefined) return;
     this.#messages[section].push(message);

@@ -1,5 +1,6 @@
 import { lineOf } from './source.js';
 
+import type { Forms } from './form.js';
 import type { FileProblem, SourceFile } from './source.js';
 
 /** Where a value stands: its line, and its path as the file spells it. */
@@ -14,6 +15,7 @@ export interface Reading {
   /** As `route "orders"`. */
   readonly resource: string;
   readonly problems: FileProblem[];
+  readonly forms: Forms;
   /** By path in the names of the API. */
   readonly spots: Map<string, Spot>;
   /** Reads a file that is named relative to the config file; throws when it cannot be read. */

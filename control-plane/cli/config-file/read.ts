@@ -1,16 +1,17 @@
-import { create, getOption } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import { isMap, isScalar, isSeq } from 'yaml';
 
-import { field as fieldRules, oneof as oneofRules } from '../../../proto/gen/buf/validate/validate_pb.js';
 import { nearest } from './nearest.js';
-import { keyOf, rangeOf, readScalar, valueOf } from './scalars.js';
-import { extraKeys, sugarOf } from './sugar.js';
+import { keyOf, readScalar, valueOf } from './scalars.js';
+import { sugarOf } from './sugar.js';
 import { parseDuration } from './units.js';
 
 import type { DescEnum, DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import type { FieldForm, MessageForm } from './form.js';
 import type { Place } from './place.js';
-import type { Entry, Source } from './sugar.js';
+import type { Range } from './scalars.js';
+import type { Entry, Source, Sugar } from './sugar.js';
 
 /**
  * Reads a value of a YAML file into a protobuf message: fields by their proto names, enums by their lower-case names, durations
@@ -19,62 +20,46 @@ import type { Entry, Source } from './sugar.js';
 export function readMessage(desc: DescMessage, source: Source, place: Place): Message | undefined {
   place.mark(source.node);
   if (desc.typeName === DurationSchema.typeName) return readDuration(source.node, place);
-  const entries = entriesOf(desc, source, place);
+  const form = place.reading.forms.of(desc);
+  const sugar = sugarOf(desc);
+  const entries = source.entries ?? sugar?.spell?.(source.node, place) ?? entriesOf(form, sugar, source.node, place);
   if (entries === undefined) return undefined;
   const message = create(desc);
   const written = new Map<string, string>();
-  const allKnown = entries.map((entry) => readEntry(desc, message, entry, written)).every((known) => known);
-  if (allKnown) reportMissing(desc, source.node, written, place);
+  let allKnown = true;
+  for (const entry of entries) {
+    const field = form.keys.get(entry.key);
+    if (field !== undefined) readEntry(message, field, sugar, entry, written);
+    else {
+      entry.place.report(entry.keyNode, unknownKey(form, sugar, entry.key));
+      allKnown = false;
+    }
+  }
+  // Beside an unknown key nothing is missed: it may be the one that is, misspelt.
+  if (allKnown) for (const [group, said] of form.required) if (!written.has(group)) place.report(source.node, said);
   return message;
 }
 
-/** The parts of a message as the file or its sugar spells them. */
-function entriesOf(desc: DescMessage, { node, entries }: Source, place: Place): readonly Entry[] | undefined {
-  const spelled = entries ?? sugarOf(desc)?.spell?.(node, place);
-  if (spelled !== undefined) return spelled;
-  if (!isMap(node)) return place.report(node, `must be ${sugarOf(desc)?.shape ?? shapeOf(desc)}`);
+function entriesOf(
+  { keys }: MessageForm,
+  sugar: Sugar | undefined,
+  node: unknown,
+  place: Place,
+): readonly Entry[] | undefined {
+  if (!isMap(node)) {
+    const mapping = keys.size === 0 ? '{}' : `a mapping of ${[...keys.keys()].join(', ')}`;
+    return place.report(node, `must be ${sugar?.shape ?? mapping}`);
+  }
   return node.items.map((pair) => {
     const key = keyOf(pair.key);
-    const name = extraKeys(desc).get(key) ?? key;
-    return { key, keyNode: pair.key, source: { node: valueOf(pair) }, place: place.key(key, name) };
+    const at = place.key(key, keys.get(key)?.desc.name ?? key);
+    return { key, keyNode: pair.key, source: { node: valueOf(pair) }, place: at };
   });
 }
 
-function shapeOf(desc: DescMessage): string {
-  const known = knownKeys(desc);
-  return known.length === 0 ? '{}' : `a mapping of ${known.join(', ')}`;
-}
-
-/** False when there is no such field. */
-function readEntry(desc: DescMessage, message: Message, entry: Entry, written: Map<string, string>): boolean {
-  const { key, keyNode, source, place } = entry;
-  const spelling = sugarOf(desc)?.spellings?.get(key);
-  const name = spelling?.of ?? key;
-  const field = knownKeys(desc).includes(key) ? desc.fields.find((candidate) => candidate.name === name) : undefined;
-  if (field === undefined) {
-    place.report(keyNode, unknownKey(desc, key));
-    return false;
-  }
-  const group = field.oneof?.name ?? name;
-  const earlier = written.get(group);
-  written.set(group, key);
-  place.mark(source.node);
-  const value = spelling === undefined ? readField(desc, field, source, place) : spelling.read(source.node, place);
-  if (earlier !== undefined) place.report(keyNode, `cannot stand beside ${earlier}: ${onlyOne(desc, field)}`);
-  else if (value !== undefined) setField(message, field, value);
-  return true;
-}
-
-function setField(message: Message, field: DescField, value: unknown): void {
-  const target = message as unknown as Record<string, unknown>;
-  if (field.oneof === undefined) target[field.localName] = value;
-  else target[field.oneof.localName] = { case: field.localName, value };
-}
-
-function unknownKey(desc: DescMessage, key: string): string {
+function unknownKey({ keys }: MessageForm, sugar: Sugar | undefined, key: string): string {
   if (key === '<<') return 'merge keys are not read; an alias (*name) stands for a whole value';
-  const misplaced = sugarOf(desc)?.misplaced?.get(key);
-  return misplaced ?? unknownField(key, knownKeys(desc));
+  return sugar?.misplaced?.get(key) ?? unknownField(key, [...keys.keys()]);
 }
 
 /** What is said of a key that is none of `known`. */
@@ -84,38 +69,41 @@ export function unknownField(key: string, known: readonly string[]): string {
   return `unknown field${slip}; ${known.length === 0 ? 'none is known here' : `known are ${known.join(', ')}`}`;
 }
 
-function onlyOne(desc: DescMessage, field: DescField): string {
-  return `only one of ${(field.oneof?.fields.map(({ name }) => name) ?? spellingsOf(desc, field)).join(', ')}`;
+/** `written` has the key under which each group of fields was met first. */
+function readEntry(
+  message: Message,
+  form: FieldForm,
+  sugar: Sugar | undefined,
+  { key, keyNode, source, place }: Entry,
+  written: Map<string, string>,
+): void {
+  const earlier = written.get(form.group);
+  written.set(form.group, key);
+  place.mark(source.node);
+  const { spelling } = form;
+  const value = spelling === undefined ? readField(form, sugar, source, place) : spelling.read(source.node, place);
+  if (earlier === undefined) setField(message, form.desc, value);
+  else place.report(keyNode, `cannot stand beside ${earlier}: only one of ${form.alternatives.join(', ')}`);
 }
 
-/** The keys that a file may have a field under. */
-function spellingsOf(desc: DescMessage, { name }: DescField): string[] {
-  return knownKeys(desc).filter((key) => key === name || extraKeys(desc).get(key) === name);
+function setField(message: Message, field: DescField, value: unknown): void {
+  const target = message as unknown as Record<string, unknown>;
+  if (value === undefined) return;
+  if (field.oneof === undefined) target[field.localName] = value;
+  else target[field.oneof.localName] = { case: field.localName, value };
 }
 
-/** What the rules of the proto demand. Beside an unknown key nothing is missed: it may be the one that is, misspelt. */
-function reportMissing(desc: DescMessage, node: unknown, written: ReadonlyMap<string, string>, place: Place): void {
-  for (const field of desc.fields) {
-    const required = field.oneof === undefined && getOption(field, fieldRules).required;
-    if (required && !written.has(field.name)) place.report(node, `needs ${spellingsOf(desc, field).join(' or ')}`);
-  }
-  for (const oneof of desc.oneofs) {
-    if (getOption(oneof, oneofRules).required && !written.has(oneof.name))
-      place.report(node, `needs one of ${oneof.fields.map(({ name }) => name).join(', ')}`);
-  }
-}
-
-function readField(desc: DescMessage, field: DescField, source: Source, place: Place): unknown {
-  switch (field.fieldKind) {
+function readField({ desc, range }: FieldForm, sugar: Sugar | undefined, source: Source, place: Place): unknown {
+  switch (desc.fieldKind) {
     case 'message':
-      return readMessage(field.message, source, place);
+      return readMessage(desc.message, source, place);
     case 'enum':
-      return readEnum(field.enum, source.node, place);
+      return readEnum(desc.enum, source.node, place);
     case 'scalar':
-      return readScalar(field.scalar, source.node, place, rangeOf(field));
+      return readScalar(desc.scalar, source.node, place, range);
     case 'list': {
-      const short = sugarOf(desc)?.lists?.get(field.name);
-      return readList(field, short?.spell(source.node, place) ?? itemsOf(source.node, place, short?.shape));
+      const short = sugar?.lists?.get(desc.name);
+      return readList(desc, range, short?.spell(source.node, place) ?? itemsOf(source.node, place, short?.shape));
     }
     case 'map':
       return place.report(source.node, 'cannot be written in a file');
@@ -131,6 +119,7 @@ function itemsOf(node: unknown, place: Place, shape = 'a list'): readonly Entry[
 
 function readList(
   field: DescField & { fieldKind: 'list' },
+  range: Partial<Range>,
   items: readonly Entry[] | undefined,
 ): unknown[] | undefined {
   return items
@@ -139,7 +128,7 @@ function readList(
       place.mark(source.node);
       return field.listKind === 'enum'
         ? readEnum(field.enum, source.node, place)
-        : readScalar(field.scalar, source.node, place, rangeOf(field));
+        : readScalar(field.scalar, source.node, place, range);
     })
     .filter((item) => item !== undefined);
 }
@@ -164,11 +153,4 @@ function readDuration(node: unknown, place: Place): Message | undefined {
   const value = isScalar(node) && typeof node.value === 'string' ? parseDuration(node.value) : null;
   if (value !== null) return create(DurationSchema, value);
   return place.report(node, 'must be a duration with a unit, as 250ms, 5s, 1m or 1m30s');
-}
-
-/** What may be written in a mapping of this message. */
-export function knownKeys(desc: DescMessage): string[] {
-  const hidden = sugarOf(desc)?.hidden ?? [];
-  const own = desc.fields.map(({ name }) => name).filter((name) => name !== 'meta' && !hidden.includes(name));
-  return [...own, ...extraKeys(desc).keys()];
 }

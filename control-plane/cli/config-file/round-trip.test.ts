@@ -6,9 +6,11 @@ import { expect, test } from 'vitest';
 import { field as fieldRules } from '../../../proto/gen/buf/validate/validate_pb.js';
 import { configText } from './config-file.js';
 import { kinds, Loader, sections } from './loader.js';
-import { rangeOf } from './scalars.js';
+import { Forms } from './form.js';
 
 import type { DescField, DescMessage, DescOneof, Message, MessageInitShape } from '@bufbuild/protobuf';
+
+const forms = new Forms();
 
 /** Every code point, line breaks and quotes and all; only halves of surrogate pairs cannot be in a protobuf string. */
 const anyText = fc.oneof(
@@ -84,6 +86,10 @@ function anyItem(field: DescField & { fieldKind: 'list' }): fc.Arbitrary<unknown
   if (field.listKind === 'message') return anyMessage(field.message);
   if (field.listKind === 'scalar') return anyScalar(field.scalar, field);
   return fc.constantFrom(...field.enum.values.map(({ number }) => number).filter((number) => number !== 0));
+}
+
+function rangeOf(field: DescField): { min?: number; max?: number } {
+  return forms.of(field.parent).keys.get(field.name)?.range ?? {};
 }
 
 function anyScalar(type: ScalarType, field: DescField): fc.Arbitrary<unknown> {

@@ -1,13 +1,9 @@
-import { getOption, ScalarType } from '@bufbuild/protobuf';
+import { ScalarType } from '@bufbuild/protobuf';
 import { isScalar, Scalar } from 'yaml';
 
-import { field as fieldRules } from '../../../proto/gen/buf/validate/validate_pb.js';
-
-import type { DescField } from '@bufbuild/protobuf';
-import type { FieldRules } from '../../../proto/gen/buf/validate/validate_pb.js';
 import type { Place } from './place.js';
 
-interface Range {
+export interface Range {
   readonly min: number;
   readonly max: number;
 }
@@ -17,27 +13,12 @@ const ranges = {
   [ScalarType.UINT32]: { min: 0, max: 2 ** 32 - 1 },
 };
 
-/** What the rules of the proto allow in a field of whole numbers, or in each item of a list of them. */
-export function rangeOf(field: DescField): Partial<Range> {
-  const { type } = getOption(field, fieldRules);
-  return rangeIn(type.case === 'repeated' ? type.value.items?.type : type);
-}
-
-function rangeIn(type: FieldRules['type'] | undefined): Partial<Range> {
-  if (type?.case !== 'int32' && type?.case !== 'uint32') return {};
-  const { greaterThan, lessThan } = type.value;
-  return {
-    ...(greaterThan.case === 'gte' ? { min: greaterThan.value } : {}),
-    ...(lessThan.case === 'lte' ? { max: lessThan.value } : {}),
-  };
-}
-
 /** A single value of a field of this type. Reports what does not fit, and gives undefined for it: nothing is converted. */
 export function readScalar(
   type: ScalarType,
   node: unknown,
   place: Place,
-  range: Partial<Range> = {},
+  range: Partial<Range>,
 ): string | boolean | number | undefined {
   const value: unknown = isScalar(node) ? node.value : undefined;
   switch (type) {

@@ -28,7 +28,7 @@ export interface Entry {
 }
 
 /** Another key for a field, with a reader of its own. */
-interface Spelling {
+export interface Spelling {
   readonly of: string;
   read(node: unknown, place: Place): unknown;
 }
@@ -92,11 +92,6 @@ const sugars: ReadonlyMap<string, Sugar> = new Map<string, Sugar>([
 
 export function sugarOf(desc: DescMessage): Sugar | undefined {
   return sugars.get(desc.typeName);
-}
-
-/** The keys that are no fields, each with the field that it stands for. */
-export function extraKeys(desc: DescMessage): ReadonlyMap<string, string> {
-  return new Map([...(sugarOf(desc)?.spellings ?? [])].map(([key, { of }]) => [key, of]));
 }
 
 /** A text is a prefix; `{ regex: '/v\d+', regex_priority: 5 }` is a RegexPath. */
