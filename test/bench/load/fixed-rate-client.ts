@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LoadResult } from './load.js';
+import type { LoadResult } from './contract.js';
 
 /** What fixed-rate.ts asks of this process, as its one argument. */
 export interface FixedRate {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { run } from '../../../deploy/servers/binaries/binaries.js';
 import type { FixedRate } from './fixed-rate-client.js';
-import type { LoadOptions, LoadResult } from './load.js';
+import type { LoadOptions, LoadResult } from './contract.js';
 
 /** The generator is a process of its own, on its own core: here it would wait for whatever else runs. */
 export async function runAtRate(options: LoadOptions, requestsPerSecond: number): Promise<LoadResult> {

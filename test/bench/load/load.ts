@@ -1,27 +1,9 @@
-import type { HttpRequest } from './request.js';
+import type { LoadOptions, LoadResult } from './contract.js';
 import { runAtRate } from './fixed-rate.js';
 import { runWrk } from './wrk.js';
 
+export type { LoadOptions, LoadResult } from './contract.js';
 export { sendOnce, type HttpRequest } from './request.js';
-
-export interface LoadOptions {
-  readonly port: number;
-  readonly request: HttpRequest;
-  readonly connections: number;
-  readonly seconds: number;
-  /** The core the load generator runs on. */
-  readonly core: number;
-}
-
-/** What the load generator saw. */
-export interface LoadResult {
-  readonly requests: number;
-  readonly micros: number;
-  /** Failed connections, broken answers, timeouts, and statuses that are not 2xx or 3xx. */
-  readonly errors: number;
-  readonly p50Micros: number;
-  readonly p99Micros: number;
-}
 
 /**
  * Loads a port of 127.0.0.1 as hard as it can take: each connection sends as soon as it has its answer. Latencies are those

@@ -1,7 +1,7 @@
 import { packageFile } from '../../../deploy/package-file.js';
 import { libraryEnv, run } from '../../../deploy/servers/binaries/binaries.js';
 import { findBinary } from '../../../deploy/servers/servers.js';
-import type { LoadOptions, LoadResult } from './load.js';
+import type { LoadOptions, LoadResult } from './contract.js';
 
 /** One thread of wrk, which gives its result by a script. */
 export async function runWrk({ port, request, connections, seconds, core }: LoadOptions): Promise<LoadResult> {

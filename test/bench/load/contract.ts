@@ -1,0 +1,20 @@
+import type { HttpRequest } from './request.js';
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly request: HttpRequest;
+  readonly connections: number;
+  readonly seconds: number;
+  /** The core the load generator runs on. */
+  readonly core: number;
+}
+
+/** What the load generator saw. */
+export interface LoadResult {
+  readonly requests: number;
+  readonly micros: number;
+  /** Failed connections, broken answers, timeouts, and statuses that are not 2xx or 3xx. */
+  readonly errors: number;
+  readonly p50Micros: number;
+  readonly p99Micros: number;
+}
