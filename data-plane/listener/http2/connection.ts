@@ -3,10 +3,10 @@ import { TLSSocket } from 'node:tls';
 import { ProxyError, type ErrorKind } from '../../errors.js';
 import type { Peer, RequestHandler } from '../../exchange.js';
 import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
-import { TurnWriter } from '../../socket/turn-writer.js';
+import { TurnWriter, type FrameSource } from '../../socket/turn-writer.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
 import type { HpackEncoder, TextCache } from '../../wire/hpack/hpack.js';
-import { Connection, errorCode, Http2Error, type ConnectionOwner, type FaultReason, type HeadCollector, type Stream } from '../../wire/http2/http2.js';
+import { Connection, errorCode, Http2Error, type ConnectionOwner, type FaultReason, type FrameWriter, type HeadCollector, type Stream } from '../../wire/http2/http2.js';
 import type { HttpDate } from '../http-date.js';
 import { Http2Exchange, type ExchangeContext } from './exchange.js';
 import type { Http2ListenerLimits } from './limits.js';
@@ -32,19 +32,19 @@ const busyTickMs = 250;
 /** How long the last bytes may take, and how long a client that is told to go may still send requests. */
 const lastWordsMs = 1_000;
 const lateRequestMs = 1_000;
-/** With more than this to be written, nothing is read: answers are not to pile up for a client that does not take them. */
+/** With more than this to be written, no request is read: answers are not to pile up for a client that does not take them. */
 const backlogBytes = 1_048_576;
 
 /**
  * One client's HTTP/2 connection: an exchange for each stream, the times, and the way to the end. The protocol is
  * `wire/http2`'s.
  */
-export class Http2ServerConnection implements SocketEvents, ConnectionOwner, ExchangeContext {
+export class Http2ServerConnection implements SocketEvents, ConnectionOwner, ExchangeContext, FrameSource {
   readonly peer: Peer;
   readonly #context: Http2Context;
   readonly #core: Connection;
   readonly #socket: ByteSocket;
-  readonly #writer: TurnWriter;
+  readonly #turns: TurnWriter;
   readonly #timer: WheelTimer;
   #state: State = 'greeting';
   #requests = 0;
@@ -52,14 +52,15 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   #sinceMs: number;
   #dateLine = '';
   #date = '';
-  #readPaused = false;
+  /** Bytes not read yet because of answers that have not left; the socket is paused while there are any. */
+  #unread: Buffer | null = null;
 
   constructor(open: (events: SocketEvents) => ByteSocket, source: { readonly address: string; readonly port: number } | null, context: Http2Context) {
     const { limits, encoder, texts } = context;
     this.#context = context;
     this.#core = new Connection(this, { role: 'server', own: limits, encoder, texts });
     this.#socket = open(this);
-    this.#writer = new TurnWriter(this.#core, () => this.#socket);
+    this.#turns = new TurnWriter(this, () => this.#socket);
     this.peer = peerOf(this.#socket.socket, source);
     this.#sinceMs = performance.now();
     this.#timer = new WheelTimer(() => this.#tick());
@@ -97,16 +98,19 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   onConnect(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    if (this.#unread !== null) {
+      this.#unread = Buffer.concat([this.#unread, bytes.subarray(start, end)]);
+      return;
+    }
     this.#core.nowMs = performance.now();
-    this.#core.receive(bytes, start, end, owned);
+    const at = this.#core.receive(bytes, start, end, owned);
+    if (at === end) return;
+    this.#unread = Buffer.from(bytes.subarray(at, end));
+    this.#socket.pause();
   }
 
   onDrain(): void {
-    this.#core.nowMs = performance.now();
-    this.#core.flushed(false);
-    if (!this.#readPaused) return;
-    this.#readPaused = false;
-    this.#socket.resume();
+    this.flushed(false);
   }
 
   onPeerEnd(): void {
@@ -123,11 +127,18 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   // Of the protocol engine.
 
+  get writer(): FrameWriter {
+    return this.#core.writer;
+  }
+
+  flushed(socketBlocked: boolean): void {
+    this.#core.nowMs = performance.now();
+    this.#core.flushed(socketBlocked);
+    if (!socketBlocked) this.#readOn();
+  }
+
   wantsFlush(): void {
-    this.#writer.schedule();
-    if (this.#readPaused || this.#core.writer.length + this.#socket.socket.writableLength < backlogBytes) return;
-    this.#readPaused = true;
-    this.#socket.pause();
+    this.#turns.schedule();
   }
 
   settingsReceived(): void {
@@ -139,6 +150,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     const { head, refusal } = readRequest(fields, limits.maxTargetBytes, () => randomBytes(16).toString('base64'));
     const exchange = new Http2Exchange(stream, this, ids.next(), head, this.#core.nowMs);
     stream.observe(exchange);
+    if (this.#core.writer.length + this.#socket.socket.writableLength > backlogBytes) this.#core.stopped = true;
     if (++this.#requests >= limits.maxRequestsPerConnection) this.retire();
     if (phase === 'draining') exchange.fail(new ProxyError('draining'));
     else if (refusal !== null) exchange.fail(new ProxyError(refusal));
@@ -165,6 +177,15 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     return new ProxyError(kinds[error.reason], error);
   }
 
+  #readOn(): void {
+    this.#core.stopped = false;
+    const unread = this.#unread;
+    if (unread === null) return;
+    this.#unread = null;
+    this.onBytes(unread, 0, unread.length, true);
+    if (this.#unread === null) this.#socket.resume();
+  }
+
   #become(state: State): void {
     this.#state = state;
     this.#sinceMs = performance.now();
@@ -180,7 +201,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   #end(): void {
     this.#become('ending');
-    this.#writer.writeNow();
+    this.#turns.writeNow();
     this.#socket.end();
     this.#context.wheel.set(this.#timer, lastWordsMs);
   }

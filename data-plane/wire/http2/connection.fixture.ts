@@ -145,6 +145,7 @@ export interface SeenFrame {
 export function framesOf(bytes: Buffer): SeenFrame[] {
   const frames: SeenFrame[] = [];
   const reader = new FrameReader({
+    stopped: false,
     data: (streamId, buffer, start, end, _flow, last) =>
       frames.push({ type: 0, flags: last ? 1 : 0, streamId, payload: Buffer.from(buffer.subarray(start, end)) }),
     frame: (type, flags, streamId, buffer, start, end) =>

@@ -62,6 +62,8 @@ export class Connection implements InboundHandler {
   nowMs = 0;
   /** What the peer may send on a new stream; not less than the default before it knows of ours. */
   newStreamWindow: number;
+  /** Set by the owner, while frames are read: no more of them for now. */
+  stopped = false;
 
   readonly #owner: ConnectionOwner;
   readonly #role: 'client' | 'server';
@@ -166,14 +168,18 @@ export class Connection implements InboundHandler {
     this.#wantFlush();
   }
 
-  /** Takes what the socket received, `bytes[start, end)`. They are kept only if they are `owned`, else copied. */
-  receive(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (this.#ended) return;
+  /**
+   * Takes what the socket received, `bytes[start, end)`. They are kept only if they are `owned`, else copied. Returns how far
+   * it has read: to the end, unless `stopped` was set meanwhile; the rest is to be given again when it no longer is.
+   */
+  receive(bytes: Buffer, start: number, end: number, owned: boolean): number {
+    if (this.#ended) return end;
     this.#bytesOwned = owned;
     try {
-      this.#inbound.read(bytes, start, end);
+      return this.#inbound.read(bytes, start, end);
     } catch (error) {
       this.#fail(error);
+      return end;
     }
   }
 

@@ -7,6 +7,7 @@ type Seen = [kind: string, streamId: number, payload: string, last?: boolean];
 
 /** Joins the pieces of a DATA frame, so that what is seen does not depend on where chunks end. */
 class Collector implements FrameHandler {
+  readonly stopped = false;
   readonly seen: Seen[] = [];
   flowBytes = 0;
   #open = false;

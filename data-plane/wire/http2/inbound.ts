@@ -4,6 +4,7 @@ import { settingBytes } from './settings.js';
 
 /** What a connection is told, in order: frames whose form has been checked, and whole field blocks. */
 export interface InboundHandler {
+  readonly stopped: boolean;
   data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void;
   fieldBlock(streamId: number, last: boolean, buffer: Buffer, start: number, end: number): void;
   resetReceived(streamId: number, code: number): void;
@@ -44,10 +45,14 @@ export class Inbound implements FrameHandler {
     this.#maxBlockBytes = maxBlockBytes;
   }
 
-  /** Takes the next bytes of the connection, `bytes[start, end)`. */
-  read(bytes: Buffer, start: number, end: number): void {
+  get stopped(): boolean {
+    return this.#handler.stopped;
+  }
+
+  /** Takes the next bytes of the connection, `bytes[start, end)`; returns how far it has read. */
+  read(bytes: Buffer, start: number, end: number): number {
     const from = this.#prefaceAt < clientPreface.length ? this.#readPreface(bytes, start, end) : start;
-    this.#reader.read(bytes, from, end);
+    return this.#reader.read(bytes, from, end);
   }
 
   data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void {

@@ -1,6 +1,8 @@
 import { defaultMaxFrameBytes, errorCode, frameFlag, frameHeaderBytes, frameType, violation } from './protocol.js';
 
 export interface FrameHandler {
+  /** Asked after each frame: no more are to be handed over for now. */
+  readonly stopped: boolean;
   /**
    * A piece of a DATA frame, `buffer[start, end)` without padding, perhaps empty. `flowBytes` is what it counts in flow
    * control, padding and all; `last` is whether this is the stream's last byte.
@@ -34,16 +36,17 @@ export class FrameReader {
     this.#handler = handler;
   }
 
-  /** Takes the next bytes of the stream, `chunk[from, to)`. */
-  read(chunk: Buffer, from: number, to: number): void {
+  /** Takes the next bytes of the stream, `chunk[from, to)`; returns how far it has read, which is to the end unless stopped. */
+  read(chunk: Buffer, from: number, to: number): number {
     let at = from;
     for (;;) {
       if (!this.#inPayload) {
+        if (this.#handler.stopped) return at;
         at = this.#readHead(chunk, at, to);
-        if (!this.#inPayload) return;
+        if (!this.#inPayload) return at;
       }
       at = this.#type === frameType.data ? this.#readData(chunk, at, to) : this.#readPayload(chunk, at, to);
-      if (this.#inPayload) return;
+      if (this.#inPayload) return at;
     }
   }
 

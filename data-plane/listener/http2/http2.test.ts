@@ -1,0 +1,469 @@
+import { Client, credentials, Metadata, status as grpcStatus } from '@grpc/grpc-js';
+import { execFile } from 'node:child_process';
+import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectTcp, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BufferedBody, type BodySource } from '../../body.js';
+import { ProxyError } from '../../errors.js';
+import type { Exchange, ExchangeSummary, RequestObserver } from '../../exchange.js';
+import { headerValue } from '../../headers.js';
+import { SharedReadBuffer } from '../../socket/read-buffer.js';
+import { adoptSocket } from '../../socket/socket.js';
+import { TimerWheel } from '../../wheel.js';
+import { HttpDate } from '../http-date.js';
+import { createHttp2Codec, defaultHttp2ListenerLimits, beginsHttp2, serveHttp2, type Http2Context, type Http2ListenerLimits, type Http2ServerConnection } from './http2.js';
+
+type Handle = (exchange: Exchange) => void;
+
+/** A listener of HTTP/2 by prior knowledge, and what became of its exchanges. */
+class TestListener {
+  readonly wheel = new TimerWheel();
+  readonly connections = new Set<Http2ServerConnection>();
+  readonly summaries: ExchangeSummary[] = [];
+  readonly aborts: ProxyError[] = [];
+  phase: Http2Context['phase'] = 'open';
+  handle: Handle = (exchange) => exchange.respond(200, ['Content-Type', 'text/plain'], new BufferedBody(Buffer.from('hello')));
+  readonly #server: Server;
+  readonly #reads = new SharedReadBuffer();
+  #ids = 0;
+  port = 0;
+
+  constructor(limits: Partial<Http2ListenerLimits> = {}) {
+    const listener = this;
+    const context: Http2Context = {
+      handler: { handle: (exchange) => this.#observe(exchange) },
+      limits: { ...defaultHttp2ListenerLimits, ...limits },
+      wheel: this.wheel,
+      ids: { next: () => `id-${++this.#ids}` },
+      date: new HttpDate(),
+      ...createHttp2Codec(),
+      get phase() {
+        return listener.phase;
+      },
+      closed: (connection) => this.connections.delete(connection),
+    };
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
+      this.connections.add(serveHttp2((events) => adoptSocket(socket, this.#reads, events), null, context));
+    });
+  }
+
+  async listen(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.port = (this.#server.address() as AddressInfo).port;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.connections) connection.destroy();
+    await expect.poll(() => this.connections.size, { interval: 2 }).toBe(0);
+    await new Promise((resolve) => this.#server.close(resolve));
+    this.wheel.close();
+  }
+
+  #observe(exchange: Exchange): RequestObserver {
+    this.handle(exchange);
+    return { aborted: (error) => this.aborts.push(error), finished: (summary) => this.summaries.push(summary) };
+  }
+}
+
+interface Answer {
+  readonly headers: IncomingHttpHeaders & { ':status'?: number };
+  readonly trailers: IncomingHttpHeaders | null;
+  readonly body: string;
+  readonly rstCode: number;
+}
+
+let listener: TestListener;
+const sessions: ClientHttp2Session[] = [];
+const sockets: Socket[] = [];
+
+beforeEach(async () => {
+  listener = await new TestListener().listen();
+});
+
+afterEach(async () => {
+  for (const session of sessions.splice(0)) session.destroy();
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await listener.close();
+});
+
+async function use(limits: Partial<Http2ListenerLimits>): Promise<void> {
+  await listener.close();
+  listener = await new TestListener(limits).listen();
+}
+
+function session(): ClientHttp2Session {
+  const opened = connectHttp2(`http://127.0.0.1:${listener.port}`);
+  opened.on('error', () => {}).setMaxListeners(0);
+  sessions.push(opened);
+  return opened;
+}
+
+function request(client: ClientHttp2Session, headers: Record<string, string>, body?: Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const stream = client.request(headers, { endStream: body === undefined });
+    const chunks: Buffer[] = [];
+    let head: Answer['headers'] = {};
+    let trailers: IncomingHttpHeaders | null = null;
+    stream.on('response', (fields) => (head = fields as Answer['headers']));
+    stream.on('trailers', (fields) => (trailers = fields));
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('error', () => {});
+    stream.on('close', () => resolve({ headers: head, trailers, body: Buffer.concat(chunks).toString('latin1'), rstCode: stream.rstCode }));
+    client.on('error', reject);
+    if (body !== undefined) stream.end(body);
+  });
+}
+
+/** Speaks in bytes: preface and SETTINGS, then what the test wants. */
+function raw(...bytes: Buffer[]): { socket: Socket; received: () => Buffer; closed: Promise<void> } {
+  const socket = connectTcp(listener.port, '127.0.0.1');
+  sockets.push(socket);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk)).on('error', () => {});
+  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from('000000040000000000', 'hex'), ...bytes]));
+  return { socket, received: () => Buffer.concat(chunks), closed: new Promise((resolve) => socket.on('close', () => resolve())) };
+}
+
+const echo: Handle = (exchange) => exchange.respond(200, [], exchange.body);
+
+describe('an exchange over HTTP/2', () => {
+  it('has the head of its request, and answers with head, date and length', async () => {
+    let seen: Exchange | null = null;
+    listener.handle = (exchange) => {
+      seen = exchange;
+      exchange.respond(201, ['X-Answer', 'caf\xe9', 'Connection', 'close'], new BufferedBody(Buffer.from('hello')));
+    };
+
+    const answer = await request(session(), { ':path': '/a?b=c', ':method': 'GET', ':authority': 'shop.example', 'x-one': '1' });
+
+    expect(seen).toMatchObject({ id: 'id-1', head: { method: 'GET', target: '/a?b=c', authority: 'shop.example', version: '2' } });
+    expect(headerValue((seen as unknown as Exchange).head.headers, 'x-one')).toBe('1');
+    expect((seen as unknown as Exchange).peer).toMatchObject({ address: '127.0.0.1', tlsServerName: null });
+    expect(answer.headers).toMatchObject({ ':status': 201, 'x-answer': 'caf\xe9', 'content-length': '5' });
+    expect(answer.headers.date).toMatch(/GMT$/);
+    expect(answer.headers).not.toHaveProperty('connection');
+    expect(answer.body).toBe('hello');
+    expect(listener.summaries).toMatchObject([{ status: 201, error: null, bytesSent: 5 }]);
+  });
+
+  it('carries large bodies both ways, many at a time on one connection', async () => {
+    listener.handle = echo;
+    const client = session();
+    const bodies = Array.from({ length: 10 }, (_, i) => Buffer.alloc(300_000 + i, 65 + i));
+
+    const answers = await Promise.all(bodies.map((body) => request(client, { ':path': '/', ':method': 'POST' }, body)));
+
+    expect(answers.map(({ body }) => body.length)).toEqual(bodies.map(({ length }) => length));
+    expect(listener.connections.size).toBe(1);
+    expect(listener.summaries.every(({ bytesReceived, bytesSent }) => bytesReceived > 299_999 && bytesSent > 299_999)).toBe(true);
+  });
+
+  it('passes interim heads and trailers', async () => {
+    listener.handle = (exchange) => {
+      exchange.inform(103, ['link', '</a>']);
+      exchange.respond(200, ['content-type', 'application/grpc'], new BufferedBody(Buffer.from('m'), ['grpc-status', '0']));
+    };
+    const client = session();
+    const stream = client.request({ ':path': '/' });
+    const informs: unknown[] = [];
+    stream.on('headers', (fields) => informs.push(fields[':status']));
+    const trailers = await new Promise<IncomingHttpHeaders>((resolve) => stream.on('trailers', resolve).resume());
+
+    expect(informs).toEqual([103]);
+    expect(trailers['grpc-status']).toBe('0');
+  });
+
+  it('answers HEAD, 204 and 304 without a body', async () => {
+    const client = session();
+    const head = await request(client, { ':path': '/', ':method': 'HEAD' });
+    listener.handle = (exchange) => exchange.respond(304, ['etag', '"x"'], new BufferedBody(Buffer.alloc(0)));
+    const unchanged = await request(client, { ':path': '/' });
+
+    expect([head.headers[':status'], head.headers['content-length'], head.body]).toEqual([200, '5', '']);
+    expect([unchanged.headers[':status'], unchanged.headers['content-length']]).toEqual([304, undefined]);
+  });
+
+  it('answers an error of the gateway as HTTP/1 does, and to gRPC callers as a gRPC status', async () => {
+    listener.handle = (exchange) => exchange.fail(new ProxyError('no_route'));
+    const client = session();
+
+    const json = await request(client, { ':path': '/' });
+    const grpc = await request(client, { ':path': '/', ':method': 'POST', 'content-type': 'application/grpc' }, Buffer.alloc(5));
+
+    expect(json.headers).toMatchObject({ ':status': 404, 'x-sluice-error': 'no_route' });
+    expect(grpc.headers).toMatchObject({ ':status': 200, 'grpc-status': '5' });
+  });
+
+  it('is reset when its answer breaks off', async () => {
+    listener.handle = (exchange) => {
+      exchange.respond(200, [], { length: null, start: (sink) => (sink.write(Buffer.from('part')), setImmediate(() => sink.fail(new ProxyError('upstream_reset')))), resume: () => {}, cancel: () => {} });
+    };
+
+    const answer = await request(session(), { ':path': '/' });
+
+    expect(answer.rstCode).toBe(constants.NGHTTP2_INTERNAL_ERROR);
+    expect(listener.summaries[0]?.error?.kind).toBe('upstream_reset');
+  });
+
+  it('that answers before the request is complete is complete all the same', async () => {
+    const client = session();
+    const stream = client.request({ ':path': '/', ':method': 'POST' });
+    stream.write('never ends');
+    let body = '';
+    stream.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    await new Promise((resolve) => stream.on('close', resolve));
+
+    expect(stream.rstCode).toBe(0);
+    expect(body).toBe('hello');
+  });
+
+  it('hears at once that its client has cancelled, and is finished then', async () => {
+    let cancelled = 0;
+    const body: BodySource = { length: null, start: (sink) => void sink.write(Buffer.from('x')), resume: () => {}, cancel: () => cancelled++ };
+    listener.handle = (exchange) => exchange.respond(200, [], body);
+    const stream = session().request({ ':path': '/' });
+    stream.on('error', () => {});
+    await new Promise((resolve) => stream.on('response', resolve));
+
+    stream.close(constants.NGHTTP2_CANCEL);
+
+    await expect.poll(() => listener.summaries.length, { interval: 2 }).toBe(1);
+    expect([cancelled, listener.aborts.length, listener.aborts[0]?.kind]).toEqual([1, 1, 'client_closed']);
+  });
+
+  it('is aborted when the connection breaks', async () => {
+    listener.handle = () => {};
+    const client = session();
+    const stream = client.request({ ':path': '/' });
+    stream.on('error', () => {});
+    await expect.poll(() => listener.connections.size, { interval: 2 }).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+
+    client.destroy();
+
+    await expect.poll(() => listener.aborts.map(({ kind }) => kind), { interval: 2 }).toEqual(['client_closed']);
+  });
+
+  const refused: [title: string, headers: Record<string, string>, status: number][] = [
+    ['CONNECT', { ':method': 'CONNECT', ':authority': 'a:1' }, 501],
+    ['a path that is none', { ':path': 'a' }, 400],
+    ['a long path', { ':path': `/${'a'.repeat(9_000)}` }, 414],
+    ['an unknown expectation', { ':path': '/', expect: 'tea' }, 417],
+    ['a Host that is not the :authority', { ':path': '/', ':authority': 'a', host: 'b' }, 400],
+  ];
+  it.each(refused)('with %s is refused', async (_title, headers, expected) => {
+    const answer = await request(session(), headers);
+
+    expect(answer.headers[':status']).toBe(expected);
+    expect(listener.summaries).toEqual([]);
+  });
+
+  it('with a large head is refused', async () => {
+    await use({ maxHeaderListBytes: 4_096 });
+
+    const answer = await request(session(), { ':path': '/', 'x-large': 'x'.repeat(5_000) });
+
+    expect(answer.headers[':status']).toBe(431);
+  });
+
+  it('of an extended CONNECT is the Upgrade of HTTP/1, and its two directions end by themselves', async () => {
+    let received = '';
+    let inputEnded = false;
+    listener.handle = (exchange) => {
+      expect(exchange.head.method).toBe('GET');
+      expect(headerValue(exchange.head.headers, 'upgrade')).toBe('websocket');
+      expect(Buffer.from(headerValue(exchange.head.headers, 'sec-websocket-key') ?? '', 'base64').length).toBe(16);
+      exchange.upgrade(101, ['Upgrade', 'websocket', 'sec-websocket-accept', 'x', 'sec-websocket-protocol', 'chat'], {
+        received: new BufferedBody(Buffer.from('from upstream')),
+        send: (body) => body.start({ write: (chunk) => ((received += Buffer.from(chunk).toString()), true), end: () => (inputEnded = true), fail: () => {} }),
+      });
+    };
+    const client = session();
+    await new Promise((resolve) => client.on('remoteSettings', resolve));
+    const stream = client.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/ws', ':authority': 'a' });
+    const head = await new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve) => stream.on('response', resolve));
+    let got = '';
+    stream.on('data', (chunk: Buffer) => (got += chunk.toString()));
+    await new Promise((resolve) => stream.on('end', resolve));
+    stream.end('after the other end');
+    await expect.poll(() => inputEnded, { interval: 2 }).toBe(true);
+
+    expect(head).toMatchObject({ ':status': 200, 'sec-websocket-protocol': 'chat' });
+    expect(head).not.toHaveProperty('sec-websocket-accept');
+    expect([got, received]).toEqual(['from upstream', 'after the other end']);
+  });
+});
+
+describe('clients of the world', () => {
+  it('grpc-js makes unary calls, and sees trailers-only errors', async () => {
+    listener.handle = (exchange) => {
+      if (exchange.head.target === '/t.S/Fail') exchange.fail(new ProxyError('no_endpoint'));
+      else {
+        const chunks: Uint8Array[] = [];
+        exchange.body.start({
+          write: (chunk) => chunks.push(chunk) > 0,
+          end: () => exchange.respond(200, ['content-type', 'application/grpc'], new BufferedBody(Buffer.concat(chunks), ['grpc-status', '0'])),
+          fail: () => {},
+        });
+      }
+    };
+    const client = new Client(`127.0.0.1:${listener.port}`, credentials.createInsecure());
+    const identity = (bytes: Buffer): Buffer => bytes;
+    const call = (path: string, message: Buffer): Promise<Buffer | number> =>
+      new Promise((resolve) => client.makeUnaryRequest(path, identity, identity, message, new Metadata(), (error, reply) => resolve(error?.code ?? (reply as Buffer))));
+
+    const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => call('/t.S/Echo', Buffer.alloc(i * 1_000, i))));
+    const failed = await call('/t.S/Fail', Buffer.alloc(1));
+    client.close();
+
+    expect(replies.map((reply) => (reply as Buffer).length)).toEqual(Array.from({ length: 50 }, (_, i) => i * 1_000));
+    expect(failed).toBe(grpcStatus.UNAVAILABLE);
+  });
+
+  it('curl speaks it by prior knowledge', async () => {
+    listener.handle = echo;
+
+    const { stdout } = await promisify(execFile)('curl', ['-s', '--http2-prior-knowledge', '-d', 'from curl', '-w', ' %{http_version} %{http_code}', `http://127.0.0.1:${listener.port}/`]);
+
+    expect(stdout).toBe('from curl 2 200');
+  });
+});
+
+describe('a connection', () => {
+  it('stops a client whose request nobody reads, at one window', async () => {
+    listener.handle = () => {};
+    const stream = session().request({ ':path': '/', ':method': 'POST' });
+    stream.on('error', () => {});
+    stream.write(Buffer.alloc(1_000_000));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+
+    expect(stream.session?.state.effectiveRecvDataLength ?? 0).toBe(0);
+    listener.handle = (exchange) => exchange.respond(200, [], new BufferedBody(Buffer.from('other')));
+    expect((await request(sessions[0] as ClientHttp2Session, { ':path': '/' })).body).toBe('other');
+  });
+
+  it('stops the source of an answer that its client does not take, and gives it up in time', async () => {
+    await use({ writeStallMs: 100 });
+    let written = 0;
+    listener.handle = (exchange) => {
+      let sink: Parameters<BodySource['start']>[0] | null = null;
+      const more = (): void => {
+        for (let chunk = Buffer.alloc(10_000); ; ) {
+          written += chunk.length;
+          if (sink?.write(chunk) !== true || written > 50_000_000) return;
+        }
+      };
+      exchange.respond(200, [], { length: null, start: (to) => ((sink = to), more()), resume: more, cancel: () => {} });
+    };
+    const stream = session().request({ ':path': '/' });
+    stream.on('error', () => {});
+    stream.pause();
+
+    await expect.poll(() => listener.summaries.length, { timeout: 3_000 }).toBe(1);
+
+    expect(written).toBeLessThan(1_000_000);
+    expect(listener.summaries[0]?.error?.kind).toBe('client_closed');
+  });
+
+  it('gives up a request whose body stops coming', async () => {
+    await use({ bodyIdleMs: 100 });
+    listener.handle = (exchange) => exchange.body.start({ write: () => true, end: () => {}, fail: () => {} });
+    const stream = session().request({ ':path': '/', ':method': 'POST' });
+    stream.on('error', () => {});
+    stream.write('part');
+
+    const head = await new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve) => stream.on('response', resolve));
+
+    expect(head[':status']).toBe(408);
+  });
+
+  it('without a greeting, or without requests, ends', async () => {
+    await use({ headMs: 100, keepAliveIdleMs: 100 });
+    const silent = connectTcp(listener.port, '127.0.0.1');
+    sockets.push(silent);
+    silent.on('error', () => {}).resume();
+    const idle = raw();
+
+    await Promise.all([new Promise((resolve) => silent.on('close', resolve)), idle.closed]);
+
+    expect(idle.received().toString('hex')).toContain('0000080700');
+  });
+
+  it('that is retired finishes its requests, tells the client, and ends', async () => {
+    let answer: () => void = () => {};
+    listener.handle = (exchange) => (answer = () => exchange.respond(200, [], new BufferedBody(Buffer.from('late'))));
+    const client = session();
+    const goAways: number[] = [];
+    client.on('goaway', (code) => goAways.push(code));
+    const first = request(client, { ':path': '/' });
+    await expect.poll(() => listener.connections.size, { interval: 2 }).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+
+    for (const connection of listener.connections) connection.retire();
+    await expect.poll(() => goAways.length, { interval: 2 }).toBeGreaterThan(0);
+    answer();
+
+    expect((await first).body).toBe('late');
+    await expect.poll(() => listener.connections.size, { timeout: 3_000 }).toBe(0);
+  });
+
+  it('refuses requests while the node drains', async () => {
+    listener.phase = 'draining';
+
+    const answer = await request(session(), { ':path': '/' });
+
+    expect(answer.headers).toMatchObject({ ':status': 503, 'x-sluice-error': 'draining' });
+  });
+
+  it('that floods is cut, while another is served', async () => {
+    const other = session();
+    const ping = Buffer.from('0000080600000000000000000000000000', 'hex');
+    const flood = raw(...Array.from({ length: 5_000 }, () => ping));
+
+    await flood.closed;
+
+    const { body } = await request(other, { ':path': '/' });
+    expect(body).toBe('hello');
+    expect(flood.received().toString('latin1')).toContain('enhanceYourCalm');
+  });
+
+  it('that asks on and on and reads no answer is not read any more', async () => {
+    let handled = 0;
+    listener.handle = (exchange) => {
+      handled++;
+      exchange.respond(404, ['x-long', 'y'.repeat(4_000)], new BufferedBody(Buffer.alloc(0)));
+    };
+    const { socket } = raw();
+    socket.pause();
+    const get = Buffer.from('828684410161', 'hex');
+    for (let i = 0; i < 20_000; i++) {
+      const head = Buffer.from('000006010500000000', 'hex');
+      head.writeUInt32BE(2 * i + 1, 5);
+      socket.write(Buffer.concat([head, get]));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = handled;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+
+    expect(handled).toBe(before);
+    expect(handled).toBeGreaterThan(100);
+    expect(handled).toBeLessThan(4_000);
+  });
+});
+
+describe('the first bytes', () => {
+  const cases: [bytes: string, answer: string][] = [
+    ['', 'more'],
+    ['PRI', 'more'],
+    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'yes'],
+    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore', 'yes'],
+    ['PUT / HTTP/1.1\r\n', 'no'],
+    ['P', 'more'],
+    ['PRI * HTTP/1.1', 'no'],
+  ];
+  it.each(cases)('%j are HTTP/2: %s', (bytes, answer) => {
+    expect(beginsHttp2(Buffer.from(bytes))).toBe(answer);
+  });
+});
