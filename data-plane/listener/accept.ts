@@ -28,6 +28,8 @@ export interface Accepted {
   /** What a trusted PROXY header says of the client; null without one. */
   readonly source: PeerSource | null;
   readonly open: (events: SocketEvents) => ByteSocket;
+  /** Chosen in the TLS handshake; a plain connection shows by its first bytes. */
+  readonly isHttp2: boolean;
   /** Bytes that came with the PROXY header; the connection's first. */
   readonly firstBytes: Buffer | null;
 }
@@ -38,7 +40,7 @@ export interface Accepted {
  */
 export function acceptConnection(raw: Socket, options: AcceptOptions, ready: (accepted: Accepted) => void): void {
   if (options.tls === null && !options.proxyHeaderFrom(raw.remoteAddress ?? '')) {
-    ready({ source: null, open: (events) => adoptSocket(raw, options.reads, events), firstBytes: null });
+    ready({ source: null, open: (events) => adoptSocket(raw, options.reads, events), isHttp2: false, firstBytes: null });
     return;
   }
   new Acceptance(raw, options, ready);
@@ -81,7 +83,7 @@ class Acceptance {
     this.#raw.removeAllListeners('end');
     const rest = this.#held.length > header.length ? this.#held.subarray(header.length) : null;
     if (this.#options.tls !== null) this.#secure(header.source, rest);
-    else this.#done(header.source, (events) => adoptSocket(this.#raw, this.#options.reads, events), rest);
+    else this.#done({ source: header.source, open: (events) => adoptSocket(this.#raw, this.#options.reads, events), isHttp2: false, firstBytes: rest });
   }
 
   #secure(source: PeerSource | null, rest: Buffer | null): void {
@@ -93,7 +95,7 @@ class Acceptance {
       isServer: true,
       secureContext: tls.secureContext('') ?? createSecureContext(),
       SNICallback: (serverName, done) => done(null, tls.secureContext(serverName) ?? undefined),
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: ['h2', 'http/1.1'],
       highWaterMark: socketBufferBytes,
     };
     const secure = new TLSSocket(this.#raw, options);
@@ -102,13 +104,13 @@ class Acceptance {
     secure.once('close', failed);
     secure.once('secure', () => {
       secure.off('close', failed);
-      this.#done(source, (events) => readEvents(secure, events), null);
+      this.#done({ source, open: (events) => readEvents(secure, events), isHttp2: secure.alpnProtocol === 'h2', firstBytes: null });
     });
   }
 
-  #done(source: PeerSource | null, open: Accepted['open'], firstBytes: Buffer | null): void {
+  #done(accepted: Accepted): void {
     this.#options.wheel.remove(this.#timer);
-    this.#ready({ source, open, firstBytes });
+    this.#ready(accepted);
   }
 }
 

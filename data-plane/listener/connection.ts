@@ -7,6 +7,7 @@ import { TunnelEnd, type TunnelOwner } from '../socket/tunnel-end.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { splitTarget, statusLine, writeFields, type MessageFacts, type MessageHead } from '../wire/http1/http1.js';
 import { Http1Exchange, type ExchangeConnection } from './exchange.js';
+import { beginsHttp2 } from './http2/http2.js';
 import type { HttpDate } from './http-date.js';
 import type { ListenerLimits } from './limits.js';
 import { peerOf, type PeerSource } from './peer.js';
@@ -23,6 +24,8 @@ export interface ListenerContext {
   readonly date: HttpDate;
   /** `retiring`: answers say Connection: close. `draining`: requests are refused as well. */
   readonly phase: 'open' | 'retiring' | 'draining';
+  /** The client speaks HTTP/2; `socket` is the listener's again, with the bytes read so far. `closed` is not told any more. */
+  speaksHttp2(connection: ServerConnection, socket: ByteSocket, bytes: Buffer): void;
   closed(connection: ServerConnection): void;
 }
 
@@ -36,13 +39,16 @@ type State = 'open' | 'tunnel' | 'lingering' | 'closed';
  */
 export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConnection, TunnelOwner {
   readonly #context: ListenerContext;
-  readonly #source: PeerSource | null;
+  readonly source: PeerSource | null;
   readonly #socket: ByteSocket;
   readonly #reader: RequestReader;
   /** For what is awaited of the client beside requests: a half-closed one's patience, a tunnel's bytes, a lingering one's close. */
   readonly #timer: WheelTimer;
   readonly #writeTimer: WheelTimer;
   #state: State = 'open';
+  /** No byte has come yet, or too few to tell HTTP/2 by prior knowledge from HTTP/1. */
+  #isNew = true;
+  #greeting: Buffer | null = null;
   #peer: Peer | null = null;
   #exchange: Http1Exchange | null = null;
   #tunnel: TunnelEnd | null = null;
@@ -52,7 +58,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   constructor(open: (events: SocketEvents) => ByteSocket, source: PeerSource | null, context: ListenerContext) {
     this.#context = context;
-    this.#source = source;
+    this.source = source;
     this.#timer = new WheelTimer(() => this.#timedOut());
     this.#writeTimer = new WheelTimer(() => this.#socket.destroy());
     this.#socket = open(this);
@@ -60,7 +66,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   }
 
   get peer(): Peer {
-    this.#peer ??= peerOf(this.#socket.socket, this.#source);
+    this.#peer ??= peerOf(this.#socket.socket, this.source);
     return this.#peer;
   }
 
@@ -83,8 +89,29 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   onConnect(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (this.#tunnel !== null) this.#tunnel.onBytes(bytes, start, end, owned);
+    if (this.#isNew) this.#greet(bytes, start, end, owned);
+    else if (this.#tunnel !== null) this.#tunnel.onBytes(bytes, start, end, owned);
     else this.#reader.onBytes(bytes, start, end, owned);
+  }
+
+  #greet(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    const more = bytes.subarray(start, end);
+    const greeting = this.#greeting === null ? more : Buffer.concat([this.#greeting, more]);
+    const isHttp2 = beginsHttp2(greeting);
+    if (isHttp2 === 'more') {
+      this.#greeting = Buffer.from(greeting);
+      return;
+    }
+    this.#isNew = false;
+    this.#greeting = null;
+    if (isHttp2 === 'no') {
+      this.#reader.onBytes(greeting, 0, greeting.length, owned && greeting === more);
+      return;
+    }
+    this.#state = 'closed';
+    this.#reader.stop(new ProxyError('client_closed'));
+    this.#forgetTimers();
+    this.#context.speaksHttp2(this, this.#socket, Buffer.from(greeting));
   }
 
   onDrain(): void {
@@ -112,9 +139,13 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     if (this.#exchange !== null) this.#abort(new ProxyError('client_closed', error ?? undefined));
     else if (this.#state === 'open') this.#reader.stop(new ProxyError('client_closed'));
     this.#state = 'closed';
+    this.#forgetTimers();
+    this.#context.closed(this);
+  }
+
+  #forgetTimers(): void {
     this.#context.wheel.remove(this.#timer);
     this.#context.wheel.remove(this.#writeTimer);
-    this.#context.closed(this);
   }
 
   #abort(error: ProxyError): void {

@@ -1,9 +1,11 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { RequestHandler } from '../exchange.js';
 import { SharedReadBuffer } from '../socket/read-buffer.js';
+import type { ByteSocket, SocketEvents } from '../socket/socket.js';
 import type { TimerWheel } from '../wheel.js';
-import { acceptConnection, type AcceptOptions, type ListenerTls } from './accept.js';
+import { acceptConnection, type Accepted, type AcceptOptions, type ListenerTls } from './accept.js';
 import { ServerConnection, type ListenerContext } from './connection.js';
+import { createHttp2Codec, defaultHttp2ListenerLimits, serveHttp2, type Http2Context, type Http2ListenerLimits } from './http2/http2.js';
 import { HttpDate } from './http-date.js';
 import { defaultLimits, type ListenerLimits } from './limits.js';
 import { RequestIds } from './request-id.js';
@@ -16,10 +18,13 @@ export interface ListenerOptions {
   /** Shared by all sockets of the process; a listener without one has its own. */
   readonly reads?: SharedReadBuffer;
   readonly limits?: Partial<ListenerLimits>;
+  readonly http2Limits?: Partial<Http2ListenerLimits>;
   /** Present on a port that speaks TLS. */
   readonly tls?: ListenerTls;
   /** Whose connections begin with a PROXY header, version 1 or 2, which then names the client. Default: nobody's. */
   readonly proxyHeaderFrom?: (address: string) => boolean;
+  /** A connection could not be accepted, for example for want of file descriptors. */
+  readonly onAcceptError?: (error: Error) => void;
 }
 
 export type { ListenerTls } from './accept.js';
@@ -27,7 +32,7 @@ export type { ListenerLimits } from './limits.js';
 
 export type ListenerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
-/** A port that the data plane accepts HTTP/1 on. */
+/** A port that the data plane accepts HTTP/1 and HTTP/2 on: with TLS as ALPN chooses, else as the first bytes show. */
 export interface Listener {
   readonly state: ListenerState;
   readonly connections: number;
@@ -45,13 +50,15 @@ export interface Listener {
 }
 
 export function createListener(options: ListenerOptions, handler: RequestHandler): Listener {
-  return new Http1Listener(options, handler);
+  return new HttpListener(options, handler);
 }
+
+type ServedConnection = Pick<ServerConnection, 'retire' | 'destroy'>;
 
 /** How long a drain leaves kept connections open for requests that are on their way: they get a 503, not a reset. */
 const lateRequestMs = 500;
 
-class Http1Listener implements Listener, ListenerContext {
+class HttpListener implements Listener, ListenerContext {
   readonly handler: RequestHandler;
   readonly limits: ListenerLimits;
   readonly wheel: TimerWheel;
@@ -60,10 +67,11 @@ class Http1Listener implements Listener, ListenerContext {
   phase: ListenerContext['phase'] = 'open';
   readonly #options: ListenerOptions;
   readonly #acceptOptions: AcceptOptions;
+  readonly #http2: Http2Context;
   /** Connections on which HTTP has not begun. */
   readonly #accepting = new Set<Socket>();
   readonly #server: Server;
-  readonly #connections = new Set<ServerConnection>();
+  readonly #connections = new Set<ServedConnection>();
   #state: ListenerState = 'starting';
   #allClosed: (() => void) | null = null;
 
@@ -79,8 +87,22 @@ class Http1Listener implements Listener, ListenerContext {
       wheel: options.wheel,
       reads: options.reads ?? new SharedReadBuffer(),
     };
+    this.#http2 = this.#http2Context();
     const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
+  }
+
+  #http2Context(): Http2Context {
+    const { handler, wheel, ids, date } = this;
+    const limits = { ...defaultHttp2ListenerLimits, ...this.#options.http2Limits };
+    const phase = (): ListenerContext['phase'] => this.phase;
+    return {
+      ...{ handler, limits, wheel, ids, date, ...createHttp2Codec() },
+      get phase() {
+        return phase();
+      },
+      closed: (connection) => this.closed(connection),
+    };
   }
 
   get state(): ListenerState {
@@ -101,6 +123,8 @@ class Http1Listener implements Listener, ListenerContext {
       this.#server.once('error', failed);
       this.#server.listen({ host, port, backlog: 1_024 }, () => {
         this.#server.off('error', failed);
+        // Accepting fails when the process is out of descriptors; the connections there are matter more than a new one.
+        this.#server.on('error', (error) => this.#options.onAcceptError?.(error));
         this.#state = 'ready';
         resolve(this.#server.address() as AddressInfo);
       });
@@ -132,7 +156,7 @@ class Http1Listener implements Listener, ListenerContext {
     if (this.#state !== 'draining') this.#state = 'closed';
   }
 
-  closed(connection: ServerConnection): void {
+  closed(connection: ServedConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#allClosed?.();
   }
@@ -145,12 +169,25 @@ class Http1Listener implements Listener, ListenerContext {
     this.#accepting.add(socket);
     const gone = (): void => void this.#accepting.delete(socket);
     socket.once('close', gone);
-    acceptConnection(socket, this.#acceptOptions, ({ source, open, firstBytes }) => {
+    acceptConnection(socket, this.#acceptOptions, (accepted) => {
       this.#accepting.delete(socket);
-      const connection = new ServerConnection(open, source, this);
-      this.#connections.add(connection);
-      if (firstBytes !== null) connection.onBytes(firstBytes, 0, firstBytes.length, true);
+      this.#serve(accepted);
     });
+  }
+
+  #serve({ source, open, isHttp2, firstBytes }: Accepted): void {
+    const connection = isHttp2 ? serveHttp2(open, source, this.#http2) : new ServerConnection(open, source, this);
+    this.#connections.add(connection);
+    if (firstBytes !== null) connection.onBytes(firstBytes, 0, firstBytes.length, true);
+  }
+
+  speaksHttp2(connection: ServerConnection, socket: ByteSocket, bytes: Buffer): void {
+    this.#connections.delete(connection);
+    const open = (events: SocketEvents): ByteSocket => {
+      socket.handOver(events);
+      return socket;
+    };
+    this.#serve({ source: connection.source, open, isHttp2: true, firstBytes: bytes });
   }
 
   #retireAll(): void {

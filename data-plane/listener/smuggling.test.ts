@@ -107,7 +107,7 @@ describe('what two recipients could read in two ways is refused, and the connect
     ['a name with a blank', 'GET /first HTTP/1.1\r\nHost: a\r\nA b: c\r\n\r\n'],
     ['a value with NUL', 'GET /first HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n'],
     ['CONNECT', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n'],
-    ['an HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['half an HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n'],
   ];
   test.each(cases)('%s', async (_name, bytes) => {
     const { statuses, requests } = await send(bytes);
@@ -116,6 +116,12 @@ describe('what two recipients could read in two ways is refused, and the connect
     expect(statuses[0]).toBeGreaterThanOrEqual(400);
     expect(requests).toEqual([]);
   });
+});
+
+test('behind an HTTP/2 preface nothing is read as HTTP/1', async () => {
+  const { statuses, requests } = await send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+  expect([...statuses, ...requests]).toEqual([]);
 });
 
 describe('what can be read in one way only is forwarded so', () => {

@@ -24,6 +24,7 @@ export const socketBufferBytes = 131_072;
  */
 export class ByteSocket {
   readonly #socket: Socket;
+  #events: SocketEvents;
   #corked = false;
   #error: Error | null = null;
   #reachedPeer = false;
@@ -32,11 +33,22 @@ export class ByteSocket {
 
   constructor(socket: Socket, events: SocketEvents) {
     this.#socket = socket;
+    this.#events = events;
     socket.once('connect', () => (this.#reachedPeer = true));
-    socket.on('drain', () => events.onDrain());
-    socket.on('end', () => events.onPeerEnd());
+    socket.on('drain', () => this.#events.onDrain());
+    socket.on('end', () => this.#events.onPeerEnd());
     socket.on('error', (error: Error) => (this.#error = error));
-    socket.on('close', () => events.onClose(this.#error));
+    socket.on('close', () => this.#events.onClose(this.#error));
+  }
+
+  /** From now on somebody else is told what happens, because the connection speaks another protocol. */
+  handOver(events: SocketEvents): void {
+    this.#events = events;
+  }
+
+  /** For whoever reads the socket: bytes[start, end) have come. */
+  received(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    this.#events.onBytes(bytes, start, end, owned);
   }
 
   get socket(): Socket {
@@ -120,6 +132,7 @@ function uncork(socket: ByteSocket): void {
 
 /** Connects; `onConnect` is told after the TLS handshake, if there is one. */
 export function openSocket(address: string, port: number, tls: ConnectionOptions | null, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
+  const reader = new SocketReader(reads);
   const options = {
     host: address,
     port,
@@ -127,12 +140,11 @@ export function openSocket(address: string, port: number, tls: ConnectionOptions
     keepAlive: true,
     allowHalfOpen: true,
     highWaterMark: socketBufferBytes,
-    onread: readInto(reads, events),
+    onread: reader.options,
   };
   const socket = tls === null ? connectTcp(options) : connectTls({ ...options, ...tls } as ConnectionOptions);
-  const byteSocket = new ByteSocket(socket, events);
   socket.once(tls === null ? 'connect' : 'secureConnect', () => events.onConnect());
-  return byteSocket;
+  return reader.readsFor(new ByteSocket(socket, events));
 }
 
 /**
@@ -147,9 +159,10 @@ export function adoptSocket(accepted: Socket, reads: SharedReadBuffer, events: S
   shell._handle = null;
   // Without a handle this closes nothing; it lets the server forget the socket.
   accepted.destroy();
-  const options = { handle, allowHalfOpen: true, writableHighWaterMark: socketBufferBytes, onread: readInto(reads, events) };
+  const reader = new SocketReader(reads);
+  const options = { handle, allowHalfOpen: true, writableHighWaterMark: socketBufferBytes, onread: reader.options };
   const socket = new Socket(options as SocketConstructorOpts);
-  const byteSocket = new ByteSocket(socket, events);
+  const byteSocket = reader.readsFor(new ByteSocket(socket, events));
   socket.resume();
   return byteSocket;
 }
@@ -157,25 +170,35 @@ export function adoptSocket(accepted: Socket, reads: SharedReadBuffer, events: S
 /** A socket that has no way but `data` events: the server's side of TLS. */
 export function readEvents(socket: Socket, events: SocketEvents): ByteSocket {
   const byteSocket = new ByteSocket(socket, events);
-  socket.on('data', (bytes: Buffer) => events.onBytes(bytes, 0, bytes.length, true));
+  socket.on('data', (bytes: Buffer) => byteSocket.received(bytes, 0, bytes.length, true));
   socket.resume();
   return byteSocket;
 }
 
-/** Node's `onread`: no stream buffer, no event and, while reads are small, no allocation per read. */
-function readInto(reads: SharedReadBuffer, events: SocketEvents): OnReadOpts {
-  let current = reads.shared;
-  let lastBytes = 0;
-  return {
-    buffer: () => {
-      const next = reads.next(current, lastBytes);
-      if (next !== undefined) current = next;
-      return next ?? current;
-    },
-    callback: (bytesRead: number) => {
-      lastBytes = bytesRead;
-      events.onBytes(current, 0, bytesRead, current !== reads.shared);
-      return true;
-    },
-  };
+/** Reads by node's `onread`: no stream buffer, no event and, while reads are small, no allocation per read. */
+class SocketReader {
+  readonly options: OnReadOpts;
+  #socket: ByteSocket | null = null;
+
+  constructor(reads: SharedReadBuffer) {
+    let current = reads.shared;
+    let lastBytes = 0;
+    this.options = {
+      buffer: () => {
+        const next = reads.next(current, lastBytes);
+        if (next !== undefined) current = next;
+        return next ?? current;
+      },
+      callback: (bytesRead: number) => {
+        lastBytes = bytesRead;
+        this.#socket?.received(current, 0, bytesRead, current !== reads.shared);
+        return true;
+      },
+    };
+  }
+
+  readsFor(socket: ByteSocket): ByteSocket {
+    this.#socket = socket;
+    return socket;
+  }
 }
