@@ -85,12 +85,13 @@ async function runCase(each: Case, all: readonly Entrant[], options: BenchOption
   for (const entrant of entrants) await checkAnswer(each, entrant);
   const kept = entrants.map(({ name }) => ({ name, measurements: [] as Measurement[] }));
   const rounds = options.rounds ?? each.rounds;
+  let rate: number | null = null;
   for (let round = 0; round <= rounds; round++) {
     options.progress(`${each.name}: ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`);
     for (const [i, entrant] of entrants.entries()) {
-      const measurements = kept[i]?.measurements ?? [];
-      measurements.push(await measure(each, entrant, options.seconds, measurements[0]));
+      kept[i]?.measurements.push(await measure(each, entrant, options.seconds, rate));
     }
+    if (each.load === 'half') rate ??= Math.min(...kept.flatMap(({ measurements }) => measurements.map(rateOf))) / 2;
   }
   return kept.map(({ name, measurements }) => toRow(each.name, name, measurements));
 }
@@ -105,18 +106,17 @@ async function checkAnswer({ name, request, isAnswer }: Case, entrant: Entrant):
   throw new Error(`${entrant.name}, case ${name}: answers ${body.toString('latin1').slice(0, 200)}`);
 }
 
-/** What a system can take at most is known from its first measurement. */
+/** At so many requests per second, or as many as it takes. */
 async function measure(
   each: Case,
   { name, running }: Entrant,
   seconds: number,
-  first: LoadResult | undefined,
+  rate: number | null,
 ): Promise<Measurement> {
-  const { request, connections, load } = each;
+  const { request, connections } = each;
   const work = { port: running.port, request, connections, seconds, core: loadCore };
   const before = await cpuMicros(running.pid);
-  const result =
-    load === 'full' || first === undefined ? await saturate(work) : await loadAtRate(work, rateOf(first) / 2);
+  const result = rate === null ? await saturate(work) : await loadAtRate(work, rate);
   if (result.requests === 0) throw new Error(`${name}, case ${each.name}: not one answer in ${seconds} s`);
   return { ...result, cpuMicros: (await cpuMicros(running.pid)) - before };
 }

@@ -63,7 +63,7 @@ export interface Case {
   readonly name: string;
   readonly request: HttpRequest;
   readonly connections: number;
-  /** As much as the system takes, or half of that at a fixed rate. */
+  /** As much as each system takes; or at a fixed rate for all, half of what the slowest of them takes. */
   readonly load: 'full' | 'half';
   /** Measurements per system when nobody asks for another number; a round to warm up comes on top. */
   readonly rounds: number;

@@ -16,6 +16,7 @@ export interface FixedRate {
 /** This process compiles its own code at first; latencies of that time are its own and not counted. */
 const settleMs = 500;
 const lateAnswerMs = 2_000;
+const maxUtilization = 0.95;
 
 interface Connection {
   readonly socket: Socket;
@@ -43,6 +44,7 @@ class Generator {
   async run(): Promise<LoadResult> {
     const { connections, seconds, requestsPerSecond } = this.#work;
     const opened = await Promise.all(Array.from({ length: connections }, () => this.#open()));
+    const idleAtStart = performance.eventLoopUtilization();
     this.#started = performance.now();
     const totalMs = settleMs + seconds * 1_000;
     const total = Math.floor((totalMs * requestsPerSecond) / 1_000);
@@ -51,6 +53,9 @@ class Generator {
       await sleep(1);
     }
     const micros = (performance.now() - this.#started) * 1_000;
+    const { utilization } = performance.eventLoopUtilization(idleAtStart);
+    if (utilization > maxUtilization)
+      throw new Error('the load generator cannot keep up: its latencies would be its own');
     const deadline = performance.now() + lateAnswerMs;
     while (this.#answered + this.#errors < total && performance.now() < deadline) await sleep(1);
     for (const { socket } of opened) socket.destroy();
