@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { startAdmin } from '../support/admin.js';
 import { runCli, TestFolder } from '../support/cli.js';
+import { buildDescriptors } from '../support/descriptors.js';
 import { bookSet, get } from '../support/http-rules.js';
 
 import type { AdminFixture } from '../support/admin.js';
@@ -165,5 +166,44 @@ describe('apply', () => {
       out: '',
       err: 'DIR/gw.yaml:4: route "orders" service: there is no service "orders"\n',
     });
+  });
+});
+
+describe('a descriptor set that buf made', () => {
+  const proto = (template: string): string => `
+    syntax = "proto3";
+    package library.v1;
+    import "google/api/annotations.proto";
+    message Book { string name = 1; }
+    service Library {
+      rpc GetBook(Book) returns (Book) {
+        option (google.api.http) = { get: "${template}" };
+      }
+    }
+  `;
+  const config = `
+services: [{ name: library, protocol: grpc, discovery: { consul: { service: library } } }]
+schemas:
+  - name: library
+    descriptor_set_file: library.binpb
+routes: [{ name: library, service: library, transcode: { schema: library } }]
+`;
+
+  test('is applied', async () => {
+    folder.file('library.binpb', buildDescriptors({ 'library/v1/library.proto': proto('/v1/{name=books/*}') }));
+
+    expect(await sluice('apply', '-f', folder.file('gw.yaml', config))).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('is refused with file, method, template and column when a rule of it is bad', async () => {
+    folder.file('library.binpb', buildDescriptors({ 'library/v1/library.proto': proto('/v1/{name=books/*') }));
+
+    const { code, err } = await sluice('apply', '-f', folder.file('gw.yaml', config));
+
+    expect(code).toBe(1);
+    expect(err).toBe(
+      'DIR/gw.yaml:5: schema "library" descriptor_set_file: library/v1/library.proto: library.v1.Library.GetBook: ' +
+        'template "/v1/{name=books/*": column 18: the variable is not closed with "}"\n',
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
@@ -48,6 +49,60 @@ beforeEach(async () => {
 function sluice(...args: string[]): Promise<CliResult> {
   return runCli(admin.address, args, folder);
 }
+
+const everything = `
+services:
+  - name: a.b_c~d
+    protocol: https
+    discovery: { consul: { service: orders, tags: ['v1', 'on', 'a b'], datacenter: dc1 } }
+    path: /api/v1
+    host: '[::1]:8443'
+    balancing: { policy: weighted-round-robin }
+    timeouts: { connect: 250ms, read: 1m30s, write: 1.5s, request: 1d, per_try: 2500ms }
+    retries: { attempts: 0, budget_percent: 0 }
+    tls: { ca_file: ca.pem, server_name: orders.internal, skip_verify: true }
+    health: { active: { http: { path: '/healthz?deep=1', host: a, statuses: [200, 404] }, interval: 100ms, timeout: 50ms, rise: 1, fall: 1, when: always } }
+  - name: grpc
+    protocol: GRPC
+    discovery:
+      static:
+        endpoints:
+          - { address: ::1, port: 65535, weight: 0, tags: [x] }
+          - { address: example.org, port: 1 }
+    timeouts: {}
+    balancing: {}
+schemas:
+  - { name: books, descriptor_set_file: books.binpb }
+routes:
+  - name: all
+    hosts: [a.example, '*.b.example', 'c.*', '[::1]']
+    paths:
+      - /p
+      - { prefix: /p2 }
+      - { exact: /e%20 }
+      - { segment_prefix: /s }
+      - { regex: '/r(?<n>\\d+)"''', regex_priority: -5 }
+      - { regex: { pattern: /long, priority: 3 } }
+      - { template: '/t/{n=x/*}/**:verb' }
+    methods: [GET, M-SEARCH]
+    headers: { X-A: ['', 'b c', '1'], x-b: [ü], '1': [x], '0': [y] }
+    protocols: [https]
+    priority: -7
+    strip_path: false
+    preserve_host: true
+    rewrite: '/v2/\${n}$$'
+    service: a.b_c~d
+    enabled: false
+    https_redirect: 308
+    timeouts: { request: 3s }
+    retries: { attempts: 10 }
+  - name: twice
+    headers: [{ name: x-a, values: [a] }, { name: x-a, values: [b] }]
+    service: a.b_c~d
+  - name: books
+    service: grpc
+    transcode: { schema: books, services: [books.v1.Books], profile: strict }
+`;
 
 describe('get', () => {
   test('shows a kind as a table, by either number of its name', async () => {
@@ -138,6 +193,45 @@ describe('dump', () => {
     expect(again.out).toMatch(/^nothing to change/);
     expect(rebuilt.out).toMatch(/5 changed/);
     expect((await sluice('dump')).out).toBe(out);
+  });
+
+  test('gives back all that a file can say', async () => {
+    const pem = execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-keyout',
+        '/dev/null',
+        '-subj',
+        '/CN=a',
+      ],
+      { stdio: 'pipe' },
+    );
+    folder.file('ca.pem', pem);
+    folder.file('books.binpb', bookSchema().descriptorSet);
+    const applied = await sluice('apply', '--prune', '-f', folder.file('gw.yaml', everything));
+
+    const { out } = await sluice('dump');
+
+    expect(applied).toMatchObject({ code: 0, err: '' });
+    expect((await sluice('apply', '--prune', '-f', folder.file('dump.yaml', out))).out).toMatch(/^nothing to change/);
+    for (const written of [
+      'per_try: 2500ms',
+      'regex_priority: -5',
+      'weight: 0',
+      'x-b:',
+      'strip_path: false',
+      'ca_pem: |',
+    ])
+      expect(out).toContain(written);
+    const { out: yaml } = await sluice('get', 'routes', '-o', 'yaml');
+    expect((await sluice('apply', '-f', folder.file('routes.yaml', yaml))).out).toMatch(/^nothing to change/);
   });
 
   test('keeps the order of age, which decides between equal routes', async () => {

@@ -1,4 +1,4 @@
-import { create, equals, getOption, ScalarType } from '@bufbuild/protobuf';
+import { create, equals, fromBinary, getOption, ScalarType } from '@bufbuild/protobuf';
 import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -139,4 +139,12 @@ test.each(sections)('all that can be said of %s is read from a file as it was wr
     }
   });
   fc.assert(property, { numRuns: 150 });
+});
+
+test('what a newer control plane says is not left out in silence', () => {
+  const route = fromBinary(kinds.routes.desc, Uint8Array.of(0x0a, 0x01, 0x61, 0x82, 0x3f, 0x00));
+
+  expect(() => configText({ routes: [route] })).toThrow(
+    'the control plane is newer than this command, which does not know field 1008 of sluice.v1.Route',
+  );
 });

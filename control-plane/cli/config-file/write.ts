@@ -1,6 +1,7 @@
 import { isFieldSet } from '@bufbuild/protobuf';
 import { DurationSchema } from '@bufbuild/protobuf/wkt';
 
+import { RefusedError } from '../errors.js';
 import { enumWord } from './read.js';
 import { sugarOf } from './sugar.js';
 import { formatDuration } from './units.js';
@@ -8,8 +9,16 @@ import { formatDuration } from './units.js';
 import type { DescEnum, DescField, DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Duration } from '@bufbuild/protobuf/wkt';
 
-/** A message as it stands in a config file: what `readMessage` reads, with unset fields and meta left out. */
+/**
+ * A message as it stands in a config file: what `readMessage` reads, with unset fields and meta left out. Throws RefusedError for a
+ * message of a newer control plane, since to leave out what it says would be to lose it.
+ */
 export function writeMessage(desc: DescMessage, message: Message): unknown {
+  const [unknown] = message.$unknown ?? [];
+  if (unknown !== undefined)
+    throw new RefusedError([
+      `the control plane is newer than this command, which does not know field ${unknown.no} of ${desc.typeName}`,
+    ]);
   if (desc.typeName === DurationSchema.typeName) return formatDuration(message as Duration);
   const sugar = sugarOf(desc);
   if (sugar?.collapse !== undefined) return sugar.collapse(message);
