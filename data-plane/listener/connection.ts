@@ -14,6 +14,7 @@ import { peerOf, type PeerSource } from './peer.js';
 import type { RequestIds } from './request-id.js';
 import { RequestReader, type ReaderOwner } from './request-reader.js';
 import { errorAnswer } from './respond.js';
+import { WebSocketOutput } from './web-socket-output.js';
 
 /** What a connection shares with the others of its listener. */
 export interface ListenerContext {
@@ -52,6 +53,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   #peer: Peer | null = null;
   #exchange: Http1Exchange | null = null;
   #tunnel: TunnelEnd | null = null;
+  #webSocket: WebSocketOutput | null = null;
   #requests = 0;
   #keepAlive = true;
   #continueDue = false;
@@ -77,6 +79,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   /** Nothing more is asked of this connection: it closes once it has answered what it is answering. */
   retire(): void {
     this.#keepAlive = false;
+    this.#webSocket?.goAway();
     if (this.#state === 'open' && this.#exchange === null && this.#reader.isBetweenRequests) this.#linger();
   }
 
@@ -260,14 +263,15 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   // ── tunnels ──
 
-  joinTunnel(tunnel: Tunnel): void {
+  joinTunnel(tunnel: Tunnel, protocol: string): void {
     const rest = this.#reader.takeRest();
     this.#state = 'tunnel';
     const end = new TunnelEnd(this.#socket, this);
     this.#tunnel = end;
     this.tunnelActive();
     tunnel.send(end.input);
-    end.send(tunnel.received);
+    if (protocol.toLowerCase() === 'websocket') this.#webSocket = new WebSocketOutput(end);
+    end.send(tunnel.received, this.#webSocket ?? end);
     this.#socket.resume();
     if (rest !== null) end.onBytes(rest, 0, rest.length, true);
   }

@@ -19,7 +19,7 @@ export interface ExchangeConnection {
   /** The answer cannot be completed: cut the connection so that the client sees it. */
   cut(): void;
   /** The connection's bytes are a tunnel's from now on; the exchange is told `tunnelEnded`. */
-  joinTunnel(tunnel: Tunnel): void;
+  joinTunnel(tunnel: Tunnel, protocol: string): void;
 }
 
 type Phase = 'waiting' | 'answering' | 'tunnel' | 'done';
@@ -141,9 +141,10 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#phase = 'tunnel';
     this.#status = status;
     const { text } = writeFields(statusLine(status), headers);
-    const protocol = headerValue(headers, 'upgrade') === undefined ? `Upgrade: ${headerValue(this.head.headers, 'upgrade') ?? ''}\r\n` : '';
-    this.#connection.write(`${text}${protocol}Connection: Upgrade\r\n\r\n`);
-    this.#connection.joinTunnel(tunnel);
+    const chosen = headerValue(headers, 'upgrade');
+    const protocol = chosen ?? headerValue(this.head.headers, 'upgrade') ?? '';
+    this.#connection.write(`${text}${chosen === undefined ? `Upgrade: ${protocol}\r\n` : ''}Connection: Upgrade\r\n\r\n`);
+    this.#connection.joinTunnel(tunnel, protocol);
   }
 
   tunnelEnded(error: ProxyError | null, bytesReceived: number, bytesSent: number): void {

@@ -150,4 +150,26 @@ describe('upgraded connections', () => {
 
     expect(messages).toEqual(['hello', '300000']);
   });
+
+  test('a listener that drains tells WebSocket clients to go elsewhere, between two frames', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    fixture.onClose(() => new Promise((resolve) => server.close(() => resolve())));
+    const closedWith: number[] = [];
+    server.on('connection', (socket) => {
+      socket.on('close', (code) => closedWith.push(code));
+      const flow = setInterval(() => socket.send(Buffer.alloc(100_000)), 5);
+      socket.on('close', () => clearInterval(flow));
+    });
+    await eventually(() => server.address() !== null);
+    const { port, listener } = await fixture.gateway((server.address() as { port: number }).port);
+    const sockets = Array.from({ length: 3 }, () => new WebSocket(`ws://127.0.0.1:${port}/`));
+    const codes = Promise.all(sockets.map((socket) => new Promise((resolve) => socket.on('close', resolve))));
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('message', resolve))));
+
+    await listener.close(5_000);
+
+    expect(await codes).toEqual([1001, 1001, 1001]);
+    await eventually(() => closedWith.length === 3);
+    expect(closedWith).toEqual([1001, 1001, 1001]);
+  });
 });

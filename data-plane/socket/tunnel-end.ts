@@ -32,9 +32,10 @@ export class TunnelEnd implements BodySink, BodyOwner {
     this.input = new StreamBody(null, this);
   }
 
-  send(source: BodySource): void {
+  /** `through` is what looks at the bytes on their way to this end, if anything does. */
+  send(source: BodySource, through: BodySink = this): void {
     this.#source = source;
-    source.start(this);
+    source.start(through);
   }
 
   /** Ends both directions now; the other half is told `error`. */
