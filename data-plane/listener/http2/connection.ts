@@ -6,7 +6,16 @@ import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
 import { TurnWriter, type FrameSource } from '../../socket/turn-writer.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
 import type { HpackEncoder, TextCache } from '../../wire/hpack/hpack.js';
-import { Connection, errorCode, Http2Error, type ConnectionOwner, type FaultReason, type FrameWriter, type HeadCollector, type Stream } from '../../wire/http2/http2.js';
+import {
+  Connection,
+  errorCode,
+  Http2Error,
+  type ConnectionOwner,
+  type FaultReason,
+  type FrameWriter,
+  type HeadCollector,
+  type Stream,
+} from '../../wire/http2/http2.js';
 import type { HttpDate } from '../http-date.js';
 import { Http2Exchange, type ExchangeContext } from './exchange.js';
 import type { Http2ListenerLimits } from './limits.js';
@@ -55,7 +64,11 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   /** Bytes not read yet because of answers that have not left; the socket is paused while there are any. */
   #unread: Buffer | null = null;
 
-  constructor(open: (events: SocketEvents) => ByteSocket, source: { readonly address: string; readonly port: number } | null, context: Http2Context) {
+  constructor(
+    open: (events: SocketEvents) => ByteSocket,
+    source: { readonly address: string; readonly port: number } | null,
+    context: Http2Context,
+  ) {
     const { limits, encoder, texts } = context;
     this.#context = context;
     this.#core = new Connection(this, { role: 'server', own: limits, encoder, texts });
@@ -236,12 +249,16 @@ function lost(message: string): Http2Error {
   return new Http2Error('lost', errorCode.noError, message);
 }
 
-function peerOf(socket: ByteSocket['socket'], source: { readonly address: string; readonly port: number } | null): Peer {
+function peerOf(
+  socket: ByteSocket['socket'],
+  source: { readonly address: string; readonly port: number } | null,
+): Peer {
   const address = socket.remoteAddress ?? '';
   return {
     address: source?.address ?? (address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address),
     port: source?.port ?? socket.remotePort ?? 0,
     localPort: socket.localPort ?? 0,
-    tlsServerName: socket instanceof TLSSocket ? (typeof socket.servername === 'string' ? socket.servername : '') : null,
+    tlsServerName:
+      socket instanceof TLSSocket ? (typeof socket.servername === 'string' ? socket.servername : '') : null,
   };
 }

@@ -68,7 +68,8 @@ export class Http2Exchange implements Exchange, StreamObserver {
   }
 
   upgrade(_status: number, headers: HeaderList, tunnel: Tunnel): void {
-    if (this.#phase !== 'waiting') return tunnel.received.cancel(new ProxyError('internal', new Error('answered twice')));
+    if (this.#phase !== 'waiting')
+      return tunnel.received.cancel(new ProxyError('internal', new Error('answered twice')));
     this.#phase = 'answering';
     this.#status = 200;
     this.#stream.tunnel = true;
@@ -105,7 +106,8 @@ export class Http2Exchange implements Exchange, StreamObserver {
     const { incoming, outgoing } = this.#stream;
     const { bodyIdleMs, writeStallMs } = this.#context.limits;
     if (outgoing?.blocked === true) {
-      if (writeStallMs > 0 && nowMs - outgoing.activeMs > writeStallMs) this.#stream.abandon(new ProxyError('client_closed', new Error('the client takes no more')));
+      if (writeStallMs > 0 && nowMs - outgoing.activeMs > writeStallMs)
+        this.#stream.abandon(new ProxyError('client_closed', new Error('the client takes no more')));
     } else if (incoming.awaited && !this.#stream.tunnel && bodyIdleMs > 0 && nowMs - incoming.activeMs > bodyIdleMs) {
       incoming.fail(new ProxyError('request_timeout'));
       this.fail(new ProxyError('request_timeout'));
@@ -135,7 +137,8 @@ export class Http2Exchange implements Exchange, StreamObserver {
 function withoutHandshake(headers: HeaderList): HeaderList {
   const kept: HeaderList = [];
   for (let i = 0; i < headers.length; i += 2) {
-    if ((headers[i] as string).toLowerCase() !== 'sec-websocket-accept') kept.push(headers[i] as string, headers[i + 1] as string);
+    if ((headers[i] as string).toLowerCase() !== 'sec-websocket-accept')
+      kept.push(headers[i] as string, headers[i + 1] as string);
   }
   return kept;
 }

@@ -12,7 +12,15 @@ import { SharedReadBuffer } from '../../socket/read-buffer.js';
 import { adoptSocket } from '../../socket/socket.js';
 import { TimerWheel } from '../../wheel.js';
 import { HttpDate } from '../http-date.js';
-import { createHttp2Codec, defaultHttp2ListenerLimits, beginsHttp2, serveHttp2, type Http2Context, type Http2ListenerLimits, type Http2ServerConnection } from './http2.js';
+import {
+  createHttp2Codec,
+  defaultHttp2ListenerLimits,
+  beginsHttp2,
+  serveHttp2,
+  type Http2Context,
+  type Http2ListenerLimits,
+  type Http2ServerConnection,
+} from './http2.js';
 
 type Handle = (exchange: Exchange) => void;
 
@@ -23,14 +31,15 @@ class TestListener {
   readonly summaries: ExchangeSummary[] = [];
   readonly aborts: ProxyError[] = [];
   phase: Http2Context['phase'] = 'open';
-  handle: Handle = (exchange) => exchange.respond(200, ['Content-Type', 'text/plain'], new BufferedBody(Buffer.from('hello')));
+  handle: Handle = (exchange) =>
+    exchange.respond(200, ['Content-Type', 'text/plain'], new BufferedBody(Buffer.from('hello')));
   readonly #server: Server;
   readonly #reads = new SharedReadBuffer();
   #ids = 0;
   port = 0;
 
   constructor(limits: Partial<Http2ListenerLimits> = {}) {
-    const listener = this;
+    const phase = (): Http2Context['phase'] => this.phase;
     const context: Http2Context = {
       handler: { handle: (exchange) => this.#observe(exchange) },
       limits: { ...defaultHttp2ListenerLimits, ...limits },
@@ -39,7 +48,7 @@ class TestListener {
       date: new HttpDate(),
       ...createHttp2Codec(),
       get phase() {
-        return listener.phase;
+        return phase();
       },
       closed: (connection) => this.connections.delete(connection),
     };
@@ -110,7 +119,9 @@ function request(client: ClientHttp2Session, headers: Record<string, string>, bo
     stream.on('trailers', (fields) => (trailers = fields));
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', () => {});
-    stream.on('close', () => resolve({ headers: head, trailers, body: Buffer.concat(chunks).toString('latin1'), rstCode: stream.rstCode }));
+    stream.on('close', () =>
+      resolve({ headers: head, trailers, body: Buffer.concat(chunks).toString('latin1'), rstCode: stream.rstCode }),
+    );
     client.on('error', reject);
     if (body !== undefined) stream.end(body);
   });
@@ -122,8 +133,18 @@ function raw(...bytes: Buffer[]): { socket: Socket; received: () => Buffer; clos
   sockets.push(socket);
   const chunks: Buffer[] = [];
   socket.on('data', (chunk) => chunks.push(chunk)).on('error', () => {});
-  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from('000000040000000000', 'hex'), ...bytes]));
-  return { socket, received: () => Buffer.concat(chunks), closed: new Promise((resolve) => socket.on('close', () => resolve())) };
+  socket.write(
+    Buffer.concat([
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      Buffer.from('000000040000000000', 'hex'),
+      ...bytes,
+    ]),
+  );
+  return {
+    socket,
+    received: () => Buffer.concat(chunks),
+    closed: new Promise((resolve) => socket.on('close', () => resolve())),
+  };
 }
 
 const echo: Handle = (exchange) => exchange.respond(200, [], exchange.body);
@@ -136,9 +157,17 @@ describe('an exchange over HTTP/2', () => {
       exchange.respond(201, ['X-Answer', 'caf\xe9', 'Connection', 'close'], new BufferedBody(Buffer.from('hello')));
     };
 
-    const answer = await request(session(), { ':path': '/a?b=c', ':method': 'GET', ':authority': 'shop.example', 'x-one': '1' });
+    const answer = await request(session(), {
+      ':path': '/a?b=c',
+      ':method': 'GET',
+      ':authority': 'shop.example',
+      'x-one': '1',
+    });
 
-    expect(seen).toMatchObject({ id: 'id-1', head: { method: 'GET', target: '/a?b=c', authority: 'shop.example', version: '2' } });
+    expect(seen).toMatchObject({
+      id: 'id-1',
+      head: { method: 'GET', target: '/a?b=c', authority: 'shop.example', version: '2' },
+    });
     expect(headerValue((seen as unknown as Exchange).head.headers, 'x-one')).toBe('1');
     expect((seen as unknown as Exchange).peer).toMatchObject({ address: '127.0.0.1', tlsServerName: null });
     expect(answer.headers).toMatchObject({ ':status': 201, 'x-answer': 'caf\xe9', 'content-length': '5' });
@@ -157,13 +186,19 @@ describe('an exchange over HTTP/2', () => {
 
     expect(answers.map(({ body }) => body.length)).toEqual(bodies.map(({ length }) => length));
     expect(listener.connections.size).toBe(1);
-    expect(listener.summaries.every(({ bytesReceived, bytesSent }) => bytesReceived > 299_999 && bytesSent > 299_999)).toBe(true);
+    expect(
+      listener.summaries.every(({ bytesReceived, bytesSent }) => bytesReceived > 299_999 && bytesSent > 299_999),
+    ).toBe(true);
   });
 
   it('passes interim heads and trailers', async () => {
     listener.handle = (exchange) => {
       exchange.inform(103, ['link', '</a>']);
-      exchange.respond(200, ['content-type', 'application/grpc'], new BufferedBody(Buffer.from('m'), ['grpc-status', '0']));
+      exchange.respond(
+        200,
+        ['content-type', 'application/grpc'],
+        new BufferedBody(Buffer.from('m'), ['grpc-status', '0']),
+      );
     };
     const client = session();
     const stream = client.request({ ':path': '/' });
@@ -190,7 +225,11 @@ describe('an exchange over HTTP/2', () => {
     const client = session();
 
     const json = await request(client, { ':path': '/' });
-    const grpc = await request(client, { ':path': '/', ':method': 'POST', 'content-type': 'application/grpc' }, Buffer.alloc(5));
+    const grpc = await request(
+      client,
+      { ':path': '/', ':method': 'POST', 'content-type': 'application/grpc' },
+      Buffer.alloc(5),
+    );
 
     expect(json.headers).toMatchObject({ ':status': 404, 'x-sluice-error': 'no_route' });
     expect(grpc.headers).toMatchObject({ ':status': 200, 'grpc-status': '5' });
@@ -198,7 +237,15 @@ describe('an exchange over HTTP/2', () => {
 
   it('is reset when its answer breaks off', async () => {
     listener.handle = (exchange) => {
-      exchange.respond(200, [], { length: null, start: (sink) => (sink.write(Buffer.from('part')), setImmediate(() => sink.fail(new ProxyError('upstream_reset')))), resume: () => {}, cancel: () => {} });
+      exchange.respond(200, [], {
+        length: null,
+        start: (sink) => (
+          sink.write(Buffer.from('part')),
+          setImmediate(() => sink.fail(new ProxyError('upstream_reset')))
+        ),
+        resume: () => {},
+        cancel: () => {},
+      });
     };
 
     const answer = await request(session(), { ':path': '/' });
@@ -221,7 +268,12 @@ describe('an exchange over HTTP/2', () => {
 
   it('hears at once that its client has cancelled, and is finished then', async () => {
     let cancelled = 0;
-    const body: BodySource = { length: null, start: (sink) => void sink.write(Buffer.from('x')), resume: () => {}, cancel: () => cancelled++ };
+    const body: BodySource = {
+      length: null,
+      start: (sink) => void sink.write(Buffer.from('x')),
+      resume: () => {},
+      cancel: () => cancelled++,
+    };
     listener.handle = (exchange) => exchange.respond(200, [], body);
     const stream = session().request({ ':path': '/' });
     stream.on('error', () => {});
@@ -277,13 +329,26 @@ describe('an exchange over HTTP/2', () => {
       expect(Buffer.from(headerValue(exchange.head.headers, 'sec-websocket-key') ?? '', 'base64').length).toBe(16);
       exchange.upgrade(101, ['Upgrade', 'websocket', 'sec-websocket-accept', 'x', 'sec-websocket-protocol', 'chat'], {
         received: new BufferedBody(Buffer.from('from upstream')),
-        send: (body) => body.start({ write: (chunk) => ((received += Buffer.from(chunk).toString()), true), end: () => (inputEnded = true), fail: () => {} }),
+        send: (body) =>
+          body.start({
+            write: (chunk) => ((received += Buffer.from(chunk).toString()), true),
+            end: () => (inputEnded = true),
+            fail: () => {},
+          }),
       });
     };
     const client = session();
     await new Promise((resolve) => client.on('remoteSettings', resolve));
-    const stream = client.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/ws', ':authority': 'a' });
-    const head = await new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve) => stream.on('response', resolve));
+    const stream = client.request({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'http',
+      ':path': '/ws',
+      ':authority': 'a',
+    });
+    const head = await new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve) =>
+      stream.on('response', resolve),
+    );
     let got = '';
     stream.on('data', (chunk: Buffer) => (got += chunk.toString()));
     await new Promise((resolve) => stream.on('end', resolve));
@@ -304,7 +369,12 @@ describe('clients of the world', () => {
         const chunks: Uint8Array[] = [];
         exchange.body.start({
           write: (chunk) => chunks.push(chunk) > 0,
-          end: () => exchange.respond(200, ['content-type', 'application/grpc'], new BufferedBody(Buffer.concat(chunks), ['grpc-status', '0'])),
+          end: () =>
+            exchange.respond(
+              200,
+              ['content-type', 'application/grpc'],
+              new BufferedBody(Buffer.concat(chunks), ['grpc-status', '0']),
+            ),
           fail: () => {},
         });
       }
@@ -312,9 +382,15 @@ describe('clients of the world', () => {
     const client = new Client(`127.0.0.1:${listener.port}`, credentials.createInsecure());
     const identity = (bytes: Buffer): Buffer => bytes;
     const call = (path: string, message: Buffer): Promise<Buffer | number> =>
-      new Promise((resolve) => client.makeUnaryRequest(path, identity, identity, message, new Metadata(), (error, reply) => resolve(error?.code ?? (reply as Buffer))));
+      new Promise((resolve) =>
+        client.makeUnaryRequest(path, identity, identity, message, new Metadata(), (error, reply) =>
+          resolve(error?.code ?? (reply as Buffer)),
+        ),
+      );
 
-    const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => call('/t.S/Echo', Buffer.alloc(i * 1_000, i))));
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => call('/t.S/Echo', Buffer.alloc(i * 1_000, i))),
+    );
     const failed = await call('/t.S/Fail', Buffer.alloc(1));
     client.close();
 
@@ -325,7 +401,15 @@ describe('clients of the world', () => {
   it('curl speaks it by prior knowledge', async () => {
     listener.handle = echo;
 
-    const { stdout } = await promisify(execFile)('curl', ['-s', '--http2-prior-knowledge', '-d', 'from curl', '-w', ' %{http_version} %{http_code}', `http://127.0.0.1:${listener.port}/`]);
+    const { stdout } = await promisify(execFile)('curl', [
+      '-s',
+      '--http2-prior-knowledge',
+      '-d',
+      'from curl',
+      '-w',
+      ' %{http_version} %{http_code}',
+      `http://127.0.0.1:${listener.port}/`,
+    ]);
 
     expect(stdout).toBe('from curl 2 200');
   });
@@ -350,7 +434,8 @@ describe('a connection', () => {
     listener.handle = (exchange) => {
       let sink: Parameters<BodySource['start']>[0] | null = null;
       const more = (): void => {
-        for (let chunk = Buffer.alloc(10_000); ; ) {
+        const chunk = Buffer.alloc(10_000);
+        for (;;) {
           written += chunk.length;
           if (sink?.write(chunk) !== true || written > 50_000_000) return;
         }
@@ -374,7 +459,9 @@ describe('a connection', () => {
     stream.on('error', () => {});
     stream.write('part');
 
-    const head = await new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve) => stream.on('response', resolve));
+    const head = await new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve) =>
+      stream.on('response', resolve),
+    );
 
     expect(head[':status']).toBe(408);
   });

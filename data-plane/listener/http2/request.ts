@@ -23,7 +23,8 @@ export function readRequest(fields: HeadCollector, maxTargetBytes: number, key: 
   if (method === 'CONNECT' && protocol === '') return { head, refusal: 'not_implemented' };
   if (path.length > maxTargetBytes) return { head, refusal: 'uri_too_long' };
   if (!isTarget(method, path) || (host !== undefined && host !== authority)) return { head, refusal: 'bad_request' };
-  if (headerValue(headers, 'expect') !== undefined && !expects100(headers)) return { head, refusal: 'expectation_failed' };
+  if (headerValue(headers, 'expect') !== undefined && !expects100(headers))
+    return { head, refusal: 'expectation_failed' };
   if (protocol === '') return { head, refusal: null };
   if (protocol !== 'websocket') return { head, refusal: 'not_implemented' };
   headers.push('connection', 'Upgrade', 'upgrade', 'websocket', 'sec-websocket-key', key());

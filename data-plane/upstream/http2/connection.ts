@@ -84,7 +84,11 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   }
 
   get hasRoom(): boolean {
-    return this.#state === 'ready' && this.#core.hasRoom && this.#core.streamCount < this.#context.limits.maxStreamsPerConnection;
+    return (
+      this.#state === 'ready' &&
+      this.#core.hasRoom &&
+      this.#core.streamCount < this.#context.limits.maxStreamsPerConnection
+    );
   }
 
   /** Sends a call; there is room for it. */
@@ -236,12 +240,14 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     const silentMs = nowMs - this.#heardMs;
     const calls = this.#core.streamCount;
     if (this.#pingedMs !== null) {
-      if (nowMs - this.#pingedMs > keepAliveTimeoutMs) this.destroy(new ProxyError('upstream_reset', new Error('no answer to PING')));
+      if (nowMs - this.#pingedMs > keepAliveTimeoutMs)
+        this.destroy(new ProxyError('upstream_reset', new Error('no answer to PING')));
     } else if (calls < before ? silentMs > suspiciousMs : calls > 0 && keepAliveMs > 0 && silentMs > keepAliveMs) {
       this.#pingedMs = nowMs;
       this.#core.sendPing(pingPayload);
     }
-    if (before === 0 && this.#state === 'ready' && idleTimeoutMs > 0 && nowMs - this.#idleMs > idleTimeoutMs) this.#leave();
+    if (before === 0 && this.#state === 'ready' && idleTimeoutMs > 0 && nowMs - this.#idleMs > idleTimeoutMs)
+      this.#leave();
   }
 }
 

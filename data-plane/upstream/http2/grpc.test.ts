@@ -1,4 +1,12 @@
-import { Server, ServerCredentials, status, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BufferedBody } from '../../body.js';
 import { ProxyError } from '../../errors.js';
@@ -28,7 +36,13 @@ interface Seen {
 async function startServer(port: number, seen: Seen): Promise<{ server: Server; port: number }> {
   const server = new Server({ 'grpc.max_receive_message_length': -1 });
   server.addService(
-    { unary: method('Unary', false), many: method('Many', true), chat: method('Chat', true, true), fail: method('Fail', false), hang: method('Hang', false) },
+    {
+      unary: method('Unary', false),
+      many: method('Many', true),
+      chat: method('Chat', true, true),
+      fail: method('Fail', false),
+      hang: method('Hang', false),
+    },
     {
       unary: (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => reply(null, call.request),
       fail: (_call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) =>
@@ -52,7 +66,9 @@ async function startServer(port: number, seen: Seen): Promise<{ server: Server; 
     },
   );
   const bound = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) => (error ? reject(error) : resolve(actual))),
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) =>
+      error ? reject(error) : resolve(actual),
+    ),
   );
   return { server, port: bound };
 }
@@ -67,7 +83,12 @@ beforeEach(async () => {
   wheel = new TimerWheel();
   seen = { sent: 0, cancelled: 0 };
   ({ server, port } = await startServer(0, seen));
-  transport = createHttp2Transport({ address: '127.0.0.1', port, wheel, limits: { minBackoffMs: 10, streamWindowBytes: 65_536 } });
+  transport = createHttp2Transport({
+    address: '127.0.0.1',
+    port,
+    wheel,
+    limits: { minBackoffMs: 10, streamWindowBytes: 65_536 },
+  });
 });
 
 afterEach(() => {
@@ -76,7 +97,8 @@ afterEach(() => {
   wheel.close();
 });
 
-const unary = (size = 20): Recorder => new Recorder(transport, grpc('/test.Echo/Unary', new BufferedBody(framed(Buffer.alloc(size, 'm')))));
+const unary = (size = 20): Recorder =>
+  new Recorder(transport, grpc('/test.Echo/Unary', new BufferedBody(framed(Buffer.alloc(size, 'm')))));
 
 describe('against a grpc-js server', () => {
   it('a unary call returns its message and status', async () => {
@@ -87,7 +109,8 @@ describe('against a grpc-js server', () => {
   });
 
   it('an error comes with its status and percent-encoded message', async () => {
-    const reply = await new Recorder(transport, grpc('/test.Echo/Fail', new BufferedBody(framed(Buffer.alloc(0))))).done;
+    const reply = await new Recorder(transport, grpc('/test.Echo/Fail', new BufferedBody(framed(Buffer.alloc(0)))))
+      .done;
 
     const fields = reply.trailers ?? reply.headers;
     expect(headerValue(fields, 'grpc-status')).toBe('5');
@@ -95,7 +118,8 @@ describe('against a grpc-js server', () => {
   });
 
   it('an unknown method is answered with trailers only', async () => {
-    const reply = await new Recorder(transport, grpc('/test.Echo/Nothing', new BufferedBody(framed(Buffer.alloc(0))))).done;
+    const reply = await new Recorder(transport, grpc('/test.Echo/Nothing', new BufferedBody(framed(Buffer.alloc(0)))))
+      .done;
 
     expect(headerValue(reply.headers, 'grpc-status')).toBe('12');
     expect(reply.bytes).toBe(0);
@@ -108,7 +132,8 @@ describe('against a grpc-js server', () => {
   });
 
   it('a stream of a megabyte waits for a reader that stalls, and then comes whole', async () => {
-    const call = await new Recorder(transport, grpc('/test.Echo/Many', new BufferedBody(framed(Buffer.alloc(1)))), true).replying;
+    const call = await new Recorder(transport, grpc('/test.Echo/Many', new BufferedBody(framed(Buffer.alloc(1)))), true)
+      .replying;
     await new Promise((resolve) => setTimeout(resolve, 100));
     const received = call.bytes;
 
@@ -123,33 +148,42 @@ describe('against a grpc-js server', () => {
   it('messages go both ways while the call lasts: each is sent when the one before has come back', async () => {
     const messages = ['one', 'two', 'three'].map((text) => framed(Buffer.from(text)));
     let send: (bytes: number) => void = () => {};
-    const chat = new Recorder(transport, grpc('/test.Echo/Chat', {
-      length: null,
-      start: (sink) => {
-        let sent = 0;
-        send = (echoed) => {
-          if (echoed < sent) return;
-          const message = messages.shift();
-          if (message === undefined) return sink.end(null);
-          sent += message.length;
-          sink.write(message);
-        };
-        send(0);
-      },
-      resume: () => {},
-      cancel: () => {},
-    }));
+    const chat = new Recorder(
+      transport,
+      grpc('/test.Echo/Chat', {
+        length: null,
+        start: (sink) => {
+          let sent = 0;
+          send = (echoed) => {
+            if (echoed < sent) return;
+            const message = messages.shift();
+            if (message === undefined) return sink.end(null);
+            sent += message.length;
+            sink.write(message);
+          };
+          send(0);
+        },
+        resume: () => {},
+        cancel: () => {},
+      }),
+    );
     chat.onBytes = (bytes) => send(bytes);
 
     await chat.done;
 
     expect(chat.error).toBeNull();
-    expect(chat.text).toBe(Buffer.concat(['one', 'two', 'three'].map((text) => framed(Buffer.from(text)))).toString('latin1'));
+    expect(chat.text).toBe(
+      Buffer.concat(['one', 'two', 'three'].map((text) => framed(Buffer.from(text)))).toString('latin1'),
+    );
   });
 
   it('a cancelled call is seen as cancelled by the server, before and after its head', async () => {
     const hanging = new Recorder(transport, grpc('/test.Echo/Hang', new BufferedBody(framed(Buffer.alloc(1)))));
-    const streaming = await new Recorder(transport, grpc('/test.Echo/Many', new BufferedBody(framed(Buffer.alloc(1)))), true).replying;
+    const streaming = await new Recorder(
+      transport,
+      grpc('/test.Echo/Many', new BufferedBody(framed(Buffer.alloc(1)))),
+      true,
+    ).replying;
 
     hanging.call.cancel();
     streaming.body?.cancel(new ProxyError('client_closed'));

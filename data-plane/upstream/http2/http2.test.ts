@@ -25,7 +25,7 @@ type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 async function listen(server: Server | Http2Server): Promise<number> {
   const sockets = new Set<Socket>();
-  (server as Server).on('connection', (socket: Socket) => {
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
   });
@@ -84,7 +84,12 @@ describe('a call', () => {
     await new Recorder(transport, { ...get('/p?q=1'), headers: ['X-One', 'caf\xe9', 'x-two', ''] }).done;
     await new Recorder(transport, grpc('/', new BufferedBody(Buffer.from('12345')))).done;
 
-    expect(seen[0]).toMatchObject({ ':method': 'GET', ':path': '/p?q=1', ':authority': 'test.local', ':scheme': 'http' });
+    expect(seen[0]).toMatchObject({
+      ':method': 'GET',
+      ':path': '/p?q=1',
+      ':authority': 'test.local',
+      ':scheme': 'http',
+    });
     expect(seen[0]).toMatchObject({ 'x-two': '' });
     expect(seen[0]).not.toHaveProperty('content-length');
     expect(seen[1]).toMatchObject({ ':method': 'POST', ':path': '/', 'content-length': '5', te: 'trailers' });
@@ -356,10 +361,15 @@ describe('connections', () => {
     server.on('session', () => sessions++);
     const transport = transportTo(port);
 
-    const calls = Array.from({ length: 100 }, (_, i) => new Recorder(transport, grpc('/', new BufferedBody(framed(Buffer.alloc(i * 100, i))))));
+    const calls = Array.from(
+      { length: 100 },
+      (_, i) => new Recorder(transport, grpc('/', new BufferedBody(framed(Buffer.alloc(i * 100, i))))),
+    );
     const replies = await Promise.all(calls.map(({ done }) => done));
 
-    expect(replies.map(({ error, bytes }) => [error, bytes])).toEqual(Array.from({ length: 100 }, (_, i) => [null, 5 + i * 100]));
+    expect(replies.map(({ error, bytes }) => [error, bytes])).toEqual(
+      Array.from({ length: 100 }, (_, i) => [null, 5 + i * 100]),
+    );
     expect(sessions).toBe(1);
   });
 
@@ -423,7 +433,9 @@ describe('connections', () => {
   });
 
   it('finish their calls when the transport closes', async () => {
-    const { port } = await serve((stream) => setTimeout(() => stream.respond({ ':status': 200 }, { endStream: true }), 50));
+    const { port } = await serve((stream) =>
+      setTimeout(() => stream.respond({ ':status': 200 }, { endStream: true }), 50),
+    );
     const transport = transportTo(port);
     const call = new Recorder(transport, get('/'));
 
@@ -448,9 +460,7 @@ describe('connections', () => {
   });
 
   it('that answer no ping are given up', async () => {
-    const port = await listen(
-      createTcpServer((socket) => void socket.write(Buffer.from('000000040000000000', 'hex'))),
-    );
+    const port = await listen(createTcpServer((socket) => void socket.write(Buffer.from('000000040000000000', 'hex'))));
 
     const reply = await new Recorder(transportTo(port, { keepAliveMs: 50, keepAliveTimeoutMs: 60 }), get('/')).done;
 

@@ -125,7 +125,8 @@ export class Http2Pool implements Transport, UpstreamContext {
   }
 
   #connect(nowMs: number): void {
-    if (this.#connecting !== null || this.#open.length >= this.limits.maxConnections || nowMs < this.#notBeforeMs) return;
+    if (this.#connecting !== null || this.#open.length >= this.limits.maxConnections || nowMs < this.#notBeforeMs)
+      return;
     const waitsLongest = this.#waiting.find((call) => !call.done);
     if (waitsLongest === undefined) return;
     this.#connecting = new UpstreamConnection(this, waitsLongest.call.timeouts.connectMs);

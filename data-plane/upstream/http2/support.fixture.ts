@@ -12,7 +12,15 @@ export function get(target: string, timeouts: Partial<CallTimeouts> = {}): Call 
 
 export function grpc(target: string, body: BodySource, timeouts: Partial<CallTimeouts> = {}): Call {
   const headers = ['content-type', 'application/grpc', 'te', 'trailers'];
-  return { method: 'POST', target, authority: 'test.local', headers, body, upgrade: null, timeouts: { ...noTimeouts, ...timeouts } };
+  return {
+    method: 'POST',
+    target,
+    authority: 'test.local',
+    headers,
+    body,
+    upgrade: null,
+    timeouts: { ...noTimeouts, ...timeouts },
+  };
 }
 
 /** A gRPC message behind its five bytes of framing. */

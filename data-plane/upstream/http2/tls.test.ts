@@ -51,7 +51,7 @@ function serve(certificate: { cert: string; key: string }): Promise<number> {
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
     stream.on('error', () => {}).pipe(stream);
   });
-  return listening(server as unknown as Server);
+  return listening(server);
 }
 
 function call(port: number, tls: UpstreamTls, size = 10): Promise<Recorder> {
@@ -90,7 +90,12 @@ describe('over TLS', () => {
   });
 
   it('a server that does not offer h2 is not spoken to', async () => {
-    const port = await listening(createTlsServer({ ...localCertificate, ALPNProtocols: ['http/1.1'] }, (socket) => void socket.on('error', () => {})));
+    const port = await listening(
+      createTlsServer(
+        { ...localCertificate, ALPNProtocols: ['http/1.1'] },
+        (socket) => void socket.on('error', () => {}),
+      ),
+    );
 
     const reply = await call(port, trusting);
 

@@ -122,7 +122,8 @@ export class HpackDecoder {
     while (this.#count > 0 && this.#tableBytes > roomBytes) {
       this.#count--;
       const oldest = (this.#first + this.#count) & (this.#names.length - 1);
-      this.#tableBytes -= (this.#names[oldest] as string).length + (this.#values[oldest] as string).length + entryOverhead;
+      this.#tableBytes -=
+        (this.#names[oldest] as string).length + (this.#values[oldest] as string).length + entryOverhead;
       this.#names[oldest] = '';
       this.#values[oldest] = '';
     }
@@ -140,7 +141,8 @@ export class HpackDecoder {
   }
 
   #updateSize(bytes: number): void {
-    if (bytes > this.#settingsLimit) throw new HpackError(`a table of ${bytes} bytes, where ${this.#settingsLimit} are allowed`);
+    if (bytes > this.#settingsLimit)
+      throw new HpackError(`a table of ${bytes} bytes, where ${this.#settingsLimit} are allowed`);
     this.#tableLimit = bytes;
     this.#evict(bytes);
   }

@@ -9,7 +9,13 @@ const staticFields = staticTable.length;
 const nothing = new Uint8Array(0);
 
 /** Fields that nobody on the way may put into a compression table (RFC 7541 section 7.1.3). */
-const secrets: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'x-api-key']);
+const secrets: ReadonlySet<string> = new Set([
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  'x-api-key',
+]);
 
 /**
  * Writes field blocks that refer to the static table only, so a block's bytes depend on nothing but its fields: it may be

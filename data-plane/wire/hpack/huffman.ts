@@ -23,7 +23,7 @@ const hasSymbol = 0x100;
 const symbolShift = 9;
 const invalid = -1;
 
-const { transitions, accepting } = buildMachine();
+const machine = buildMachine(buildTree());
 
 /**
  * Decodes `source[start, end)` into `into`, which must have room for 8/5 of it, and returns how many bytes came out, or -1
@@ -31,6 +31,7 @@ const { transitions, accepting } = buildMachine();
  * Goes by nibbles through a 16 KiB table, which stays in the first-level cache.
  */
 export function huffmanDecode(source: Uint8Array, start: number, end: number, into: Uint8Array): number {
+  const { transitions, accepting } = machine;
   let state = 0;
   let length = 0;
   for (let i = start; i < end; i++) {
@@ -72,8 +73,12 @@ function buildTree(): number[] {
   return branches;
 }
 
-function buildMachine(): { transitions: Int32Array; accepting: Uint8Array } {
-  const branches = buildTree();
+interface Machine {
+  readonly transitions: Int32Array;
+  readonly accepting: Uint8Array;
+}
+
+function buildMachine(branches: readonly number[]): Machine {
   const states = branches.length / 2;
   const transitions = new Int32Array(states * 16);
   for (let state = 0; state < states; state++) {

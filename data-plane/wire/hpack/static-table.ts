@@ -1,4 +1,5 @@
 /** RFC 7541 appendix A: name and value by index - 1. */
+// prettier-ignore
 export const staticTable: readonly (readonly [name: string, value: string])[] = [
   [':authority', ''], [':method', 'GET'], [':method', 'POST'], [':path', '/'], [':path', '/index.html'],
   [':scheme', 'http'], [':scheme', 'https'], [':status', '200'], [':status', '204'], [':status', '206'],

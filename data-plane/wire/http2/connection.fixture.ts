@@ -70,15 +70,28 @@ export class StreamLog implements StreamObserver, BodySink {
 /** A connection without a socket: what it writes is taken by `output`. */
 export class TestOwner implements ConnectionOwner {
   readonly connection: Connection;
-  readonly opens: { stream: Stream; log: StreamLog; method: string; path: string; headers: HeaderList; tooLarge: boolean }[] = [];
+  readonly opens: {
+    stream: Stream;
+    log: StreamLog;
+    method: string;
+    path: string;
+    headers: HeaderList;
+    tooLarge: boolean;
+  }[] = [];
   failure: unknown = null;
   goAways: number[] = [];
   pongs = 0;
   settingsCount = 0;
-  onOpened: (stream: Stream, log: StreamLog, fields: HeadCollector) => void = (stream, log) => stream.incoming.start(log);
+  onOpened: (stream: Stream, log: StreamLog, fields: HeadCollector) => void = (stream, log) =>
+    stream.incoming.start(log);
 
   constructor(role: 'client' | 'server', settings: Partial<OwnSettings> = {}) {
-    this.connection = new Connection(this, { role, own: { ...own, ...settings }, encoder: new HpackEncoder(), texts: new TextCache() });
+    this.connection = new Connection(this, {
+      role,
+      own: { ...own, ...settings },
+      encoder: new HpackEncoder(),
+      texts: new TextCache(),
+    });
     this.connection.begin();
   }
 
@@ -92,7 +105,14 @@ export class TestOwner implements ConnectionOwner {
     const log = new StreamLog();
     log.stream = stream;
     stream.observe(log);
-    this.opens.push({ stream, log, method: head.method, path: head.path, headers: head.headers, tooLarge: head.tooLarge });
+    this.opens.push({
+      stream,
+      log,
+      method: head.method,
+      path: head.path,
+      headers: head.headers,
+      tooLarge: head.tooLarge,
+    });
     this.onOpened(stream, log, head);
   }
 

@@ -1,16 +1,26 @@
 import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import { HpackError, type HpackEncoder, type TextCache } from '../hpack/hpack.js';
-import { FloodGuard } from './flood.js';
+import { costOf, FloodGuard } from './flood.js';
 import type { BlockKind, HeadCollector } from './head.js';
 import { HeadReader } from './head-reader.js';
 import { HeadWriter, type RequestFields } from './head-writer.js';
 import { Inbound, type InboundHandler } from './inbound.js';
 import type { OutgoingBody } from './outgoing.js';
-import { clientPreface, defaultMaxFrameBytes, defaultWindowBytes, errorCode, errorName, Http2Error, largestWindowBytes, violation } from './protocol.js';
+import {
+  clientPreface,
+  defaultMaxFrameBytes,
+  defaultWindowBytes,
+  errorCode,
+  errorName,
+  Http2Error,
+  largestWindowBytes,
+  violation,
+} from './protocol.js';
 import { SendQueue } from './send-queue.js';
 import { PeerSettings, settingPairs, type OwnSettings } from './settings.js';
 import { Stream, type StreamObserver } from './stream.js';
+import { StreamTable } from './stream-table.js';
 import { FrameWriter } from './writer.js';
 
 /** Who holds the socket of a connection. */
@@ -39,13 +49,9 @@ export interface ConnectionOptions {
   readonly texts: TextCache;
 }
 
-/** Streams that we reset, whose late frames are no fault of the peer. */
-const mostRememberedResets = 1024;
 /** A slice of less than half its buffer is copied when it has to wait, so that it does not hold all of that. */
 const storedInPlaceFraction = 2;
 const initialTableBytes = 4096;
-/** What frames cost a peer that sends nothing else: see FloodGuard. A stream that ends well pays for one that does not. */
-const cost = { frame: 1, reset: 3 } as const;
 const dribletBytes = 512;
 const emptyChunk = new Uint8Array(0);
 
@@ -72,10 +78,7 @@ export class Connection implements InboundHandler {
   readonly #heads: HeadWriter;
   readonly #queue: SendQueue;
   readonly #flood = new FloodGuard();
-  readonly #streams = new Map<number, Stream>();
-  readonly #resetIds = new Set<number>();
-  #nextId: number;
-  #lastPeerId = 0;
+  readonly #streams: StreamTable;
   #peerGoesAway = false;
   #goingAway = false;
   #ended = false;
@@ -93,7 +96,7 @@ export class Connection implements InboundHandler {
     this.#blocks = new HeadReader(Math.max(own.headerTableBytes, initialTableBytes), own.maxHeaderListBytes, texts);
     this.#heads = new HeadWriter(this.writer, encoder);
     this.#queue = new SendQueue(this.writer);
-    this.#nextId = role === 'client' ? 1 : 2;
+    this.#streams = new StreamTable(role);
     this.#receiveWindow = Math.max(own.connectionWindowBytes, defaultWindowBytes);
   }
 
@@ -118,16 +121,13 @@ export class Connection implements InboundHandler {
   /** Whether a client may open another stream. */
   get hasRoom(): boolean {
     return (
-      !this.#ended &&
-      !this.#peerGoesAway &&
-      this.#streams.size < this.peer.maxConcurrentStreams &&
-      this.#nextId < largestWindowBytes
+      !this.#ended && !this.#peerGoesAway && this.#streams.size < this.peer.maxConcurrentStreams && this.#streams.hasIds
     );
   }
 
   /** Lets everyone who waits for a stream look at the time. */
   tick(): void {
-    for (const stream of this.#streams.values()) stream.tick(this.nowMs);
+    for (const stream of this.#streams.all()) stream.tick(this.nowMs);
   }
 
   get congested(): boolean {
@@ -139,9 +139,8 @@ export class Connection implements InboundHandler {
    * it is empty. Everything later is told to `observer`.
    */
   open(fields: RequestFields, scheme: 'http' | 'https', bodyLength: number | null, observer: StreamObserver): Stream {
-    const stream = new Stream(this.#nextId, this, observer);
-    this.#nextId += 2;
-    this.#streams.set(stream.id, stream);
+    const stream = new Stream(this.#streams.takeId(), this, observer);
+    this.#streams.add(stream);
     stream.localEnded = bodyLength === 0;
     stream.bodylessAnswer = fields.method === 'HEAD';
     const length = stream.localEnded && !announcesEmpty(fields.method) ? -1 : (bodyLength ?? -1);
@@ -164,7 +163,7 @@ export class Connection implements InboundHandler {
   /** Tells the peer that no more of its streams are taken. */
   goAway(code: number, text: string): void {
     this.#goingAway = true;
-    this.writer.goAway(this.#lastPeerId, code, text);
+    this.writer.goAway(this.#streams.lastPeerId, code, text);
     this.#wantFlush();
   }
 
@@ -202,7 +201,8 @@ export class Connection implements InboundHandler {
     const bytes = this.#queue.send(streamId, chunk, mostBytes);
     if (bytes === 0) return 0;
     // The peer has to answer by credit; but not for the driblets that it asks for byte by byte.
-    if (bytes === mostBytes || bytes >= dribletBytes) this.#flood.earn(2 * cost.frame * Math.ceil(bytes / defaultMaxFrameBytes));
+    if (bytes === mostBytes || bytes >= dribletBytes)
+      this.#flood.earn(2 * costOf.frame * Math.ceil(bytes / defaultMaxFrameBytes));
     this.#wantFlush();
     return bytes;
   }
@@ -264,8 +264,8 @@ export class Connection implements InboundHandler {
   data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void {
     if (this.#ended) return;
     this.#takeCredit(flowBytes);
-    if (end > start) this.#flood.earn(cost.frame);
-    else if (!last) this.#charge(cost.frame);
+    if (end > start) this.#flood.earn(costOf.frame);
+    else if (!last) this.#charge(costOf.frame);
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return this.#lateFrame(streamId, 'DATA');
     if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'DATA after the end'));
@@ -290,16 +290,16 @@ export class Connection implements InboundHandler {
 
   resetReceived(streamId: number, code: number): void {
     if (this.#ended) return;
-    this.#charge(this.#role === 'server' ? cost.reset : cost.frame);
+    this.#charge(this.#role === 'server' ? costOf.reset : costOf.frame);
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return this.#checkNotIdle(streamId, 'RST_STREAM');
+    if (stream === undefined) return this.#streams.checkNotIdle(streamId, 'RST_STREAM');
     const reason = code === errorCode.refusedStream ? 'refused' : 'reset';
     this.#close(stream, this.#owner.faultOf(new Http2Error(reason, code, 'the peer reset the stream')));
   }
 
   settings(payload: Buffer | null, start: number, end: number): void {
     if (this.#ended) return;
-    this.#charge(cost.frame + this.#streams.size / 16);
+    this.#charge(costOf.frame + this.#streams.size / 16);
     if (payload === null) return this.#settingsAcknowledged();
     const windowBefore = this.peer.initialWindowBytes;
     this.peer.apply(payload, start, end);
@@ -311,7 +311,7 @@ export class Connection implements InboundHandler {
 
   ping(ack: boolean, payload: Buffer, start: number): void {
     if (this.#ended) return;
-    this.#charge(cost.frame);
+    this.#charge(costOf.frame);
     if (ack) return this.#owner.pingAcknowledged();
     this.writer.ping(true, payload, start);
     this.#wantFlush();
@@ -319,7 +319,7 @@ export class Connection implements InboundHandler {
 
   goAwayReceived(lastStreamId: number, code: number, text: string): void {
     if (this.#ended) return;
-    this.#charge(cost.frame);
+    this.#charge(costOf.frame);
     this.#peerGoesAway = true;
     const error = new Http2Error('refused', code, `the peer goes away${text === '' ? '' : `: ${text}`}`);
     if (this.#role === 'client') this.#failStreams(lastStreamId, error);
@@ -328,13 +328,13 @@ export class Connection implements InboundHandler {
 
   credit(streamId: number, bytes: number): void {
     if (this.#ended) return;
-    this.#charge(cost.frame);
+    this.#charge(costOf.frame);
     if (streamId === 0) {
       if (!this.#queue.addCredit(bytes)) throw violation(errorCode.flowControlError, 'the connection window overflows');
       return;
     }
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return this.#checkNotIdle(streamId, 'WINDOW_UPDATE');
+    if (stream === undefined) return this.#streams.checkNotIdle(streamId, 'WINDOW_UPDATE');
     if (!stream.addCredit(bytes)) {
       return this.#violation(stream, violation(errorCode.flowControlError, 'a stream window overflows'));
     }
@@ -343,14 +343,14 @@ export class Connection implements InboundHandler {
 
   streamViolation(streamId: number, code: number, message: string): void {
     if (this.#ended) return;
-    this.#charge(cost.frame);
+    this.#charge(costOf.frame);
     const stream = this.#streams.get(streamId);
     if (stream !== undefined) this.#violation(stream, violation(code, message));
     else this.#sendReset(streamId, code);
   }
 
   ignored(): void {
-    this.#charge(cost.frame);
+    this.#charge(costOf.frame);
   }
 
   get #headKind(): BlockKind {
@@ -364,8 +364,9 @@ export class Connection implements InboundHandler {
 
   #responseHead(stream: Stream, head: HeadCollector, last: boolean): void {
     if (head.status < 200) {
-      if (last || head.status === 101) return this.#violation(stream, violation(errorCode.protocolError, 'a final interim head'));
-      this.#charge(cost.frame);
+      if (last || head.status === 101)
+        return this.#violation(stream, violation(errorCode.protocolError, 'a final interim head'));
+      this.#charge(costOf.frame);
       return stream.head(head);
     }
     stream.headReceived = true;
@@ -379,23 +380,21 @@ export class Connection implements InboundHandler {
   }
 
   #headWithoutStream(streamId: number, head: HeadCollector, last: boolean): void {
-    if (this.#role === 'client' || streamId <= this.#lastPeerId) return this.#lateFrame(streamId, 'HEADERS');
-    if (streamId % 2 === 0) throw violation(errorCode.protocolError, `a client opened stream ${streamId}`);
-    this.#lastPeerId = streamId;
-    this.#accept(streamId, head, last);
+    if (this.#role === 'server' && this.#streams.openedByPeer(streamId)) this.#accept(streamId, head, last);
+    else this.#lateFrame(streamId, 'HEADERS');
   }
 
   #accept(streamId: number, head: HeadCollector, last: boolean): void {
     if (this.#goingAway || this.#streams.size >= this.own.maxConcurrentStreams) {
-      this.#charge(cost.reset);
+      this.#charge(costOf.reset);
       return this.#sendReset(streamId, errorCode.refusedStream);
     }
     if (head.malformed !== null) {
-      this.#charge(cost.reset);
+      this.#charge(costOf.reset);
       return this.#sendReset(streamId, errorCode.protocolError);
     }
     const stream = new Stream(streamId, this, null);
-    this.#streams.set(streamId, stream);
+    this.#streams.add(stream);
     stream.headReceived = true;
     stream.incoming.announce(head.contentLength, false, last);
     if (last) {
@@ -445,7 +444,7 @@ export class Connection implements InboundHandler {
 
   #shiftWindows(bytes: number): void {
     if (bytes === 0) return;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       if (!stream.addCredit(bytes)) throw violation(errorCode.flowControlError, 'a stream window overflows');
     }
     this.#queue.run();
@@ -453,33 +452,22 @@ export class Connection implements InboundHandler {
 
   /** A frame for a stream that is over: no fault when we reset it and the peer could not know yet. */
   #lateFrame(streamId: number, frame: string): void {
-    this.#checkNotIdle(streamId, frame);
-    this.#charge(cost.frame);
-    if (this.#resetIds.has(streamId)) return;
+    this.#streams.checkNotIdle(streamId, frame);
+    this.#charge(costOf.frame);
+    if (this.#streams.wasReset(streamId)) return;
     if (this.#role === 'server') throw violation(errorCode.streamClosed, `${frame} on a closed stream`);
     this.#sendReset(streamId, errorCode.streamClosed);
   }
 
-  #checkNotIdle(streamId: number, frame: string): void {
-    const ours = (streamId % 2 === 1) === (this.#role === 'client');
-    const idle = ours ? streamId >= this.#nextId : streamId > this.#lastPeerId;
-    if (idle) throw violation(errorCode.protocolError, `${frame} on an idle stream`);
-  }
-
   #violation(stream: Stream, error: Http2Error): void {
-    this.#charge(cost.reset);
+    this.#charge(costOf.reset);
     this.reset(stream, error.code, this.#owner.faultOf(error));
   }
 
   #sendReset(streamId: number, code: number): void {
     this.writer.resetStream(streamId, code);
     this.#wantFlush();
-    this.#resetIds.add(streamId);
-    if (this.#resetIds.size <= mostRememberedResets) return;
-    for (const oldest of this.#resetIds) {
-      this.#resetIds.delete(oldest);
-      return;
-    }
+    this.#streams.rememberReset(streamId);
   }
 
   #charge(amount: number): void {
@@ -488,14 +476,14 @@ export class Connection implements InboundHandler {
 
   #close(stream: Stream, error: ProxyError | null): void {
     if (stream.closed) return;
-    if (error === null) this.#flood.earn(cost.reset);
-    this.#streams.delete(stream.id);
+    if (error === null) this.#flood.earn(costOf.reset);
+    this.#streams.delete(stream);
     stream.finish(error);
     if (!this.#ended) this.#owner.streamEnded();
   }
 
   #failStreams(aboveId: number, error: Http2Error): void {
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       if (stream.id > aboveId) this.#close(stream, this.#owner.faultOf(error));
     }
   }
@@ -503,7 +491,7 @@ export class Connection implements InboundHandler {
   /** Says why in a GOAWAY, and ends. An error that is not the peer's is a fault of ours, or of who reads a body. */
   #fail(cause: unknown): void {
     const error = asHttp2Error(cause);
-    this.writer.goAway(this.#lastPeerId, error.code, errorName(error.code));
+    this.writer.goAway(this.#streams.lastPeerId, error.code, errorName(error.code));
     this.#wantFlush();
     this.end(error);
     this.#owner.failed(cause);

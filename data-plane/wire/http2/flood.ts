@@ -1,5 +1,8 @@
 import { errorCode, violation } from './protocol.js';
 
+/** What frames cost a peer that sends nothing else. A stream that ends well pays for one that does not. */
+export const costOf = { frame: 1, reset: 3 } as const;
+
 const largestBudget = 2000;
 const refillPerMs = 0.1;
 

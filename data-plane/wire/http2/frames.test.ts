@@ -113,7 +113,10 @@ describe('the writer', () => {
   it('writes what the reader reads, small things together and large ones by reference', () => {
     const writer = new FrameWriter();
     const large = Buffer.alloc(10_000, 'L');
-    writer.settings([[4, 100_000], [2, 0]]);
+    writer.settings([
+      [4, 100_000],
+      [2, 0],
+    ]);
     writer.settingsAck();
     writer.ping(true, Buffer.from('..12345678'), 2);
     writer.windowUpdate(5, 77);
@@ -151,7 +154,11 @@ describe('the writer', () => {
 
     writer.endBlock(1, true, at + 250, 100);
 
-    expect(taken(writer)).toEqual([['1/1', 1, 'b'.repeat(100)], ['9/0', 1, 'b'.repeat(100)], ['9/4', 1, 'b'.repeat(50)]]);
+    expect(taken(writer)).toEqual([
+      ['1/1', 1, 'b'.repeat(100)],
+      ['9/0', 1, 'b'.repeat(100)],
+      ['9/4', 1, 'b'.repeat(50)],
+    ]);
   });
 
   it('ends a stream by its last frame as long as that is here, and was the last of all', () => {
@@ -187,6 +194,8 @@ describe('the writer', () => {
     const reader = new FrameReader(collector);
     for (const bytes of parts) reader.read(bytes, 0, bytes.length);
 
-    expect(collector.seen).toEqual([['data', 1, Array.from({ length: 3000 }, (_, i) => `message ${i}`).join(''), false]]);
+    expect(collector.seen).toEqual([
+      ['data', 1, Array.from({ length: 3000 }, (_, i) => `message ${i}`).join(''), false],
+    ]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BodySink, BodySource } from '../../body.js';
 import { HpackDecoder, HpackError } from '../hpack/hpack.js';
-import { block, frame, StreamLog, TestOwner } from './connection.fixture.js';
+import { block, frame, type StreamLog, TestOwner } from './connection.fixture.js';
 import { clientPreface } from './protocol.js';
 
 /** Set FUZZ_SEED to repeat a run, FUZZ_MS to search for longer. The seed stands in the test's title. */
@@ -67,7 +67,7 @@ class RandomBody implements BodySource {
 /** Hands over what one side has written in pieces of random sizes; returns whether there was anything. */
 function carry(from: TestOwner, to: TestOwner, random: (below: number) => number): boolean {
   const bytes = from.output();
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + 1 + random(random(2) === 0 ? 40 : 20_000));
     const owned = random(2) === 0;
     // What is not owned is written over at once, as a shared read buffer is.
@@ -81,7 +81,11 @@ function carry(from: TestOwner, to: TestOwner, random: (below: number) => number
 
 it(`a client and a server carry whatever bodies, at whatever pace (seed ${seed})`, () => {
   forBudget((random) => {
-    const windows = { streamWindowBytes: 1_000 + random(100_000), connectionWindowBytes: 65_535 + random(100_000), headerTableBytes: random(2) * 4096 };
+    const windows = {
+      streamWindowBytes: 1_000 + random(100_000),
+      connectionWindowBytes: 65_535 + random(100_000),
+      headerTableBytes: random(2) * 4096,
+    };
     const client = new TestOwner('client', windows);
     const server = new TestOwner('server', windows);
     const requests: RandomBody[] = [];
@@ -119,8 +123,9 @@ it(`a client and a server carry whatever bodies, at whatever pace (seed ${seed})
     let quiet = 0;
     while (quiet < 3) {
       const moved = [carry(client, server, random), carry(server, client, random)].includes(true);
-      for (const log of [...paused]) {
-        paused.delete(log);
+      const resumed = [...paused];
+      paused.clear();
+      for (const log of resumed) {
         log.stream?.incoming.resume();
       }
       quiet = moved || paused.size > 0 ? 0 : quiet + 1;
@@ -170,36 +175,46 @@ describe(`bytes that make no sense (seed ${seed})`, () => {
     return copy.subarray(cut);
   }
 
-  it.each(['client', 'server'] as const)('leave a %s whole: nothing is thrown, every stream ends once, memory is bounded', (role) => {
-    forBudget((random) => {
-      const owner = new TestOwner(role, { maxConcurrentStreams: 5 });
-      owner.receive(role === 'server' ? Buffer.concat([clientPreface, frame(4, 0, 0)]) : frame(4, 0, 0));
-      const logs = role === 'client' ? Array.from({ length: 4 }, (_, i) => owner.request('/', i % 2 === 0 ? null : new RandomBody(random))) : [];
-      owner.onOpened = (stream, log) => {
-        logs.push(log);
-        if (random(2) === 0) stream.incoming.start(log);
-        if (random(2) === 0) stream.respond(200, [], -1, random(2) === 0);
-      };
+  it.each(['client', 'server'] as const)(
+    'leave a %s whole: nothing is thrown, every stream ends once, memory is bounded',
+    (role) => {
+      forBudget((random) => {
+        const owner = new TestOwner(role, { maxConcurrentStreams: 5 });
+        owner.receive(role === 'server' ? Buffer.concat([clientPreface, frame(4, 0, 0)]) : frame(4, 0, 0));
+        const logs =
+          role === 'client'
+            ? Array.from({ length: 4 }, (_, i) => owner.request('/', i % 2 === 0 ? null : new RandomBody(random)))
+            : [];
+        owner.onOpened = (stream, log) => {
+          logs.push(log);
+          if (random(2) === 0) stream.incoming.start(log);
+          if (random(2) === 0) stream.respond(200, [], -1, random(2) === 0);
+        };
 
-      const input = mutated(Buffer.concat(sensible(random, role === 'client')), random);
-      for (let at = 0; at < input.length; ) {
-        const end = Math.min(input.length, at + 1 + random(60));
-        owner.connection.receive(input, at, end, random(2) === 0);
-        at = end;
-        owner.output();
-      }
-      owner.connection.end(new (class extends Error {})() as never);
+        const input = mutated(Buffer.concat(sensible(random, role === 'client')), random);
+        for (let at = 0; at < input.length;) {
+          const end = Math.min(input.length, at + 1 + random(60));
+          owner.connection.receive(input, at, end, random(2) === 0);
+          at = end;
+          owner.output();
+        }
+        owner.connection.end(new (class extends Error {})() as never);
 
-      expect(logs.every(({ closedBy }) => closedBy !== undefined)).toBe(true);
-      expect(owner.connection.streamCount).toBe(0);
-    });
-  });
+        expect(logs.every(({ closedBy }) => closedBy !== undefined)).toBe(true);
+        expect(owner.connection.streamCount).toBe(0);
+      });
+    },
+  );
 
   it('make the HPACK decoder say so, and never grow its table beyond the limit', () => {
     forBudget((random) => {
       const decoder = new HpackDecoder(256);
       for (let i = 0; i < 20; i++) {
-        const bytes = Buffer.from(Array.from({ length: random(60) }, () => (random(3) === 0 ? [0x40, 0x82, 0x20, 0x7f, 0xff][random(5)] as number : random(256))));
+        const bytes = Buffer.from(
+          Array.from({ length: random(60) }, () =>
+            random(3) === 0 ? ([0x40, 0x82, 0x20, 0x7f, 0xff][random(5)] as number) : random(256),
+          ),
+        );
         try {
           decoder.decode(bytes, 0, bytes.length, { field: () => {} });
         } catch (error) {

@@ -1,10 +1,16 @@
 import type { HeaderList } from '../../headers.js';
-import { fieldBound, HpackEncoder, writeIndexed, writeNamed, writeNoTable } from '../hpack/hpack.js';
+import { fieldBound, type HpackEncoder, writeIndexed, writeNamed, writeNoTable } from '../hpack/hpack.js';
 import type { FrameWriter } from './writer.js';
 
 /** Fields of HTTP/1 connections and framing, which an encoder for HTTP/2 is to omit (RFC 9113 section 8.2.2). */
 export const connectionFields: ReadonlySet<string> = new Set([
-  'connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'http2-settings', 'content-length',
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'content-length',
 ]);
 
 /** A request ready to be written. `headers` hold nothing that belongs to one connection, and no Content-Length. */
@@ -19,7 +25,13 @@ export interface RequestFields {
 /** RFC 7541 appendix A. */
 const staticIndex = { get: 2, post: 3, root: 4, http: 6, https: 7, status: 8, contentLength: 28 } as const;
 const staticStatus: ReadonlyMap<number, number> = new Map([
-  [200, 8], [204, 9], [206, 10], [304, 11], [400, 12], [404, 13], [500, 14],
+  [200, 8],
+  [204, 9],
+  [206, 10],
+  [304, 11],
+  [400, 12],
+  [404, 13],
+  [500, 14],
 ]);
 const spareBytes = 32;
 
@@ -35,9 +47,20 @@ export class HeadWriter {
   }
 
   /** `contentLength` is left out when it is negative. */
-  request(streamId: number, request: RequestFields, scheme: 'http' | 'https', contentLength: number, last: boolean, maxFrameBytes: number): void {
+  request(
+    streamId: number,
+    request: RequestFields,
+    scheme: 'http' | 'https',
+    contentLength: number,
+    last: boolean,
+    maxFrameBytes: number,
+  ): void {
     const { method, target, authority, headers } = request;
-    const bound = boundOf(headers) + fieldBound(':method', method) + fieldBound(':path', target) + fieldBound(':authority', authority);
+    const bound =
+      boundOf(headers) +
+      fieldBound(':method', method) +
+      fieldBound(':path', target) +
+      fieldBound(':authority', authority);
     let at = this.#begin(bound);
     const out = this.#writer.blockBuffer;
     if (method === 'POST') at = writeIndexed(out, at, staticIndex.post);
@@ -50,7 +73,14 @@ export class HeadWriter {
     this.#writer.endBlock(streamId, last, at, maxFrameBytes);
   }
 
-  response(streamId: number, status: number, headers: HeaderList, contentLength: number, last: boolean, maxFrameBytes: number): void {
+  response(
+    streamId: number,
+    status: number,
+    headers: HeaderList,
+    contentLength: number,
+    last: boolean,
+    maxFrameBytes: number,
+  ): void {
     let at = this.#begin(boundOf(headers));
     const out = this.#writer.blockBuffer;
     const index = staticStatus.get(status);

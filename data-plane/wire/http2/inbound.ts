@@ -121,7 +121,8 @@ export class Inbound implements FrameHandler {
       start++;
     }
     const prioritised = (flags & frameFlag.priority) !== 0;
-    if (start + (prioritised ? 5 : 0) > end) throw violation(errorCode.protocolError, 'HEADERS shorter than its padding');
+    if (start + (prioritised ? 5 : 0) > end)
+      throw violation(errorCode.protocolError, 'HEADERS shorter than its padding');
     const last = (flags & frameFlag.endStream) !== 0;
     if (prioritised) start += 5;
     if ((flags & frameFlag.endHeaders) !== 0) {

@@ -106,7 +106,10 @@ export class OutgoingBody implements BodySink {
   }
 
   #breakOff(fault: 'longer' | 'shorter'): void {
-    this.#connection.writerFailed(this.#stream, new ProxyError('internal', new Error(`a body ${fault} than announced`)));
+    this.#connection.writerFailed(
+      this.#stream,
+      new ProxyError('internal', new Error(`a body ${fault} than announced`)),
+    );
   }
 
   #queueIfSendable(): void {

@@ -59,7 +59,8 @@ export class SendQueue {
   /** Gives those that wait their turns, until all have sent what they may or there is no room. */
   run(): void {
     while (this.#resuming.length > 0 && !this.congested) this.#turn(this.#resuming.shift() as OutgoingBody);
-    while (this.#sending.length > 0 && this.#window > 0 && !this.congested) this.#turn(this.#sending.shift() as OutgoingBody);
+    while (this.#sending.length > 0 && this.#window > 0 && !this.congested)
+      this.#turn(this.#sending.shift() as OutgoingBody);
   }
 
   #turn(body: OutgoingBody): void {
