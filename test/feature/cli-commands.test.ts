@@ -1,7 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
@@ -49,6 +48,20 @@ beforeEach(async () => {
 function sluice(...args: string[]): Promise<CliResult> {
   return runCli(admin.address, args, folder);
 }
+
+/** Signed by itself, and good for nothing but to be read. */
+const certificate = `-----BEGIN CERTIFICATE-----
+MIIBgzCCASmgAwIBAgIUCQ9y6JOcIa5YyoA2537Shs9eRvgwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLc2x1aWNlLXRlc3QwIBcNMjYxMTIxMTU1NDUzWhgPMjEyNjEw
+MjgxNTU0NTNaMBYxFDASBgNVBAMMC3NsdWljZS10ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEOMfJuA6b342J/LDZNO9ycdQ5lyRmia0q3NgS/SA+KXPo7B8D
+GviT3YooAffqhn4ImN7XZS59lYSiGc+fmKmur6NTMFEwHQYDVR0OBBYEFAdlyGmX
+oW1W5rxkDbDUGHrebxwzMB8GA1UdIwQYMBaAFAdlyGmXoW1W5rxkDbDUGHrebxwz
+MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAItRmkb2vFcctD+/
+KTek8IMkSIiYxzJbpSa3zje2UHJpAiAx0KhJ9eecoxydjl1Et5w0/e513vu15IHZ
+T7aAhD38ug==
+-----END CERTIFICATE-----
+`;
 
 const everything = `
 services:
@@ -196,24 +209,7 @@ describe('dump', () => {
   });
 
   test('gives back all that a file can say', async () => {
-    const pem = execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-nodes',
-        '-keyout',
-        '/dev/null',
-        '-subj',
-        '/CN=a',
-      ],
-      { stdio: 'pipe' },
-    );
-    folder.file('ca.pem', pem);
+    folder.file('ca.pem', certificate);
     folder.file('books.binpb', bookSchema().descriptorSet);
     const applied = await sluice('apply', '--prune', '-f', folder.file('gw.yaml', everything));
 
