@@ -30,3 +30,13 @@ export function bodyFormat(contentType: string, profile: Profile): BodyFormat {
   if (isJson || profile === 'grpc-gateway') return 'json';
   throw new ProxyError('unsupported_media_type');
 }
+
+/** The protobuf type that Accept names before any that JSON serves, or undefined. */
+export function acceptedProtobuf(accept: string): string | undefined {
+  for (const part of accept.split(',')) {
+    const type = (part.split(';')[0] ?? '').trim().toLowerCase();
+    if (protobufTypes.has(type)) return type;
+    if (type === 'application/json' || type === '*/*' || type === 'application/*') return undefined;
+  }
+  return undefined;
+}

@@ -4,6 +4,7 @@ import type { Codecs } from '../codec/codec.js';
 import type { Emission } from '../codec/wire-to-json.js';
 import type { Profile } from '../profile.js';
 import { isMessage, type MessageType } from '../schema/types.js';
+import { acceptedProtobuf } from './content.js';
 import type { FieldPath } from './fieldpath.js';
 
 export interface ResponseContent {
@@ -17,8 +18,9 @@ export class ResponsePlan {
   readonly #field: FieldPath;
   readonly #codecs: Codecs;
   readonly #emission: Emission;
+  readonly #isMessage: boolean;
   /** The message is passed on as the bytes that it holds (HB2). */
-  readonly #isHttpBody: boolean;
+  readonly isHttpBody: boolean;
 
   /** `field` is what response_body names; empty for the whole message. */
   constructor(type: MessageType, field: FieldPath, codecs: Codecs, profile: Profile) {
@@ -28,13 +30,18 @@ export class ResponsePlan {
     this.#emission = profile === 'envoy' ? 'set' : 'all';
     const leaf = field[field.length - 1];
     const content = leaf === undefined ? type : isMessage(leaf) && !leaf.repeated ? leaf.message() : null;
-    this.#isHttpBody = content?.name === 'google.api.HttpBody';
+    this.#isMessage = content !== null;
+    this.isHttpBody = content?.name === 'google.api.HttpBody';
   }
 
-  /** Throws upstream_malformed when the bytes are not a message of the method's type, or cannot be printed. */
-  toContent(message: Uint8Array): ResponseContent {
+  /**
+   * A client whose Accept has a protobuf type, and no JSON before it, gets the message's own bytes (CN4). Throws upstream_malformed when the bytes are not a message of the method's type, or cannot be printed.
+   */
+  toContent(message: Uint8Array, accept: string): ResponseContent {
     try {
-      if (this.#isHttpBody) return readHttpBody(this.#codecs.messageAt(this.#type, this.#field, message));
+      const protobufType = accept === '' || !this.#isMessage || this.isHttpBody ? undefined : acceptedProtobuf(accept);
+      if (protobufType !== undefined) return this.#protobuf(message, protobufType);
+      if (this.isHttpBody) return readHttpBody(this.#codecs.messageAt(this.#type, this.#field, message));
       const body =
         this.#field.length === 0
           ? this.#codecs.print(this.#type, message, this.#emission)
@@ -43,6 +50,10 @@ export class ResponsePlan {
     } catch (error) {
       throw new ProxyError('upstream_malformed', error);
     }
+  }
+
+  #protobuf(message: Uint8Array, contentType: string): ResponseContent {
+    return { contentType, body: this.#codecs.messageAt(this.#type, this.#field, message) ?? new Uint8Array(0) };
   }
 
   /** The JSON of a packed Any, or undefined when its bytes are not what its type says. */

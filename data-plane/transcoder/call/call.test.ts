@@ -1,135 +1,23 @@
-import { readFileSync } from 'node:fs';
-import { create, fromBinary, toBinary, createFileRegistry, toJson, fromJson, type JsonValue } from '@bufbuild/protobuf';
-import { anyPack, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { BadRequestSchema } from '../../../proto/gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../../proto/gen/google/rpc/status_pb.js';
-import { buildDescriptors } from '../../../test/support/descriptors.js';
-import { BufferedBody } from '../../body.js';
-import { ProxyError } from '../../errors.js';
-import { headerValue, type HeaderList } from '../../headers.js';
+import { headerValue } from '../../headers.js';
 import {
-  loadSchema,
-  prepareCall,
-  readReply,
-  schemaBindings,
-  type Answer,
-  type GrpcCall,
-  type Profile,
-  type TranscodedRequest,
-} from '../transcoder.js';
-
-const set = buildDescriptors({
-  'library.proto': readFileSync(new URL('../fixtures/library.proto', import.meta.url), 'utf8'),
-});
-const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, set));
-const schema = present(loadSchema(set).schema);
-const ascii = new TextEncoder();
-
-function present<T>(value: T | null | undefined): T {
-  if (value === null || value === undefined) throw new Error('nothing there');
-  return value;
-}
-
-interface Sent {
-  method: string;
-  template: string;
-  variables?: string[];
-  query?: string;
-  body?: string;
-  headers?: HeaderList;
-  profile?: Profile;
-}
-
-function request({
-  method,
-  template,
-  variables = [],
-  query = '',
-  body = '',
-  headers = [],
-  profile = 'grpc-gateway',
-}: Sent): TranscodedRequest {
-  const { bindings } = schemaBindings(schema, { services: [], profile });
-  const binding = present(bindings.find((it) => it.httpMethod === method && it.template.text === template));
-  const source = new BufferedBody(ascii.encode(body));
-  return {
-    binding,
-    variables,
-    target: `/x${query}`,
-    headers,
-    body: source,
-    maxMessageBytes: 1_000,
-    takesTrailers: false,
-  };
-}
-
-function callOf(sent: Sent): GrpcCall {
-  let made: GrpcCall | undefined;
-  prepareCall(request(sent), {
-    ready: (call) => (made = call),
-    failed: (error) => {
-      throw error;
-    },
-  });
-  return present(made);
-}
-
-/** The request message that the call carries, as canonical JSON. */
-function messageOf(sent: Sent): JsonValue {
-  const { binding } = request(sent);
-  const wire = (callOf(sent).body as BufferedBody).bytes;
-  expect(wire.length).toBe(5 + new DataView(wire.buffer, wire.byteOffset).getUint32(1));
-  const type = present(registry.getMessage(binding.method.input().name));
-  return toJson(type, fromBinary(type, wire.subarray(5)), { registry });
-}
-
-function violationOf(sent: Sent): { field: string; description: string } {
-  try {
-    callOf(sent);
-  } catch (error) {
-    if (error instanceof ProxyError && error.detail.violations?.[0] !== undefined) return error.detail.violations[0];
-    throw error;
-  }
-  throw new Error('the request was taken');
-}
-
-function answerTo(
-  sent: Sent,
-  headers: HeaderList,
-  body: Uint8Array,
-  trailers: HeaderList | null,
-  status = 200,
-): Answer {
-  let answer: Answer | undefined;
-  readReply(request(sent), status, headers, new BufferedBody(body, trailers), {
-    answered: (it) => (answer = it),
-    failed: (error) => {
-      throw error;
-    },
-  });
-  return present(answer);
-}
-
-function jsonOf(answer: Answer): unknown {
-  return JSON.parse(new TextDecoder().decode((answer.body as BufferedBody).bytes));
-}
-
-function frameMessage(message: Uint8Array): Uint8Array {
-  const { length } = message;
-  return Uint8Array.from([0, length >>> 24, length >>> 16, length >>> 8, length, ...message]);
-}
-
-function framed(type: string, json: JsonValue): Uint8Array {
-  const desc = present(registry.getMessage(type));
-  return frameMessage(toBinary(desc, fromJson(desc, json, { registry })));
-}
-
-const getBook: Sent = { method: 'GET', template: '/v1/{name=shelves/*/books/*}', variables: ['shelves/1/books/2'] };
-const createBook: Sent = { method: 'POST', template: '/v1/shelves/{shelf}/books', variables: ['7'] };
-const listBooks: Sent = { method: 'GET', template: '/v1/shelves/{shelf}/books', variables: ['7'] };
-const grpcHead: HeaderList = ['content-type', 'application/grpc'];
-const ok: HeaderList = ['grpc-status', '0'];
+  answerTo,
+  callOf,
+  createBook,
+  framed,
+  getBook,
+  grpcHead,
+  jsonOf,
+  listBooks,
+  messageOf,
+  ok,
+  violationOf,
+  type Sent,
+} from './support.fixture.js';
 
 test('a call is a POST to the method, with trailers and content type as gRPC wants them', () => {
   const call = callOf(getBook);

@@ -1,0 +1,75 @@
+import { BufferedBody } from '../../body.js';
+import { headerValue, type HeaderList } from '../../headers.js';
+import { soleMessage } from './framing.js';
+import { responseFields, statusOverride, trailerFields } from './metadata.js';
+import type { Answer, TranscodedRequest } from './request.js';
+import { grpcCodeOf, httpStatusOf, readStatus, statusFields, statusJson, type GrpcStatus } from './status.js';
+
+const utf8 = new TextEncoder();
+
+/** The answer to a reply that must hold one message. Throws upstream_malformed when it does not. */
+export function unaryAnswer(
+  request: TranscodedRequest,
+  headers: HeaderList,
+  body: Uint8Array,
+  trailers: HeaderList,
+): Answer {
+  const status = readStatus(trailers) ?? readStatus(headers) ?? noStatus;
+  if (status.code !== 0) return statusAnswer(request, status, headers, trailers);
+  const { response } = request.binding;
+  const content = response.toContent(soleMessage(body), headerValue(request.headers, 'accept') ?? '');
+  return {
+    status: statusOverride(headers, trailers) ?? 200,
+    headers: answerFields(request, headers, content.contentType),
+    body: new BufferedBody(content.body, trailersFor(request, trailers)),
+    grpcCode: 0,
+  };
+}
+
+/** The answer to a call that ended with a status; `write` makes its body of the status as JSON. */
+export function statusAnswer(
+  request: TranscodedRequest,
+  status: GrpcStatus,
+  headers: HeaderList,
+  trailers: HeaderList,
+  write: (status: string) => string = (text) => text,
+): Answer {
+  const fields = answerFields(request, headers, 'application/json');
+  fields.push(...statusFields(status, [...headers, ...trailers]));
+  return {
+    status: httpStatusOf(status.code),
+    headers: fields,
+    body: new BufferedBody(utf8.encode(write(statusText(request, status))), trailersFor(request, trailers)),
+    grpcCode: status.code,
+  };
+}
+
+/** A google.rpc.Status as JSON, its details as far as the schema knows them. */
+export function statusText({ binding }: TranscodedRequest, status: GrpcStatus): string {
+  return statusJson(status, (typeUrl, value) => binding.response.printAny(typeUrl, value));
+}
+
+/** The answer's fields: Content-Type, which metadata may replace, and what else metadata becomes. */
+export function answerFields({ binding }: TranscodedRequest, metadata: HeaderList, contentType: string): HeaderList {
+  const fields = responseFields(metadata, binding.profile);
+  if (headerValue(fields, 'content-type') === undefined) fields.unshift('Content-Type', contentType);
+  return fields;
+}
+
+export function trailersFor(request: TranscodedRequest, trailers: HeaderList): HeaderList | null {
+  if (!request.takesTrailers) return null;
+  const fields = trailerFields(trailers, request.binding.profile);
+  return fields.length === 0 ? null : fields;
+}
+
+/** A service that ends a call without a status (ER7). */
+export const noStatus: GrpcStatus = { code: 2, message: 'The service ended the call without a status.', details: [] };
+
+/** The status of an answer that is not gRPC. */
+export function notGrpc(status: number): GrpcStatus {
+  const message =
+    status === 200
+      ? 'The service sent an answer that is not gRPC.'
+      : `The service answered with HTTP status ${status}.`;
+  return { code: grpcCodeOf(status), message, details: [] };
+}

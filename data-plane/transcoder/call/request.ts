@@ -1,0 +1,38 @@
+import type { BodySource } from '../../body.js';
+import type { HeaderList } from '../../headers.js';
+import type { Binding } from '../binding/binding.js';
+
+export interface TranscodedRequest {
+  readonly binding: Binding;
+  /** Raw text of each path variable, in the order of the template. */
+  readonly variables: readonly string[];
+  /** As the client sent it, with the query. */
+  readonly target: string;
+  /** Free of hop-by-hop fields, with the gateway's own X-Forwarded-* added. */
+  readonly headers: HeaderList;
+  readonly body: BodySource;
+  /** Of one message, either way. */
+  readonly maxMessageBytes: number;
+  /** The client sent `TE: trailers`, so trailers may be sent to it. */
+  readonly takesTrailers: boolean;
+}
+
+/** The gRPC request to send: always POST. */
+export interface GrpcCall {
+  readonly target: string;
+  /** Without grpc-timeout, which each attempt adds (grpcTimeout). */
+  readonly headers: HeaderList;
+  /** In memory for one message; otherwise it can be sent once only. */
+  readonly body: BodySource;
+  /** What the caller allows in its headers; null when it says nothing. */
+  readonly timeoutMs: number | null;
+}
+
+/** What to answer the client: messages, or the status that the service ended the call with. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: BodySource;
+  /** 0, or the gRPC code of the failure; for the log. A stream may still end with another. */
+  readonly grpcCode: number;
+}
