@@ -43,6 +43,8 @@ const sharedFlags: readonly (readonly [flag: string, about: string])[] = [
 ];
 
 async function main(): Promise<void> {
+  // A reader such as `head` may have enough before everything is printed.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const program = new Command('sluice')
     .description('A gateway cluster that knows where services are.')
     .option('--address <host:port>', 'the admin API to talk to (env SLUICE_ADMIN, 127.0.0.1:9900)')
