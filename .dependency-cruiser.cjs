@@ -1,5 +1,5 @@
 /** The walls of the house (docs: ARCHITECTURE.md). `npm run check:deps` fails on an import that goes through one. */
-const notTests = { pathNot: '\\.test\\.ts$' };
+const notTests = { pathNot: '(\\.test|fixture)\\.ts$' };
 const pureRooms =
   '^(proto/snapshot|control-plane/snapshot|control-plane/registry/consul/meaning/|control-plane/admin/convert\\.ts|data-plane/(router|transcoder|wire|retry\\.ts))';
 
@@ -45,7 +45,7 @@ module.exports = {
       name: 'other-rooms-use-the-door',
       comment: 'The door of a room, or of a room within one, is the file with the name of the folder. The pieces of data-plane/socket are each a door.',
       severity: 'error',
-      from: { path: '^(?:control-plane|data-plane|proto)/([^/]+)/', pathNot: ['\\.test\\.ts$', '^proto/gen'] },
+      from: { path: '^(?:control-plane|data-plane|proto)/([^/]+)/', pathNot: ['(\\.test|fixture)\\.ts$', '^proto/gen'] },
       to: {
         path: '^(?:control-plane|data-plane|proto)/([^/]+)/(.+)\\.ts$',
         pathNot: ['^[^/]+/$1/', '^proto/gen/', '/([^/]+)/\\1\\.ts$', '^data-plane/socket/', '^data-plane/upstream/(transport|hop-by-hop)\\.ts$', '^data-plane/runtime/compile\\.ts$', '^proto/snapshot/problem\\.ts$'],
