@@ -2,10 +2,9 @@ import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import { HpackError, type HpackEncoder, type TextCache } from '../hpack/hpack.js';
 import { costOf, FloodGuard } from './flood.js';
-import type { BlockKind, HeadCollector } from './head.js';
-import { HeadReader } from './head-reader.js';
+import type { HeadCollector } from './head.js';
 import { HeadWriter, type RequestFields } from './head-writer.js';
-import { Inbound, type InboundHandler } from './inbound.js';
+import { Inbound } from './inbound.js';
 import type { OutgoingBody } from './outgoing.js';
 import {
   clientPreface,
@@ -17,6 +16,7 @@ import {
   largestWindowBytes,
   violation,
 } from './protocol.js';
+import { PeerFrames } from './peer-frames.js';
 import { SendQueue } from './send-queue.js';
 import { PeerSettings, settingPairs, type OwnSettings } from './settings.js';
 import { Stream, type StreamObserver } from './stream.js';
@@ -51,7 +51,6 @@ export interface ConnectionOptions {
 
 /** A slice of less than half its buffer is copied when it has to wait, so that it does not hold all of that. */
 const storedInPlaceFraction = 2;
-const initialTableBytes = 4096;
 const dribletBytes = 512;
 const emptyChunk = new Uint8Array(0);
 
@@ -60,7 +59,7 @@ const emptyChunk = new Uint8Array(0);
  * to be sent gather in `writer`, and streams and their bodies are driven from there. A peer that breaks a rule loses its
  * stream or the connection, as the RFC says. Nothing is thrown.
  */
-export class Connection implements InboundHandler {
+export class Connection {
   readonly writer = new FrameWriter();
   readonly peer = new PeerSettings();
   readonly own: OwnSettings;
@@ -74,39 +73,36 @@ export class Connection implements InboundHandler {
   readonly #owner: ConnectionOwner;
   readonly #role: 'client' | 'server';
   readonly #inbound: Inbound;
-  readonly #blocks: HeadReader;
   readonly #heads: HeadWriter;
   readonly #queue: SendQueue;
   readonly #flood = new FloodGuard();
   readonly #streams: StreamTable;
-  #peerGoesAway = false;
-  #goingAway = false;
+  /** The peer takes no more streams, or we do not. */
+  peerGoesAway = false;
+  goingAway = false;
   #ended = false;
   #flushWanted = false;
   #bytesOwned = false;
-  #receiveWindow: number;
-  #creditOwed = 0;
 
   constructor(owner: ConnectionOwner, { role, own, encoder, texts }: ConnectionOptions) {
     this.#owner = owner;
     this.#role = role;
     this.own = own;
     this.newStreamWindow = Math.max(own.streamWindowBytes, defaultWindowBytes);
-    this.#inbound = new Inbound(this, role === 'server', own.maxHeaderListBytes);
-    this.#blocks = new HeadReader(Math.max(own.headerTableBytes, initialTableBytes), own.maxHeaderListBytes, texts);
     this.#heads = new HeadWriter(this.writer, encoder);
     this.#queue = new SendQueue(this.writer);
     this.#streams = new StreamTable(role);
-    this.#receiveWindow = Math.max(own.connectionWindowBytes, defaultWindowBytes);
+    const state = { role, owner, streams: this.#streams, queue: this.#queue, flood: this.#flood };
+    this.#inbound = new Inbound(new PeerFrames(this, state, texts), role === 'server', own.maxHeaderListBytes);
   }
 
   /** Writes what the connection begins with. */
   begin(): void {
     if (this.#role === 'client') this.writer.raw(clientPreface);
     this.writer.settings(settingPairs(this.#role, this.own));
-    const extra = this.#receiveWindow - defaultWindowBytes;
+    const extra = this.own.connectionWindowBytes - defaultWindowBytes;
     if (extra > 0) this.writer.windowUpdate(0, extra);
-    this.#wantFlush();
+    this.wantFlush();
   }
 
   /** No stream is served any more; what is in `writer` may still be sent. */
@@ -121,7 +117,7 @@ export class Connection implements InboundHandler {
   /** Whether a client may open another stream. */
   get hasRoom(): boolean {
     return (
-      !this.#ended && !this.#peerGoesAway && this.#streams.size < this.peer.maxConcurrentStreams && this.#streams.hasIds
+      !this.#ended && !this.peerGoesAway && this.#streams.size < this.peer.maxConcurrentStreams && this.#streams.hasIds
     );
   }
 
@@ -145,26 +141,26 @@ export class Connection implements InboundHandler {
     stream.bodylessAnswer = fields.method === 'HEAD';
     const length = stream.localEnded && !announcesEmpty(fields.method) ? -1 : (bodyLength ?? -1);
     this.#heads.request(stream.id, fields, scheme, length, stream.localEnded, this.peer.maxFrameBytes);
-    this.#wantFlush();
+    this.wantFlush();
     return stream;
   }
 
   sendPing(payload: Buffer): void {
     this.writer.ping(false, payload, 0);
-    this.#wantFlush();
+    this.wantFlush();
   }
 
   /** Tells the peer that soon no more of its streams are taken; those on their way still are. */
   announceGoAway(): void {
     this.writer.goAway(largestWindowBytes, errorCode.noError, '');
-    this.#wantFlush();
+    this.wantFlush();
   }
 
   /** Tells the peer that no more of its streams are taken. */
   goAway(code: number, text: string): void {
-    this.#goingAway = true;
+    this.goingAway = true;
     this.writer.goAway(this.#streams.lastPeerId, code, text);
-    this.#wantFlush();
+    this.wantFlush();
   }
 
   /**
@@ -192,7 +188,7 @@ export class Connection implements InboundHandler {
   end(error: Http2Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#failStreams(0, error);
+    this.failStreams(0, error);
   }
 
   // What streams and their bodies call.
@@ -203,7 +199,7 @@ export class Connection implements InboundHandler {
     // The peer has to answer by credit; but not for the driblets that it asks for byte by byte.
     if (bytes === mostBytes || bytes >= dribletBytes)
       this.#flood.earn(2 * costOf.frame * Math.ceil(bytes / defaultMaxFrameBytes));
-    this.#wantFlush();
+    this.wantFlush();
     return bytes;
   }
 
@@ -215,20 +211,20 @@ export class Connection implements InboundHandler {
   sendResponse(stream: Stream, status: number, headers: HeaderList, contentLength: number, last: boolean): void {
     if (stream.localEnded || stream.closed) return;
     this.#heads.response(stream.id, status, headers, contentLength, last, this.peer.maxFrameBytes);
-    this.#wantFlush();
+    this.wantFlush();
     if (last) this.#afterLocalEnd(stream);
   }
 
   sendEnd(stream: Stream, trailers: HeaderList | null): void {
     if (trailers !== null) this.#heads.trailers(stream.id, trailers, this.peer.maxFrameBytes);
     else if (!this.writer.endStreamOnLast(stream.id)) this.writer.data(stream.id, emptyChunk, 0, 0, true);
-    this.#wantFlush();
+    this.wantFlush();
     this.#afterLocalEnd(stream);
   }
 
   giveCredit(streamId: number, bytes: number): void {
     this.writer.windowUpdate(streamId, bytes);
-    this.#wantFlush();
+    this.wantFlush();
   }
 
   /** Nobody here reads on. A client gives up the stream by that; a server may answer all the same. */
@@ -244,8 +240,8 @@ export class Connection implements InboundHandler {
   /** Ends a stream from our side. */
   reset(stream: Stream, code: number, error: ProxyError): void {
     if (stream.closed) return;
-    this.#sendReset(stream.id, code);
-    this.#close(stream, error);
+    this.sendReset(stream.id, code);
+    this.close(stream, error);
   }
 
   /** A received chunk for its reader. */
@@ -259,222 +255,34 @@ export class Connection implements InboundHandler {
     return inPlace ? buffer.subarray(start, end) : copyOf(buffer, start, end);
   }
 
-  // Frames of the peer.
-
-  data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void {
-    if (this.#ended) return;
-    this.#takeCredit(flowBytes);
-    if (end > start) this.#flood.earn(costOf.frame);
-    else if (!last) this.#charge(costOf.frame);
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return this.#lateFrame(streamId, 'DATA');
-    if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'DATA after the end'));
-    if (!stream.headReceived) return this.#violation(stream, violation(errorCode.protocolError, 'DATA before a head'));
-    const fault = stream.incoming.receive(buffer, start, end, flowBytes);
-    if (fault !== null) return this.#violation(stream, fault);
-    if (last) this.#remoteEnd(stream, null);
-  }
-
-  fieldBlock(streamId: number, last: boolean, buffer: Buffer, start: number, end: number): void {
-    if (this.#ended) return;
-    const stream = this.#streams.get(streamId);
-    const head = this.#blocks.read(stream?.headReceived === true ? 'trailers' : this.#headKind, buffer, start, end);
-    if (stream === undefined) return this.#headWithoutStream(streamId, head, last);
-    if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'HEADERS after the end'));
-    if (head.tooLarge) return this.#violation(stream, new Http2Error('too_large', errorCode.cancel, 'the header list'));
-    if (head.malformed !== null) return this.#violation(stream, violation(errorCode.protocolError, head.malformed));
-    if (!stream.headReceived) return this.#responseHead(stream, head, last);
-    if (!last) return this.#violation(stream, violation(errorCode.protocolError, 'trailers before the end'));
-    this.#remoteEnd(stream, head.headers.length > 0 ? head.headers : null);
-  }
-
-  resetReceived(streamId: number, code: number): void {
-    if (this.#ended) return;
-    this.#charge(this.#role === 'server' ? costOf.reset : costOf.frame);
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return this.#streams.checkNotIdle(streamId, 'RST_STREAM');
-    const reason = code === errorCode.refusedStream ? 'refused' : 'reset';
-    this.#close(stream, this.#owner.faultOf(new Http2Error(reason, code, 'the peer reset the stream')));
-  }
-
-  settings(payload: Buffer | null, start: number, end: number): void {
-    if (this.#ended) return;
-    this.#charge(costOf.frame + this.#streams.size / 16);
-    if (payload === null) return this.#settingsAcknowledged();
-    const windowBefore = this.peer.initialWindowBytes;
-    this.peer.apply(payload, start, end);
-    this.writer.settingsAck();
-    this.#wantFlush();
-    this.#shiftWindows(this.peer.initialWindowBytes - windowBefore);
-    this.#owner.settingsReceived();
-  }
-
-  ping(ack: boolean, payload: Buffer, start: number): void {
-    if (this.#ended) return;
-    this.#charge(costOf.frame);
-    if (ack) return this.#owner.pingAcknowledged();
-    this.writer.ping(true, payload, start);
-    this.#wantFlush();
-  }
-
-  goAwayReceived(lastStreamId: number, code: number, text: string): void {
-    if (this.#ended) return;
-    this.#charge(costOf.frame);
-    this.#peerGoesAway = true;
-    const error = new Http2Error('refused', code, `the peer goes away${text === '' ? '' : `: ${text}`}`);
-    if (this.#role === 'client') this.#failStreams(lastStreamId, error);
-    this.#owner.goAwayReceived(code, text);
-  }
-
-  credit(streamId: number, bytes: number): void {
-    if (this.#ended) return;
-    this.#charge(costOf.frame);
-    if (streamId === 0) {
-      if (!this.#queue.addCredit(bytes)) throw violation(errorCode.flowControlError, 'the connection window overflows');
-      return;
-    }
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return this.#streams.checkNotIdle(streamId, 'WINDOW_UPDATE');
-    if (!stream.addCredit(bytes)) {
-      return this.#violation(stream, violation(errorCode.flowControlError, 'a stream window overflows'));
-    }
-    this.#queue.run();
-  }
-
-  streamViolation(streamId: number, code: number, message: string): void {
-    if (this.#ended) return;
-    this.#charge(costOf.frame);
-    const stream = this.#streams.get(streamId);
-    if (stream !== undefined) this.#violation(stream, violation(code, message));
-    else this.#sendReset(streamId, code);
-  }
-
-  ignored(): void {
-    this.#charge(costOf.frame);
-  }
-
-  get #headKind(): BlockKind {
-    return this.#role === 'client' ? 'response' : 'request';
-  }
-
-  #settingsAcknowledged(): void {
-    this.newStreamWindow = this.own.streamWindowBytes;
-    this.#blocks.setMaxTableBytes(this.own.headerTableBytes);
-  }
-
-  #responseHead(stream: Stream, head: HeadCollector, last: boolean): void {
-    if (head.status < 200) {
-      if (last || head.status === 101)
-        return this.#violation(stream, violation(errorCode.protocolError, 'a final interim head'));
-      this.#charge(costOf.frame);
-      return stream.head(head);
-    }
-    stream.headReceived = true;
-    stream.incoming.announce(head.contentLength, stream.bodylessAnswer || head.status === 304, last);
-    if (!last) return stream.head(head);
-    const fault = stream.incoming.end(null);
-    if (fault !== null) return this.#violation(stream, fault);
-    stream.remoteEnded = true;
-    stream.head(head);
-    if (!stream.closed) this.#afterRemoteEnd(stream);
-  }
-
-  #headWithoutStream(streamId: number, head: HeadCollector, last: boolean): void {
-    if (this.#role === 'server' && this.#streams.openedByPeer(streamId)) this.#accept(streamId, head, last);
-    else this.#lateFrame(streamId, 'HEADERS');
-  }
-
-  #accept(streamId: number, head: HeadCollector, last: boolean): void {
-    if (this.#goingAway || this.#streams.size >= this.own.maxConcurrentStreams) {
-      this.#charge(costOf.reset);
-      return this.#sendReset(streamId, errorCode.refusedStream);
-    }
-    if (head.malformed !== null) {
-      this.#charge(costOf.reset);
-      return this.#sendReset(streamId, errorCode.protocolError);
-    }
-    const stream = new Stream(streamId, this, null);
-    this.#streams.add(stream);
-    stream.headReceived = true;
-    stream.incoming.announce(head.contentLength, false, last);
-    if (last) {
-      const fault = stream.incoming.end(null);
-      if (fault !== null) return this.#violation(stream, fault);
-      stream.remoteEnded = true;
-    }
-    this.#owner.opened(stream, head);
-  }
-
-  #remoteEnd(stream: Stream, trailers: HeaderList | null): void {
-    if (stream.closed) return;
-    stream.remoteEnded = true;
-    const fault = stream.incoming.end(trailers);
-    if (fault !== null) return this.#violation(stream, fault);
-    if (!stream.closed) this.#afterRemoteEnd(stream);
-  }
+  // What the peer's frames lead to.
 
   /** An answer that is complete before its request means that nobody needs the rest of that. */
-  #afterRemoteEnd(stream: Stream): void {
-    if (stream.localEnded) return this.#close(stream, null);
+  afterRemoteEnd(stream: Stream): void {
+    if (stream.localEnded) return this.close(stream, null);
     if (this.#role === 'server' || stream.tunnel) return;
     stream.outgoing?.drop(this.#owner.faultOf(answeredAlready()));
-    this.#sendReset(stream.id, errorCode.cancel);
-    this.#close(stream, null);
+    this.sendReset(stream.id, errorCode.cancel);
+    this.close(stream, null);
   }
 
   /** The same from the other side: RFC 9113 section 8.1 has the server say so by NO_ERROR. */
   #afterLocalEnd(stream: Stream): void {
     stream.localEnded = true;
-    if (stream.remoteEnded) return this.#close(stream, null);
+    if (stream.remoteEnded) return this.close(stream, null);
     if (this.#role === 'client' || stream.tunnel) return;
-    this.#sendReset(stream.id, errorCode.noError);
+    this.sendReset(stream.id, errorCode.noError);
     stream.incoming.fail(this.#owner.faultOf(answeredAlready()));
-    this.#close(stream, null);
+    this.close(stream, null);
   }
 
-  #takeCredit(bytes: number): void {
-    this.#receiveWindow -= bytes;
-    if (this.#receiveWindow < 0) throw violation(errorCode.flowControlError, 'more bytes than the connection window');
-    this.#creditOwed += bytes;
-    if (this.#creditOwed * 2 < this.own.connectionWindowBytes) return;
-    this.#receiveWindow += this.#creditOwed;
-    this.giveCredit(0, this.#creditOwed);
-    this.#creditOwed = 0;
-  }
-
-  #shiftWindows(bytes: number): void {
-    if (bytes === 0) return;
-    for (const stream of this.#streams.all()) {
-      if (!stream.addCredit(bytes)) throw violation(errorCode.flowControlError, 'a stream window overflows');
-    }
-    this.#queue.run();
-  }
-
-  /** A frame for a stream that is over: no fault when we reset it and the peer could not know yet. */
-  #lateFrame(streamId: number, frame: string): void {
-    this.#streams.checkNotIdle(streamId, frame);
-    this.#charge(costOf.frame);
-    if (this.#streams.wasReset(streamId)) return;
-    if (this.#role === 'server') throw violation(errorCode.streamClosed, `${frame} on a closed stream`);
-    this.#sendReset(streamId, errorCode.streamClosed);
-  }
-
-  #violation(stream: Stream, error: Http2Error): void {
-    this.#charge(costOf.reset);
-    this.reset(stream, error.code, this.#owner.faultOf(error));
-  }
-
-  #sendReset(streamId: number, code: number): void {
+  sendReset(streamId: number, code: number): void {
     this.writer.resetStream(streamId, code);
-    this.#wantFlush();
+    this.wantFlush();
     this.#streams.rememberReset(streamId);
   }
 
-  #charge(amount: number): void {
-    this.#flood.charge(amount, this.nowMs);
-  }
-
-  #close(stream: Stream, error: ProxyError | null): void {
+  close(stream: Stream, error: ProxyError | null): void {
     if (stream.closed) return;
     if (error === null) this.#flood.earn(costOf.reset);
     this.#streams.delete(stream);
@@ -482,9 +290,9 @@ export class Connection implements InboundHandler {
     if (!this.#ended) this.#owner.streamEnded();
   }
 
-  #failStreams(aboveId: number, error: Http2Error): void {
+  failStreams(aboveId: number, error: Http2Error): void {
     for (const stream of this.#streams.all()) {
-      if (stream.id > aboveId) this.#close(stream, this.#owner.faultOf(error));
+      if (stream.id > aboveId) this.close(stream, this.#owner.faultOf(error));
     }
   }
 
@@ -492,12 +300,12 @@ export class Connection implements InboundHandler {
   #fail(cause: unknown): void {
     const error = asHttp2Error(cause);
     this.writer.goAway(this.#streams.lastPeerId, error.code, errorName(error.code));
-    this.#wantFlush();
+    this.wantFlush();
     this.end(error);
     this.#owner.failed(cause);
   }
 
-  #wantFlush(): void {
+  wantFlush(): void {
     if (this.#flushWanted) return;
     this.#flushWanted = true;
     this.#owner.wantsFlush();
