@@ -120,6 +120,7 @@ export class Http1Exchange implements Exchange, BodySink {
     if (this.#framing === 'length') text += `Content-Length: ${this.#announced}\r\n`;
     else if (this.#framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
     else if (this.#framing === 'none') text += this.#lengthWithoutBody(written, body);
+    if (written.hasUpgradeOption) return `${text}Connection: ${this.#keepAlive ? 'Upgrade' : 'Upgrade, close'}\r\n\r\n`;
     if (!this.#keepAlive) return `${text}Connection: close\r\n\r\n`;
     return this.head.version === '1.0' ? `${text}Connection: keep-alive\r\n\r\n` : `${text}\r\n`;
   }

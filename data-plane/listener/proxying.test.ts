@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { emptyBody } from '../body.js';
+import { ProxyError } from '../errors.js';
 import { eventually, Fixture } from './fixture.js';
 
 let fixture: Fixture;
@@ -274,5 +275,19 @@ describe('requests through listener and transport', () => {
     client.write('POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 0\r\n\r\n');
 
     expect(await client.until('}]}')).toMatch(/^HTTP\/1\.1 417 .*"EXPECTATION_FAILED"/s);
+  });
+
+  test('an answer that asks for another protocol says so', async () => {
+    const { port } = await fixture.listen({
+      handle: (exchange) => {
+        exchange.fail(new ProxyError('https_required', undefined, { headers: ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'] }));
+        return { aborted: () => {}, finished: () => {} };
+      },
+    });
+
+    const kept = await fixture.client(port);
+    kept.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(await kept.until('}]}')).toMatch(/^HTTP\/1\.1 426 Upgrade Required\r\n.*Upgrade: TLS\/1\.2, HTTP\/1\.1\r\n.*Connection: Upgrade\r\n/s);
+    expect(await fixture.ask(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toContain('Connection: Upgrade, close\r\n');
   });
 });

@@ -7,18 +7,16 @@ import { isHeader, type HeaderList } from '../headers.js';
  * what reaches a `Call` or `replied` fulfils their contract. Order and case of the rest are kept.
  */
 export function stripHopByHop(headers: readonly string[]): HeaderList {
-  const named = namedByConnection(headers);
   const kept: HeaderList = [];
+  let named: string[] | null = null;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    if (isHopByHop(name)) {
-      if (name.length === 2 && hasToken(value, 'trailers')) kept.push(name, 'trailers');
-    } else if (named === null || !named.includes(name.toLowerCase())) {
-      kept.push(name, value);
-    }
+    if (!isHopByHop(name)) kept.push(name, value);
+    else if (isHeader(name, 'connection')) named = namedBy(value, named);
+    else if (name.length === 2 && hasToken(value, 'trailers')) kept.push(name, 'trailers');
   }
-  return kept;
+  return named === null ? kept : without(kept, named);
 }
 
 /** Whether a comma-separated field value holds `token` (lower case), ignoring case. Parameters are not understood. */
@@ -61,18 +59,15 @@ function isHopByHop(name: string): boolean {
   }
 }
 
-/** Lower-case names that Connection fields list, or null in the usual case that they list no field that is there to strip. */
-function namedByConnection(headers: readonly string[]): string[] | null {
-  let named: string[] | null = null;
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.length !== 10 || !isHeader(name, 'connection')) continue;
-    const value = headers[i + 1] as string;
-    if (isPlainOption(value)) continue;
-    named ??= [];
-    for (const part of value.split(',')) named.push(part.trim().toLowerCase());
-  }
-  return named;
+/** Adds the options of a Connection field, in lower case, unless it is one of the usual ones that name no field. */
+function namedBy(value: string, named: string[] | null): string[] | null {
+  if (isPlainOption(value)) return named;
+  const options = value.split(',').map((part) => part.trim().toLowerCase());
+  return named === null ? options : [...named, ...options];
+}
+
+function without(headers: HeaderList, names: readonly string[]): HeaderList {
+  return headers.filter((_, i) => !names.includes((headers[i & ~1] as string).toLowerCase()) || isHeader(headers[i & ~1] as string, 'te'));
 }
 
 function isPlainOption(value: string): boolean {

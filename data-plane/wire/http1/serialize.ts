@@ -13,6 +13,8 @@ export interface FieldsWritten {
   /** A Content-Length that the list had, or null. It is not in the text. */
   readonly contentLength: string | null;
   readonly hasTrailersOffer: boolean;
+  /** The list had `Connection: Upgrade`, as an answer has that asks for another protocol. */
+  readonly hasUpgradeOption: boolean;
 }
 
 /**
@@ -26,6 +28,7 @@ export function writeFields(start: string, headers: HeaderList): FieldsWritten {
   let hasDate = false;
   let contentLength: string | null = null;
   let hasTrailersOffer = false;
+  let hasUpgradeOption = false;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     switch (name.length) {
@@ -37,8 +40,10 @@ export function writeFields(start: string, headers: HeaderList): FieldsWritten {
         if (isHeader(name, 'date')) hasDate = true;
         break;
       case 10:
-        if (isHeader(name, 'connection') || isHeader(name, 'keep-alive')) continue;
-        break;
+        if (isHeader(name, 'keep-alive')) continue;
+        if (!isHeader(name, 'connection')) break;
+        hasUpgradeOption ||= isHeader(headers[i + 1] as string, 'upgrade');
+        continue;
       case 14:
         if (!isHeader(name, 'content-length')) break;
         contentLength = headers[i + 1] as string;
@@ -51,7 +56,7 @@ export function writeFields(start: string, headers: HeaderList): FieldsWritten {
     lines++;
   }
   const safe = hasLines(text, lines) ? text : writeSafely(headers);
-  return { text: start + safe, hasDate, contentLength, hasTrailersOffer };
+  return { text: start + safe, hasDate, contentLength, hasTrailersOffer, hasUpgradeOption };
 }
 
 /**
@@ -135,5 +140,5 @@ const reasons: Record<number, string> = {
 const statusLines: readonly string[] = Array.from({ length: 1000 }, (_, status) => `HTTP/1.1 ${status} ${reasons[status] ?? ''}\r\n`);
 
 export function statusLine(status: number): string {
-  return statusLines[status] as string;
+  return statusLines[status] ?? (statusLines[500] as string);
 }
