@@ -3,13 +3,14 @@ import { subjectsOf, type Bus } from '../proto/bus/bus.js';
 import { ClientTrust } from './client-trust.js';
 import type { DataPlaneConfig } from './config.js';
 import { createFollower, lastGoodFolder, type FollowerStatus } from './follow/follow.js';
+import { createProbe, isDown, Prober } from './health/health.js';
 import { createListener } from './listener/listener.js';
 import { Metrics } from './ops/ops.js';
 import { Proxy } from './proxy.js';
 import { RuntimeHolder, type ServiceSettings } from './runtime/runtime.js';
 import { createHttp1Transport } from './upstream/http1/pool.js';
 import { createHttp2Transport } from './upstream/http2/http2.js';
-import type { EndpointAddress } from './balancer/balancer.js';
+import type { Endpoint, EndpointAddress } from './balancer/balancer.js';
 import type { Transport } from './upstream/transport.js';
 import { TimerWheel } from './wheel.js';
 
@@ -30,7 +31,7 @@ export interface DataPlane {
   ready(): { readonly ready: boolean; readonly detail: Readonly<Record<string, unknown>> };
   metrics(): string;
   readonly debug: Readonly<Record<string, () => unknown>>;
-  /** In order: not ready, but serving → no new connections, requests in flight finish → upstream connections → bus. */
+  /** In order: not ready, but serving → no new connections, requests in flight finish → probes → upstream connections → bus. */
   readonly stopSteps: readonly { readonly name: string; readonly deadlineMs: number; stop(): Promise<void> }[];
 }
 
@@ -41,7 +42,8 @@ const spareMs = 2_000;
 export async function startDataPlane(config: DataPlaneConfig, { bus, log, softwareVersion }: DataPlaneParts): Promise<DataPlane> {
   const timers = new TimerWheel();
   const metrics = new Metrics();
-  const runtime = new RuntimeHolder({ metrics, random: Math.random, transport: transports(timers) });
+  const transport = transports(timers);
+  const runtime = new RuntimeHolder({ metrics, random: Math.random, transport });
   const proxy = new Proxy({
     current: () => runtime.current(),
     trust: new ClientTrust(config.trustedIps),
@@ -63,6 +65,15 @@ export async function startDataPlane(config: DataPlaneConfig, { bus, log, softwa
     log,
   });
   await follower.start();
+  const prober = new Prober({
+    services: () => runtime.services(),
+    registryIsSilent: () => follower.status.phase === NodePhase.DETACHED,
+    probe: createProbe(transport),
+    nowMs: () => performance.now(),
+    random: Math.random,
+    log,
+  });
+  prober.start();
   log.info('node accepts traffic', { port, node: config.nodeId });
   let draining = false;
   return {
@@ -86,6 +97,7 @@ export async function startDataPlane(config: DataPlaneConfig, { bus, log, softwa
         },
       },
       { name: 'listener', deadlineMs: config.drainDeadlineMs + spareMs, stop: () => listener.close(config.drainDeadlineMs) },
+      { name: 'prober', deadlineMs: spareMs, stop: () => prober.close() },
       { name: 'upstreams', deadlineMs: spareMs, stop: () => runtime.close() },
       { name: 'follower', deadlineMs: spareMs, stop: () => follower.close() },
       { name: 'bus', deadlineMs: spareMs, stop: () => bus.close() },
@@ -128,19 +140,20 @@ function describe({ phase, config, refusal, endpoints, epoch, beaconAgeMs }: Fol
 }
 
 function describeEndpoints(runtime: RuntimeHolder, nowMs: number): unknown {
-  const services = new Set(runtime.routes.map(({ settings }) => settings.service.name));
   return Object.fromEntries(
-    [...services].map((name) => [
-      name,
-      runtime.upstream(name)?.endpoints.map(({ id, authority, weight, requestsInFlight, health }) => ({
-        id,
-        authority,
-        weight,
-        requestsInFlight,
-        ejectedMs: Math.max(0, Math.round(health.ejectedUntilMs - nowMs)),
-      })),
+    [...runtime.services()].map(({ settings, upstream }) => [
+      settings.name,
+      upstream.endpoints.map((endpoint) => describeEndpoint(endpoint, nowMs)),
     ]),
   );
+}
+
+/** `ejectedMs` is what is left of an ejection; who is down is out until probes pass. */
+function describeEndpoint(endpoint: Endpoint, nowMs: number): unknown {
+  const { id, authority, weight, suspect, requestsInFlight, health } = endpoint;
+  const down = isDown(endpoint);
+  const ejectedMs = down ? 0 : Math.max(0, Math.round(health.ejectedUntilMs - nowMs));
+  return { id, authority, weight, suspect, requestsInFlight, ejectedMs, down };
 }
 
 function gauges({ phase, config, endpoints, beaconAgeMs }: FollowerStatus, connections: number): [string, string, number][] {

@@ -4,7 +4,7 @@ import { Endpoint, weightedRoundRobin } from './balancer.js';
 
 const noTransport = {} as Transport;
 const make = (weights: number[]): Endpoint[] =>
-  weights.map((weight, i) => new Endpoint({ id: `e${i}`, address: '127.0.0.1', port: 9000 + i, weight }, '', noTransport));
+  weights.map((weight, i) => new Endpoint({ id: `e${i}`, address: '127.0.0.1', port: 9000 + i, weight, suspect: false }, '', noTransport));
 
 function counts(endpoints: Endpoint[], picks: number, random = () => 0): number[] {
   const picker = weightedRoundRobin(endpoints, random);

@@ -4,7 +4,7 @@ import type { Picker } from './picker.js';
 import { SmoothPicker } from './smooth.js';
 
 export { Endpoint } from './endpoint.js';
-export type { EndpointAddress, EndpointHealth } from './endpoint.js';
+export type { EndpointAddress, EndpointHealth, ProbeRecord } from './endpoint.js';
 export type { Picker } from './picker.js';
 
 /** Above this many endpoints the O(n) smooth pick costs more than walking a precomputed cycle. */

@@ -4,7 +4,11 @@ import type { Transport } from '../upstream/transport.js';
 import { reportConnectFailure, reportServerError, reportSuccess } from './health.js';
 
 const make = (n: number): Endpoint[] =>
-  Array.from({ length: n }, (_, i) => new Endpoint({ id: `e${i}`, address: '127.0.0.1', port: i, weight: 1 }, '', {} as Transport));
+  Array.from(
+    { length: n },
+    (_, i) =>
+      new Endpoint({ id: `e${i}`, address: '127.0.0.1', port: i, weight: 1, suspect: false }, '', {} as Transport),
+  );
 const first = (endpoints: Endpoint[]): Endpoint => endpoints[0] as Endpoint;
 
 describe('passive health', () => {

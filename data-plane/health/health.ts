@@ -1,8 +1,13 @@
 import type { Endpoint } from '../balancer/balancer.js';
 
+export { createProbe, type Probe } from './probe.js';
+export { Prober, type ProberLog, type ProberOptions } from './prober.js';
+export { isDown } from './verdict.js';
+
 /**
  * Passive health: traffic itself shows who is sick, and the proxy reports it here. An ejection is a time in the endpoint's
  * counters that pickers respect. Explicit states of the registry are not touched: this room only ever doubts.
+ * Active health is the prober's: it sends probes, ends ejections early, and keeps out who fails.
  */
 
 /** Connect errors are cheap to be wrong about: two in a row, a short time out that doubles. */
@@ -15,6 +20,7 @@ const maxEjectedShare = 0.34;
 /** The endpoint gave a useful answer. */
 export function reportSuccess(endpoint: Endpoint): void {
   const { health } = endpoint;
+  health.successes = (health.successes + 1) | 0;
   if (health.connectFailures === 0 && health.serverErrors === 0 && health.ejections === 0) return;
   health.connectFailures = 0;
   health.serverErrors = 0;
@@ -44,6 +50,7 @@ function eject(endpoint: Endpoint, siblings: readonly Endpoint[], threshold: Thr
   if (health.ejectedUntilMs > nowMs || !mayEjectOneMore(siblings, nowMs)) return false;
   health.ejectedUntilMs = nowMs + Math.min(threshold.maxMs, threshold.baseMs * 2 ** health.ejections);
   health.ejections++;
+  health.probes.passes = 0;
   return true;
 }
 

@@ -11,7 +11,7 @@ import { compileConfig, type CompiledRoute, type RouteTarget } from './compile.j
 import type { ServiceSettings } from './settings.js';
 
 export type { CompiledRoute, RouteTarget } from './compile.js';
-export type { RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
+export type { ActiveHealthSettings, ProbeSettings, RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
 
 /** A compiled config in force. Never changed once it is; a request that holds one ends with it. */
 export class Runtime {
@@ -93,6 +93,10 @@ export class RuntimeHolder {
     return this.#routes;
   }
 
+  services(): Iterable<RunningService> {
+    return this.#upstreams.values();
+  }
+
   upstream(service: string): Upstream | undefined {
     return this.#upstreams.get(service)?.upstream;
   }
@@ -142,9 +146,9 @@ export class RuntimeHolder {
     if (made !== undefined) return made.upstream;
     const key = JSON.stringify([service.protocol, service.tls]);
     const known = this.#upstreams.get(service.name);
-    const keyed = known?.key === key ? known : { key, upstream: this.#makeUpstream(service) };
-    next.set(service.name, keyed);
-    return keyed.upstream;
+    const upstream = known?.key === key ? known.upstream : this.#makeUpstream(service);
+    next.set(service.name, { key, settings: service, upstream });
+    return upstream;
   }
 
   #makeUpstream(service: ServiceSettings): Upstream {
@@ -160,13 +164,18 @@ export class RuntimeHolder {
 }
 
 /** An upstream is good for a config as long as the settings that its connections were made with are the same. */
-interface KeyedUpstream {
+interface KeyedUpstream extends RunningService {
   readonly key: string;
+}
+
+/** A service that routes refer to, as the config in force has it. */
+export interface RunningService {
+  readonly settings: ServiceSettings;
   readonly upstream: Upstream;
 }
 
 function addresses({ endpoints }: EndpointSet): EndpointAddress[] {
   return endpoints
     .filter(({ state, weight }) => state !== EndpointState.OUT && weight > 0)
-    .map(({ id, address, port, weight }) => ({ id, address, port, weight }));
+    .map(({ id, address, port, weight, state }) => ({ id, address, port, weight, suspect: state === EndpointState.SUSPECT }));
 }

@@ -1,5 +1,14 @@
 import type { Duration } from '@bufbuild/protobuf/wkt';
-import { Protocol, RouteProtocol, type Retries, type Route, type Service, type Timeouts } from '../../proto/gen/sluice/v1/config_pb.js';
+import {
+  ProbeWhen,
+  Protocol,
+  RouteProtocol,
+  type ActiveHealth,
+  type Retries,
+  type Route,
+  type Service,
+  type Timeouts,
+} from '../../proto/gen/sluice/v1/config_pb.js';
 
 /** A service with every default filled in, as the request path reads it. */
 export interface ServiceSettings {
@@ -10,6 +19,7 @@ export interface ServiceSettings {
   /** The Host to send; '' means the endpoint's address. */
   readonly host: string;
   readonly tls: TlsSettings | null;
+  readonly activeHealth: ActiveHealthSettings | null;
 }
 
 export interface TlsSettings {
@@ -17,6 +27,25 @@ export interface TlsSettings {
   readonly serverName: string;
   readonly skipVerify: boolean;
 }
+
+export interface ActiveHealthSettings {
+  readonly probe: ProbeSettings;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Passes in a row that bring an endpoint back. */
+  readonly rise: number;
+  /** Failures in a row that take an endpoint out. */
+  readonly fall: number;
+  /** Who is probed: endpoints in doubt, or all. */
+  readonly when: 'suspect' | 'always';
+}
+
+export type ProbeSettings =
+  /** No statuses: any of 200 to 299. An empty host is the service's. */
+  | { readonly kind: 'http'; readonly path: string; readonly host: string; readonly statuses: readonly number[] }
+  | { readonly kind: 'tcp' }
+  /** An empty service is the whole server. */
+  | { readonly kind: 'grpc'; readonly service: string };
 
 /** A route with every default filled in, its service's timeouts and retries where it has none of its own. */
 export interface RouteSettings {
@@ -49,6 +78,7 @@ export interface RetrySettings {
 
 const defaultTimeouts = { connectMs: 1_000, readMs: 60_000, writeMs: 60_000, perTryMs: 0 };
 const defaultTranscodedRequestMs = 30_000;
+const defaultActiveHealth = { intervalMs: 5_000, timeoutMs: 1_000, rise: 2, fall: 3 };
 const defaultRetries = { attempts: 1, budgetPercent: 20 };
 
 const protocols = {
@@ -68,7 +98,34 @@ export function serviceSettings(service: Service): ServiceSettings {
     path: service.path.replace(/\/+$/, ''),
     host: service.host,
     tls: tls ? tlsSettings(service) : null,
+    activeHealth: service.health?.active === undefined ? null : activeHealthSettings(service.health.active),
   };
+}
+
+function activeHealthSettings({ probe, interval, timeout, rise, fall, when }: ActiveHealth): ActiveHealthSettings {
+  const intervalMs = milliseconds(interval) ?? defaultActiveHealth.intervalMs;
+  return {
+    probe: probeSettings(probe),
+    intervalMs,
+    timeoutMs: milliseconds(timeout) ?? Math.min(defaultActiveHealth.timeoutMs, intervalMs),
+    rise: rise ?? defaultActiveHealth.rise,
+    fall: fall ?? defaultActiveHealth.fall,
+    when: when === ProbeWhen.ALWAYS ? 'always' : 'suspect',
+  };
+}
+
+function probeSettings(probe: ActiveHealth['probe']): ProbeSettings {
+  switch (probe.case) {
+    case 'http': {
+      const { path, host, statuses } = probe.value;
+      return { kind: 'http', path, host, statuses };
+    }
+    case 'grpc':
+      return { kind: 'grpc', service: probe.value.service };
+    case 'tcp':
+    case undefined:
+      return { kind: 'tcp' };
+  }
 }
 
 function tlsSettings({ tls, host }: Service): TlsSettings {

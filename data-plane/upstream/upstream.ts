@@ -3,6 +3,8 @@ import { ProxyError } from '../errors.js';
 import { RetryBudget } from '../retry.js';
 import type { Transport } from './transport.js';
 
+export { tlsOptions } from './tls.js';
+
 export type TransportFactory = (endpoint: EndpointAddress) => Transport;
 
 /**
@@ -53,6 +55,7 @@ export class Upstream {
     const known = this.#endpoints.get(address.id);
     if (known !== undefined && known.address === address.address && known.port === address.port) {
       known.weight = address.weight;
+      known.suspect = address.suspect;
       return known;
     }
     return new Endpoint(address, this.#authority(address), this.#transportFor(address));

@@ -1,5 +1,6 @@
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { ClientTrust } from '../../data-plane/client-trust.js';
+import { createProbe, Prober } from '../../data-plane/health/health.js';
 import { createListener } from '../../data-plane/listener/listener.js';
 import { Metrics } from '../../data-plane/ops/ops.js';
 import { transports } from '../../data-plane/main.js';
@@ -14,9 +15,15 @@ export interface GatewayConfig {
   readonly services: readonly MessageInitShape<typeof ServiceSchema>[];
   readonly routes: readonly MessageInitShape<typeof RouteSchema>[];
   readonly schemas?: readonly MessageInitShape<typeof SchemaSchema>[];
-  /** By service: ports on 127.0.0.1, each with weight 1 or as given. */
-  readonly endpoints: Readonly<Record<string, readonly (number | { readonly port: number; readonly weight: number })[]>>;
+  /** By service: ports on 127.0.0.1, each active with weight 1 or as given. */
+  readonly endpoints: Readonly<Record<string, readonly (number | TestEndpoint)[]>>;
   readonly trustedIps?: readonly string[];
+}
+
+export interface TestEndpoint {
+  readonly port: number;
+  readonly weight?: number;
+  readonly state?: EndpointState;
 }
 
 /** A node without a control plane: the real listener, proxy, runtime and transports, fed by the test. */
@@ -34,7 +41,8 @@ export interface TestGateway {
 export async function startGateway(config: GatewayConfig): Promise<TestGateway> {
   const timers = new TimerWheel();
   const metrics = new Metrics();
-  const runtime = new RuntimeHolder({ metrics, random: Math.random, transport: transports(timers) });
+  const transport = transports(timers);
+  const runtime = new RuntimeHolder({ metrics, random: Math.random, transport });
   const proxy = new Proxy({
     current: () => runtime.current(),
     trust: new ClientTrust(config.trustedIps ?? []),
@@ -50,6 +58,16 @@ export async function startGateway(config: GatewayConfig): Promise<TestGateway> 
     runtime.applyConfig(resources(next));
   };
   apply(config);
+  const prober = new Prober({
+    services: () => runtime.services(),
+    registryIsSilent: () => false,
+    probe: createProbe(transport),
+    nowMs: () => performance.now(),
+    random: Math.random,
+    log: { info: () => undefined, warn: () => undefined },
+    tickMs: 10,
+  });
+  prober.start();
   return {
     port,
     url: `http://127.0.0.1:${port}`,
@@ -58,6 +76,7 @@ export async function startGateway(config: GatewayConfig): Promise<TestGateway> 
     apply,
     close: async () => {
       await listener.close(1_000);
+      await prober.close();
       await runtime.close();
       runtime.destroy();
       timers.close();
@@ -80,7 +99,7 @@ function resources({ services, routes, schemas = [] }: GatewayConfig): Resource[
 
 function endpointSet(service: string, ports: GatewayConfig['endpoints'][string]): EndpointSet {
   const endpoints = ports
-    .map((each) => (typeof each === 'number' ? { port: each, weight: 1 } : each))
-    .map(({ port, weight }) => ({ id: `127.0.0.1:${port}`, address: '127.0.0.1', port, weight, state: EndpointState.ACTIVE }));
+    .map((each): TestEndpoint => (typeof each === 'number' ? { port: each } : each))
+    .map(({ port, weight = 1, state = EndpointState.ACTIVE }) => ({ id: `127.0.0.1:${port}`, address: '127.0.0.1', port, weight, state }));
   return create(EndpointSetSchema, { service, endpoints });
 }
