@@ -8,7 +8,8 @@ import type { Binding } from './binding.js';
 import { BodyPlan } from './body.js';
 import { dottedName, lastOf, resolvePath, type FieldPath } from './fieldpath.js';
 import { Parameters } from './parameters.js';
-import { RequestPlan, type BoundVariable } from './request.js';
+import { maskField } from './patch-mask.js';
+import { RequestPlan, type BoundVariable, type PatchMask } from './request.js';
 import { ResponsePlan } from './response.js';
 import type { Rule } from './rules.js';
 
@@ -48,7 +49,8 @@ export class RuleCompiler {
     const codecs = this.#codecs;
     const profile = this.#profile;
     const body = rule.body === '' ? null : new BodyPlan(input, bodyPath, codecs, profile);
-    const request = new RequestPlan(variables, body, this.#parametersOf(input), profile, this.#out);
+    const mask = profile === 'grpc-gateway' && rule.httpMethod === 'PATCH' ? patchMask(input, bodyPath) : null;
+    const request = new RequestPlan(variables, body, this.#parametersOf(input), profile, this.#out, mask);
     const response = new ResponsePlan(output, replyPath, codecs, profile);
     return { binding: { httpMethod: rule.httpMethod, template, method, profile, request, response }, faults };
   }
@@ -73,6 +75,14 @@ function bindVariable(
   const reason = typeof path === 'string' ? path : variableFault(path);
   if (reason !== undefined) faults.push({ column: template.indexOf(`{${name}`) + 2, reason });
   return { path: typeof path === 'string' ? [] : path, multiSegment };
+}
+
+/** Section 1.12: the body is one message field, and the request has one FieldMask. */
+function patchMask(input: MessageType, bodyPath: FieldPath): PatchMask | null {
+  const field = maskField(input);
+  const body = bodyPath[bodyPath.length - 1];
+  if (field === undefined || body === undefined || !isMessage(body) || body.repeated || field === body) return null;
+  return { field, type: body.message() };
 }
 
 /** Why a path variable cannot give this field (PT8), or undefined. */

@@ -27,8 +27,13 @@ export function bodyFormat(contentType: string, profile: Profile): BodyFormat {
   }
   const isJson =
     type === 'application/json' || type.endsWith('+json') || (type === 'text/plain' && profile !== 'strict');
-  if (isJson || profile === 'grpc-gateway') return 'json';
+  if (isJsonType || profile === 'grpc-gateway') return 'json';
   throw new ProxyError('unsupported_media_type');
+}
+
+/** Whether a body that has been taken was taken as JSON. */
+export function isJson(contentType: string): boolean {
+  return !protobufTypes.has((contentType.split(';')[0] ?? '').trim().toLowerCase());
 }
 
 /** The protobuf type that Accept names before any that JSON serves, or undefined. */

@@ -3,11 +3,13 @@ import { ArgumentError } from '../codec/errors.js';
 import { WireFault } from '../codec/wire-source.js';
 import type { WireWriter } from '../codec/writer.js';
 import type { Profile } from '../profile.js';
-import { isMessage, type Field } from '../schema/types.js';
+import { isMessage, type Field, type MessageType } from '../schema/types.js';
 import type { BodyPlan } from './body.js';
+import { isJson } from './content.js';
 import { dottedName, lastOf, startsWith, writeAt, type FieldPath } from './fieldpath.js';
 import { checkOneofs, checkSiblings } from './oneofs.js';
 import type { ParameterField, Parameters } from './parameters.js';
+import { maskOf, writeMask } from './patch-mask.js';
 import { decodeCapture } from './percent.js';
 import { findRecord, withoutRecords } from './records.js';
 
@@ -21,6 +23,12 @@ export interface BoundVariable {
 export interface BoundParameters {
   readonly path: readonly ParameterField[];
   readonly query: readonly ParameterField[];
+}
+
+/** The mask that a PATCH without one gets of its JSON body, and the message that the body is. */
+export interface PatchMask {
+  readonly field: Field;
+  readonly type: MessageType;
 }
 
 const nothingBound: BoundParameters = { path: [], query: [] };
@@ -39,6 +47,7 @@ export class RequestPlan {
   readonly #parameters: Parameters;
   readonly #profile: Profile;
   readonly #out: WireWriter;
+  readonly #patchMask: PatchMask | null;
 
   /** `out` is shared by all plans; a frame is made in one go. */
   constructor(
@@ -47,12 +56,14 @@ export class RequestPlan {
     parameters: Parameters,
     profile: Profile,
     out: WireWriter,
+    patchMask: PatchMask | null,
   ) {
     this.#variables = variables;
     this.#body = body;
     this.#parameters = parameters;
     this.#profile = profile;
     this.#out = out;
+    this.#patchMask = patchMask;
   }
 
   /** Whether a request's body has any part in the message. */
@@ -107,7 +118,11 @@ export class RequestPlan {
       for (const field of query) if (!late.includes(field)) writeAt(field.path, field.values, out);
       const start = out.pos;
       const keepZeros = this.#profile === 'strict' || query.some((field) => startsWith(field.path, plan.path));
-      if (plan.write(body, contentType, keepZeros, out)) this.#settle(start, path, query, out);
+      if (plan.write(body, contentType, keepZeros, out)) {
+        this.#settle(start, path, query, out);
+        if (this.#patchMask !== null && isJson(contentType))
+          this.#fillMask(this.#patchMask, plan.path, query, body, out);
+      }
       const end = out.pos;
       for (const field of late) {
         // Of a message the body's fields would mix with the query's.
@@ -116,6 +131,21 @@ export class RequestPlan {
       }
     }
     for (const field of path) writeAt(field.path, field.values, out);
+  }
+
+  #fillMask(
+    { field, type }: PatchMask,
+    bodyPath: FieldPath,
+    query: readonly ParameterField[],
+    body: Uint8Array,
+    out: WireWriter,
+  ): void {
+    if (query.some(({ path, values }) => path[0] === field && values.some((value) => value.length > 1))) return;
+    try {
+      writeMask(field, maskOf(type, body), out);
+    } catch (error) {
+      throw error instanceof ArgumentError ? error.within(dottedName(bodyPath)) : error;
+    }
   }
 
   /** Settles what the body, written from `start` on, has in common with path and query. */

@@ -231,6 +231,31 @@ test('BD9, BD1 strict takes equal values and refuses others', () => {
   );
 });
 
+const patchKinds: Sent = { method: 'PATCH', template: '/v1/kinds' };
+
+test.each([
+  ['fields by either name, sorted', '{"u32":1,"anyValue":null,"any_object":{}}', 'anyObject,anyValue,u32'],
+  ['fields of messages', '{"nested":{"text":"a","nested":{"i32":1}}}', 'nested.nested.i32,nested.text'],
+  ['an empty message, and a null', '{"nested":{},"time":null}', 'nested,time'],
+  ['lists and maps as a whole', '{"numbers":[1,2],"names":{"1":"a"},"times":[]}', 'names,numbers,times'],
+  [
+    'the keys of a Struct and of a Value',
+    '{"anyObject":{"a":{"b":1},"c":{}},"anyValue":{"d":[{}]}}',
+    'anyObject.a.b,anyObject.c,anyValue.d',
+  ],
+  ['nothing', '{}', ''],
+])('PATCH fills a mask that is not given: %s', (_title, body, mask) => {
+  expect((messageOf({ ...patchKinds, body }) as { mask: string }).mask).toBe(mask);
+});
+
+test('PATCH keeps a mask that is given, and refuses an unknown name, which the mask would lose', () => {
+  expect(messageOf({ ...patchKinds, query: '?mask=text', body: '{"u32":1}' })).toMatchObject({ mask: 'text' });
+  expect(messageOf({ ...patchKinds, query: '?mask=', body: '{"u32":1}' })).toMatchObject({ mask: 'u32' });
+  expect(violationOf({ ...patchKinds, body: '{"nested":{"nope":1}}' }).field).toBe('kinds.nested.nope');
+  expect(messageOf({ ...patchKinds, profile: 'envoy', body: '{"u32":1}' })).toEqual({ kinds: { u32: 1 } });
+  expect(messageOf({ ...patchKinds, body: '' })).toEqual({});
+});
+
 test('BD13 a bad path value is a 400 with an empty body as well', () => {
   expect(violationOf(putKinds('put/{kinds.i32}', 'x', {})).field).toBe('kinds.i32');
 });
