@@ -25,7 +25,7 @@ export function bodyFormat(contentType: string, profile: Profile): BodyFormat {
   if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
     throw new ProxyError('unsupported_media_type', undefined, { message: 'The body must be UTF-8.' });
   }
-  const isJson =
+  const isJsonType =
     type === 'application/json' || type.endsWith('+json') || (type === 'text/plain' && profile !== 'strict');
   if (isJsonType || profile === 'grpc-gateway') return 'json';
   throw new ProxyError('unsupported_media_type');
