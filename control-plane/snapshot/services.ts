@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 
 import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
+import { checkHealth } from './health.js';
+import { checkHost, checkTarget } from './target.js';
 import { checkTimeouts } from './timeouts.js';
 
 import type { Service, StaticEndpoint, UpstreamTls } from '../../proto/gen/sluice/v1/config_pb.js';
@@ -12,10 +14,11 @@ export function checkService(service: Service): Fault[] {
   return [
     ...(source?.case === 'static' ? checkEndpoints(source.value.endpoints) : []),
     ...(source?.case === 'consul' ? checkTags('discovery.consul', source.value.tags) : []),
-    ...checkPath(service.path),
-    ...checkHost(service.host),
+    ...checkTarget('path', service.path),
+    ...checkHost('host', service.host),
     ...checkTimeouts(service.timeouts),
     ...(service.tls === undefined ? [] : checkTls(service.tls, service.protocol)),
+    ...(service.health?.active === undefined ? [] : checkHealth(service.health.active, service.protocol)),
   ];
 }
 
@@ -41,25 +44,6 @@ function checkTags(field: string, tags: readonly string[]): Fault[] {
   return tags.flatMap((tag, i) =>
     /\p{Cc}/u.test(tag) ? [{ field: `${field}.tags[${i}]`, reason: 'has a control character' }] : [],
   );
-}
-
-const dot = '(?:\\.|%2e)';
-const dotSegment = new RegExp(`/${dot}${dot}?(?:/|$)`, 'i');
-
-/** It goes into request targets as it is. */
-function checkPath(path: string): Fault[] {
-  const fault = (reason: string): Fault[] => [{ field: 'path', reason }];
-  if (/[^\x21-\x7e]/.test(path))
-    return fault('must be ASCII without spaces and control characters; escape others as %XX');
-  if (/%(?![0-9a-f]{2})/i.test(path)) return fault('has a malformed % escape');
-  if (dotSegment.test(path)) return fault('must not have a "." or ".." segment');
-  return [];
-}
-
-function checkHost(host: string): Fault[] {
-  const port = /:(\d+)$/.exec(host)?.[1];
-  if (port === undefined || (Number(port) >= 1 && Number(port) <= 65535)) return [];
-  return [{ field: 'host', reason: 'has a port that is not between 1 and 65535' }];
 }
 
 function checkTls(tls: UpstreamTls, protocol: Protocol): Fault[] {

@@ -45,6 +45,7 @@ const bookRoute = (init: RouteInit = {}, ordinal = 0) =>
   route(Object.assign({ name: 'books', service: 'grpc', transcode: { schema: 'books' } }, init), ordinal);
 const prefix = (value: string) => ({ kind: { case: 'prefix' as const, value } });
 const regex = (pattern: string) => ({ kind: { case: 'regex' as const, value: { pattern } } });
+const httpProbe = (path: string) => ({ probe: { case: 'http' as const, value: { path } } });
 const template = (value: string) => ({ kind: { case: 'template' as const, value } });
 
 describe('a config that works has no problem', () => {
@@ -60,6 +61,7 @@ describe('a config that works has no problem', () => {
     ['equal routes of which one is disabled', [service(), route(), route({ name: 's', enabled: false }, 1)]],
     ['equal routes of other priority', [service(), route(), route({ name: 's', priority: 1 }, 1)]],
     ['one schema on two hosts', [grpc, books, bookRoute(), bookRoute({ name: 'b', hosts: ['b.example'] }, 1)]],
+    ['a probe of a path with a query', [service({ health: { active: httpProbe('/health?of=/../all') } })]],
     [
       'a redirect of a route that is https alone',
       [service(), route({ httpsRedirect: 301, protocols: [RouteProtocol.HTTPS] })],
@@ -171,6 +173,34 @@ describe('a fault is reported with its resource, its field and the reason', () =
       'web',
       'tls.ca_pem',
       /PEM/,
+    ],
+    [
+      'an http probe of a gRPC service',
+      [service({ protocol: Protocol.GRPC, health: { active: httpProbe('/healthz') } })],
+      'web',
+      'health.active.http',
+      /http or https; use grpc or tcp/,
+    ],
+    [
+      'a grpc probe of an http service',
+      [service({ health: { active: { probe: { case: 'grpc', value: {} } } } })],
+      'web',
+      'health.active.grpc',
+      /grpc or grpcs; use http or tcp/,
+    ],
+    [
+      'a probe of a path with a dot segment',
+      [service({ health: { active: httpProbe('/a/../b?c=/../') } })],
+      'web',
+      'health.active.http.path',
+      /segment/,
+    ],
+    [
+      'a probe that may take longer than its interval',
+      [service({ health: { active: { ...httpProbe('/'), timeout: { seconds: 6n } } } })],
+      'web',
+      'health.active.timeout',
+      /interval \(5000 ms\)/,
     ],
     [
       'a descriptor set that is none',

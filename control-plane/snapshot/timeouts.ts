@@ -1,4 +1,5 @@
-import type { Duration } from '@bufbuild/protobuf/wkt';
+import { isMalformed, malformed, millis } from './durations.js';
+
 import type { Timeouts } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Fault } from './fault.js';
 
@@ -25,10 +26,7 @@ export function checkTimeouts(own: Timeouts | undefined, inherited?: Timeouts): 
   if (own === undefined) return [];
   const faults = all
     .filter((limit) => isMalformed(own[limit]))
-    .map((limit) => ({
-      field: `timeouts.${protoName[limit]}`,
-      reason: 'has nanos that are not between 0 and 999,999,999',
-    }));
+    .map((limit) => malformed(`timeouts.${protoName[limit]}`));
   if (faults.length > 0) return faults;
   for (const [part, whole] of within) {
     const blamed = own[part] !== undefined ? part : whole;
@@ -42,13 +40,4 @@ export function checkTimeouts(own: Timeouts | undefined, inherited?: Timeouts): 
     });
   }
   return faults;
-}
-
-/** The rules in the proto compare durations as numbers and let such pass. */
-function isMalformed(duration: Duration | undefined): boolean {
-  return duration !== undefined && (duration.nanos < 0 || duration.nanos > 999_999_999);
-}
-
-function millis(duration: Duration | undefined): number | null {
-  return duration === undefined ? null : Number(duration.seconds) * 1000 + duration.nanos / 1_000_000;
 }
