@@ -28,7 +28,13 @@ export class AdminError extends Error {
   readonly reason: string;
   readonly violations: readonly FieldViolation[];
 
-  constructor(adminCode: AdminCode, reason: string, message: string, violations: readonly FieldViolation[] = [], cause?: unknown) {
+  constructor(
+    adminCode: AdminCode,
+    reason: string,
+    message: string,
+    violations: readonly FieldViolation[] = [],
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'AdminError';
     this.code = adminCode;

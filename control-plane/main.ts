@@ -34,9 +34,22 @@ export interface ControlPlane {
 /** Starts one control plane. Its start order is the order of the lines. */
 export async function startControlPlane(config: ControlPlaneConfig, parts: ControlPlaneParts): Promise<ControlPlane> {
   const { store, bus, registry, log } = parts;
-  const sync = createSync({ store, registry, bus, subjects: subjectsOf(config.cluster), replicaId: config.replicaId, log });
+  const sync = createSync({
+    store,
+    registry,
+    bus,
+    subjects: subjectsOf(config.cluster),
+    replicaId: config.replicaId,
+    log,
+  });
   const written = tellingCommits(store, (revision) => sync.committed(revision));
-  const admin = createAdminServer({ store: written, nodes: sync.nodes, endpoints: sync.endpoints, clock: Date.now, logger: log });
+  const admin = createAdminServer({
+    store: written,
+    nodes: sync.nodes,
+    endpoints: sync.endpoints,
+    clock: Date.now,
+    logger: log,
+  });
   sync.start();
   const adminPort = await admin.start(config.adminHost, config.adminPort);
   log.info('control plane is ready', { adminPort, replica: config.replicaId });
@@ -82,7 +95,13 @@ function renderMetrics(status: SyncStatus): string {
     ['sluice_control_nodes', 'Nodes that are not silent.', status.fleetSize],
     ['sluice_control_postgres_up', 'Whether Postgres answers.', status.postgres === SourceState.UP ? 1 : 0],
     ['sluice_control_consul_up', 'Whether Consul answers.', status.consul === SourceState.UP ? 1 : 0],
-    ['sluice_control_consul_stale_seconds', 'How long the oldest held answer has gone unconfirmed.', status.consulStaleMs / 1_000],
+    [
+      'sluice_control_consul_stale_seconds',
+      'How long the oldest held answer has gone unconfirmed.',
+      status.consulStaleMs / 1_000,
+    ],
   ] as const;
-  return gauges.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join('');
+  return gauges
+    .map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`)
+    .join('');
 }

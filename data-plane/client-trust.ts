@@ -14,10 +14,13 @@ export class ClientTrust {
 
   facts({ peer, head }: Exchange): ClientFacts {
     const trusted = this.#isTrusted(peer.address);
-    const secure = peer.tlsServerName !== null || (trusted && headerValue(head.headers, 'x-forwarded-proto') === 'https');
+    const secure =
+      peer.tlsServerName !== null || (trusted && headerValue(head.headers, 'x-forwarded-proto') === 'https');
     return {
       trusted,
-      clientAddress: trusted ? this.#clientOf(headerValues(head.headers, 'x-forwarded-for'), peer.address) : peer.address,
+      clientAddress: trusted
+        ? this.#clientOf(headerValues(head.headers, 'x-forwarded-for'), peer.address)
+        : peer.address,
       peerAddress: peer.address,
       secure,
       localPort: peer.localPort,
@@ -26,7 +29,11 @@ export class ClientTrust {
 
   /** Lists are appended to on the way, so the nearest address that is not trusted is the last one that can be believed. */
   #clientOf(forwardedFor: readonly string[], peerAddress: string): string {
-    const hops = forwardedFor.join(',').split(',').map((hop) => hop.trim()).filter((hop) => isIPv4(hop) || isIPv6(hop));
+    const hops = forwardedFor
+      .join(',')
+      .split(',')
+      .map((hop) => hop.trim())
+      .filter((hop) => isIPv4(hop) || isIPv6(hop));
     return hops.findLast((hop) => !this.#isTrusted(hop)) ?? hops[0] ?? peerAddress;
   }
 

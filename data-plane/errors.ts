@@ -19,7 +19,11 @@ interface ErrorRow {
 }
 
 const row = (source: ErrorSource, retry: Retry, status: number, code: number, message: string): ErrorRow => ({
-  source, retry, status, code, message,
+  source,
+  retry,
+  status,
+  code,
+  message,
 });
 
 export const errorTable = {
@@ -41,7 +45,13 @@ export const errorTable = {
   connect_failed: row('upstream', 'if-unsent', 502, 14, 'No connection to the service could be made.'),
   connect_timeout: row('upstream', 'if-unsent', 504, 14, 'The service did not accept a connection in time.'),
   tls_failed: row('upstream', 'if-unsent', 502, 14, 'The TLS handshake with the service failed.'),
-  upstream_unsent: row('upstream', 'if-unsent', 502, 14, 'The service closed the connection before the request was sent.'),
+  upstream_unsent: row(
+    'upstream',
+    'if-unsent',
+    502,
+    14,
+    'The service closed the connection before the request was sent.',
+  ),
   upstream_reset: row('upstream', 'idempotent', 502, 14, 'The service closed the connection before it answered.'),
   upstream_malformed: row('upstream', 'no', 502, 13, 'The service sent an answer that cannot be read.'),
   upstream_too_large: row('upstream', 'no', 502, 8, 'The service sent an answer that is too large.'),

@@ -29,7 +29,13 @@ export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, fa
     method: head.method,
     target: upstreamTarget(head.target, matchedText, rewritten, route.pathRule),
     authority: route.settings.preserveHost ? head.authority : route.settings.service.host,
-    headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, exchange.id, rewritten === null ? matchedText : ''),
+    headers: upstreamHeaders(
+      stripHopByHop(head.headers),
+      head,
+      facts,
+      exchange.id,
+      rewritten === null ? matchedText : '',
+    ),
     body: upgrade !== null ? emptyBody : body.length === 0 ? body : new TrackedBody(body),
     upgrade,
   };

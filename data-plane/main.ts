@@ -39,7 +39,10 @@ export interface DataPlane {
 const spareMs = 2_000;
 
 /** Starts one node. Its start order is the order of the lines. */
-export async function startDataPlane(config: DataPlaneConfig, { bus, log, softwareVersion }: DataPlaneParts): Promise<DataPlane> {
+export async function startDataPlane(
+  config: DataPlaneConfig,
+  { bus, log, softwareVersion }: DataPlaneParts,
+): Promise<DataPlane> {
   const timers = new TimerWheel();
   const metrics = new Metrics();
   const transport = transports(timers);
@@ -78,7 +81,10 @@ export async function startDataPlane(config: DataPlaneConfig, { bus, log, softwa
   let draining = false;
   return {
     port,
-    ready: () => ({ ready: runtime.current() !== null && !draining, detail: { draining, ...describe(follower.status) } }),
+    ready: () => ({
+      ready: runtime.current() !== null && !draining,
+      detail: { draining, ...describe(follower.status) },
+    }),
     metrics: () => metrics.render(gauges(follower.status, listener.connections)),
     debug: {
       follow: () => describe(follower.status),
@@ -96,7 +102,11 @@ export async function startDataPlane(config: DataPlaneConfig, { bus, log, softwa
           await new Promise((resolve) => setTimeout(resolve, config.drainGraceMs));
         },
       },
-      { name: 'listener', deadlineMs: config.drainDeadlineMs + spareMs, stop: () => listener.close(config.drainDeadlineMs) },
+      {
+        name: 'listener',
+        deadlineMs: config.drainDeadlineMs + spareMs,
+        stop: () => listener.close(config.drainDeadlineMs),
+      },
       { name: 'prober', deadlineMs: spareMs, stop: () => prober.close() },
       { name: 'upstreams', deadlineMs: spareMs, stop: () => runtime.close() },
       { name: 'follower', deadlineMs: spareMs, stop: () => follower.close() },
@@ -128,11 +138,21 @@ export function transports(wheel: TimerWheel): (service: ServiceSettings, endpoi
   };
 }
 
-function describe({ phase, config, refusal, endpoints, epoch, beaconAgeMs }: FollowerStatus): Readonly<Record<string, unknown>> {
+function describe({
+  phase,
+  config,
+  refusal,
+  endpoints,
+  epoch,
+  beaconAgeMs,
+}: FollowerStatus): Readonly<Record<string, unknown>> {
   return {
     phase: NodePhase[phase],
     revision: config?.revision ?? null,
-    refusal: refusal === null ? null : { revision: refusal.revision, name: refusal.name, field: refusal.field, reason: refusal.reason },
+    refusal:
+      refusal === null
+        ? null
+        : { revision: refusal.revision, name: refusal.name, field: refusal.field, reason: refusal.reason },
     endpoints: endpoints === null ? null : { epoch: endpoints.epoch, sequence: endpoints.sequence },
     epoch,
     beaconAgeMs,
@@ -156,12 +176,23 @@ function describeEndpoint(endpoint: Endpoint, nowMs: number): unknown {
   return { id, authority, weight, suspect, requestsInFlight, ejectedMs, down };
 }
 
-function gauges({ phase, config, endpoints, beaconAgeMs }: FollowerStatus, connections: number): [string, string, number][] {
+function gauges(
+  { phase, config, endpoints, beaconAgeMs }: FollowerStatus,
+  connections: number,
+): [string, string, number][] {
   return [
     ['sluice_connections', 'Client connections open.', connections],
     ['sluice_config_revision', 'The revision that runs.', Number(config?.revision ?? 0n)],
-    ['sluice_endpoints_sequence', 'The version of the endpoints that run, within its epoch.', Number(endpoints?.sequence ?? 0n)],
+    [
+      'sluice_endpoints_sequence',
+      'The version of the endpoints that run, within its epoch.',
+      Number(endpoints?.sequence ?? 0n),
+    ],
     ['sluice_detached', 'Whether no control plane is heard.', phase === NodePhase.DETACHED ? 1 : 0],
-    ['sluice_beacon_age_seconds', 'Since the last word of a control plane; -1 before the first.', beaconAgeMs === null ? -1 : beaconAgeMs / 1_000],
+    [
+      'sluice_beacon_age_seconds',
+      'Since the last word of a control plane; -1 before the first.',
+      beaconAgeMs === null ? -1 : beaconAgeMs / 1_000,
+    ],
   ];
 }

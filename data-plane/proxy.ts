@@ -11,7 +11,16 @@ import { mayRetry } from './retry.js';
 import type { Match } from './router/router.js';
 import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
 import { addReplyFields, upstreamHeaders, type ClientFacts } from './shape.js';
-import { grpcTimeout, prepareCall, readReply, type Answer, type Binding, type Cancel, type GrpcCall, type TranscodedRequest } from './transcoder/transcoder.js';
+import {
+  grpcTimeout,
+  prepareCall,
+  readReply,
+  type Answer,
+  type Binding,
+  type Cancel,
+  type GrpcCall,
+  type TranscodedRequest,
+} from './transcoder/transcoder.js';
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
 import type { ActiveCall, CallObserver } from './upstream/transport.js';
 import { WheelTimer, type TimerWheel } from './wheel.js';

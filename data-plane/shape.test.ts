@@ -25,30 +25,65 @@ describe('upstreamTarget', () => {
   });
 
   it('puts a rewrite in the place of the path and keeps the query', () => {
-    expect(upstreamTarget('/shop/a?q=1', '/shop', '/v2/a', { stripPath: true, servicePath: '/api' })).toBe('/api/v2/a?q=1');
+    expect(upstreamTarget('/shop/a?q=1', '/shop', '/v2/a', { stripPath: true, servicePath: '/api' })).toBe(
+      '/api/v2/a?q=1',
+    );
   });
 
-  it.each(['/x../secret', '/x%2e./secret', '/x..', '/x./a'])('refuses %s when stripping /x uncovers a dot segment', (target) => {
-    expect(() => upstreamTarget(target, '/x', null, { stripPath: true, servicePath: '' })).toThrow(ProxyError);
-  });
+  it.each(['/x../secret', '/x%2e./secret', '/x..', '/x./a'])(
+    'refuses %s when stripping /x uncovers a dot segment',
+    (target) => {
+      expect(() => upstreamTarget(target, '/x', null, { stripPath: true, servicePath: '' })).toThrow(ProxyError);
+    },
+  );
 });
 
 const head: RequestHead = { method: 'GET', target: '/', authority: 'shop.example:8080', version: '1.1', headers: [] };
-const facts: ClientFacts = { trusted: false, clientAddress: '10.0.0.9', peerAddress: '10.0.0.9', secure: false, localPort: 8080 };
+const facts: ClientFacts = {
+  trusted: false,
+  clientAddress: '10.0.0.9',
+  peerAddress: '10.0.0.9',
+  secure: false,
+  localPort: 8080,
+};
 
 describe('upstreamHeaders', () => {
   it('says who the client is, and appends the gateway to Via', () => {
     const sent = upstreamHeaders(['Accept', '*/*', 'Via', '1.0 edge'], head, facts, 'id-1', '/shop');
 
     expect(sent).toEqual([
-      'Accept', '*/*', 'X-Forwarded-For', '10.0.0.9', 'X-Real-IP', '10.0.0.9', 'X-Forwarded-Proto', 'http',
-      'X-Forwarded-Host', 'shop.example', 'X-Forwarded-Port', '8080', 'X-Forwarded-Prefix', '/shop',
-      'Via', '1.0 edge, 1.1 sluice', 'X-Request-Id', 'id-1',
+      'Accept',
+      '*/*',
+      'X-Forwarded-For',
+      '10.0.0.9',
+      'X-Real-IP',
+      '10.0.0.9',
+      'X-Forwarded-Proto',
+      'http',
+      'X-Forwarded-Host',
+      'shop.example',
+      'X-Forwarded-Port',
+      '8080',
+      'X-Forwarded-Prefix',
+      '/shop',
+      'Via',
+      '1.0 edge, 1.1 sluice',
+      'X-Request-Id',
+      'id-1',
     ]);
   });
 
   it('appends the peer to X-Forwarded-For whoever sent it, and believes the rest of a trusted sender only', () => {
-    const fields = ['x-forwarded-for', '1.2.3.4', 'X-FORWARDED-PROTO', 'https', 'x-real-ip', '6.6.6.6', 'X-Forwarded-Host', 'evil'];
+    const fields = [
+      'x-forwarded-for',
+      '1.2.3.4',
+      'X-FORWARDED-PROTO',
+      'https',
+      'x-real-ip',
+      '6.6.6.6',
+      'X-Forwarded-Host',
+      'evil',
+    ];
     const distrusted = upstreamHeaders(fields, head, facts, 'id', '');
     const trusted = upstreamHeaders(fields, head, { ...facts, trusted: true, clientAddress: '1.2.3.4' }, 'id', '');
 
@@ -62,7 +97,9 @@ describe('upstreamHeaders', () => {
   });
 
   it('keeps the request id that the client sent', () => {
-    expect(headerValues(upstreamHeaders(['x-request-id', 'mine'], head, facts, 'id', ''), 'x-request-id')).toEqual(['mine']);
+    expect(headerValues(upstreamHeaders(['x-request-id', 'mine'], head, facts, 'id', ''), 'x-request-id')).toEqual([
+      'mine',
+    ]);
   });
 });
 
@@ -77,7 +114,11 @@ describe('addReplyFields', () => {
 });
 
 describe('hostOnly', () => {
-  it.each([['a.example:80', 'a.example'], ['a.example', 'a.example'], ['[::1]:80', '[::1]'], ['[::1]', '[::1]'], ['', '']])(
-    '%s is %s', (authority, want) => expect(hostOnly(authority)).toBe(want),
-  );
+  it.each([
+    ['a.example:80', 'a.example'],
+    ['a.example', 'a.example'],
+    ['[::1]:80', '[::1]'],
+    ['[::1]', '[::1]'],
+    ['', ''],
+  ])('%s is %s', (authority, want) => expect(hostOnly(authority)).toBe(want));
 });

@@ -3,7 +3,11 @@ import type { RequestHead } from './exchange.js';
 import { headerValue, isHeader, type HeaderList } from './headers.js';
 
 /** The name by which the gateway signs Via, and with which its other fields begin. */
-const viaRequest: Record<RequestHead['version'], string> = { '1.0': '1.0 sluice', '1.1': '1.1 sluice', '2': '2 sluice' };
+const viaRequest: Record<RequestHead['version'], string> = {
+  '1.0': '1.0 sluice',
+  '1.1': '1.1 sluice',
+  '2': '2 sluice',
+};
 
 /** Who the client is, as far as the peer and those whom it may speak for say. */
 export interface ClientFacts {
@@ -60,7 +64,13 @@ function hasDotSegment(path: string): boolean {
  * The fields to send upstream: the client's (hop-by-hop ones already off), X-Forwarded-* appended or set, Via, and an id.
  * `fields` is not changed. A name that is set takes the place of the client's field lines of that name.
  */
-export function upstreamHeaders(fields: HeaderList, head: RequestHead, facts: ClientFacts, id: string, strippedPrefix: string): HeaderList {
+export function upstreamHeaders(
+  fields: HeaderList,
+  head: RequestHead,
+  facts: ClientFacts,
+  id: string,
+  strippedPrefix: string,
+): HeaderList {
   const out: HeaderList = [];
   let forwardedFor = '';
   let via = '';
@@ -89,7 +99,12 @@ export function upstreamHeaders(fields: HeaderList, head: RequestHead, facts: Cl
     out.push(name, value);
   }
   const peer = facts.peerAddress;
-  out.push('X-Forwarded-For', forwardedFor === '' ? peer : `${forwardedFor}, ${peer}`, 'X-Real-IP', facts.clientAddress);
+  out.push(
+    'X-Forwarded-For',
+    forwardedFor === '' ? peer : `${forwardedFor}, ${peer}`,
+    'X-Real-IP',
+    facts.clientAddress,
+  );
   pushUnlessTrusted(out, facts, 'X-Forwarded-Proto', 'x-forwarded-proto', facts.secure ? 'https' : 'http');
   pushUnlessTrusted(out, facts, 'X-Forwarded-Host', 'x-forwarded-host', hostOnly(head.authority));
   pushUnlessTrusted(out, facts, 'X-Forwarded-Port', 'x-forwarded-port', String(facts.localPort));
@@ -152,6 +167,11 @@ export function addReplyFields(fields: HeaderList, latency: Latency | null): Hea
   }
   fields.push('Via', via);
   if (latency === null) return fields;
-  fields.push('X-Sluice-Proxy-Latency', String(latency.proxyMs), 'X-Sluice-Upstream-Latency', String(latency.upstreamMs));
+  fields.push(
+    'X-Sluice-Proxy-Latency',
+    String(latency.proxyMs),
+    'X-Sluice-Upstream-Latency',
+    String(latency.upstreamMs),
+  );
   return fields;
 }

@@ -21,15 +21,18 @@ describe('TimerWheel', () => {
     }
   };
 
-  test.each([1, 49, 50, 51, 1_000, 25_600, 30_000, 60_000, 3_600_000])('a timer of %i ms is never early and at most 100 ms late', (ms) => {
-    const one = timer('one');
-    wheel.set(one, ms);
+  test.each([1, 49, 50, 51, 1_000, 25_600, 30_000, 60_000, 3_600_000])(
+    'a timer of %i ms is never early and at most 100 ms late',
+    (ms) => {
+      const one = timer('one');
+      wheel.set(one, ms);
 
-    pass(ms - 1);
-    expect(expired).toEqual([]);
-    pass(110);
-    expect(expired).toEqual(['one']);
-  });
+      pass(ms - 1);
+      expect(expired).toEqual([]);
+      pass(110);
+      expect(expired).toEqual(['one']);
+    },
+  );
 
   test('a timer set again later expires at the later time only', () => {
     const one = timer('one');

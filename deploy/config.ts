@@ -40,13 +40,17 @@ export class ConfigReader {
   ports(name: string, fallback: readonly number[]): number[] {
     const parts = this.text(name, fallback.join(',')).split(',');
     if (parts.every((part) => isPort(part))) return parts.map(Number);
-    throw new ConfigError(`${flagName(name)} (${variableName(name)}) must be a list of ports, not "${parts.join(',')}"`);
+    throw new ConfigError(
+      `${flagName(name)} (${variableName(name)}) must be a list of ports, not "${parts.join(',')}"`,
+    );
   }
 
   milliseconds(name: string, fallback: number): number {
     const text = this.text(name, String(fallback));
     if (/^\d{1,9}$/.test(text)) return Number(text);
-    throw new ConfigError(`${flagName(name)} (${variableName(name)}) must be a whole number of milliseconds, not "${text}"`);
+    throw new ConfigError(
+      `${flagName(name)} (${variableName(name)}) must be a whole number of milliseconds, not "${text}"`,
+    );
   }
 }
 

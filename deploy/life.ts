@@ -14,7 +14,8 @@ export async function stopInOrder(steps: readonly StopStep[], log: Log): Promise
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<symbol>((resolve) => (timer = setTimeout(() => resolve(overdue), deadlineMs)));
     try {
-      if ((await Promise.race([stop(), deadline])) === overdue) log.warn('step of the stop is overdue', { step: name, deadlineMs });
+      if ((await Promise.race([stop(), deadline])) === overdue)
+        log.warn('step of the stop is overdue', { step: name, deadlineMs });
     } catch (error) {
       log.error('step of the stop failed', { step: name, error: String(error) });
     } finally {

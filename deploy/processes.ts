@@ -19,7 +19,10 @@ const storeRetryMs = 1_000;
 
 /** One control plane of a cluster, until told to stop. */
 export async function runControlPlane(config: ControlPlaneConfig, log: Log): Promise<void> {
-  if (config.databaseUrl === '') throw new ConfigError('a control plane needs --database-url or DATABASE_URL; only standalone has a database of its own');
+  if (config.databaseUrl === '')
+    throw new ConfigError(
+      'a control plane needs --database-url or DATABASE_URL; only standalone has a database of its own',
+    );
   const stopped = stopSignal();
   const store = await openStore(config, stopped, log);
   const bus = natsBus({ servers: config.natsUrl.split(','), name: config.replicaId, log });
@@ -29,7 +32,11 @@ export async function runControlPlane(config: ControlPlaneConfig, log: Log): Pro
 }
 
 /** A control plane may well start before its database does. */
-async function openStore({ databaseUrl, replicaId }: ControlPlaneConfig, stopped: Promise<unknown>, log: Log): Promise<Store> {
+async function openStore(
+  { databaseUrl, replicaId }: ControlPlaneConfig,
+  stopped: Promise<unknown>,
+  log: Log,
+): Promise<Store> {
   let stopping = false;
   const waitForStop = stopped.then(() => (stopping = true));
   for (;;) {

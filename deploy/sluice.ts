@@ -52,7 +52,10 @@ async function main(): Promise<void> {
   addProcessCommands(program);
   addDemoCommand(program);
   addAdminCommands(program, {
-    output: { line: (text) => void process.stdout.write(`${text}\n`), error: (text) => void process.stderr.write(`${text}\n`) },
+    output: {
+      line: (text) => void process.stdout.write(`${text}\n`),
+      error: (text) => void process.stderr.write(`${text}\n`),
+    },
     defaultAddress: process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9900',
     exit: (code) => (process.exitCode = code),
   });
@@ -60,22 +63,31 @@ async function main(): Promise<void> {
 }
 
 function addProcessCommands(program: Command): void {
-  withFlags(program.command('standalone').description('both planes in one process'), dataPlaneFlags, controlPlaneFlags, sharedFlags)
+  withFlags(
+    program.command('standalone').description('both planes in one process'),
+    dataPlaneFlags,
+    controlPlaneFlags,
+    sharedFlags,
+  )
     .option('--data-dir <folder>', 'holds the embedded database (.sluice)')
     .option('--demo', 'with example services, and routes to them')
-    .action((flags: Flags) => run(flags, (source, log) => runStandalone({
-      controlPlane: controlPlaneConfig(source, hostId()),
-      dataPlane: dataPlaneConfig(source, hostId()),
-      dataDir: source.text('dataDir', '.sluice'),
-      demo: flags['demo'] === true,
-      log,
-      print: (line) => void process.stdout.write(`${line}\n`),
-    })));
-  withFlags(program.command('control-plane').description('run a control plane'), controlPlaneFlags, sharedFlags).action((flags: Flags) =>
-    run(flags, (source, log) => runControlPlane(controlPlaneConfig(source, hostId()), log)),
+    .action((flags: Flags) =>
+      run(flags, (source, log) =>
+        runStandalone({
+          controlPlane: controlPlaneConfig(source, hostId()),
+          dataPlane: dataPlaneConfig(source, hostId()),
+          dataDir: source.text('dataDir', '.sluice'),
+          demo: flags['demo'] === true,
+          log,
+          print: (line) => void process.stdout.write(`${line}\n`),
+        }),
+      ),
+    );
+  withFlags(program.command('control-plane').description('run a control plane'), controlPlaneFlags, sharedFlags).action(
+    (flags: Flags) => run(flags, (source, log) => runControlPlane(controlPlaneConfig(source, hostId()), log)),
   );
-  withFlags(program.command('data-plane').description('run a node'), dataPlaneFlags, sharedFlags).action((flags: Flags) =>
-    run(flags, (source, log) => runDataPlane(dataPlaneConfig(source, hostId()), log)),
+  withFlags(program.command('data-plane').description('run a node'), dataPlaneFlags, sharedFlags).action(
+    (flags: Flags) => run(flags, (source, log) => runDataPlane(dataPlaneConfig(source, hostId()), log)),
   );
 }
 
@@ -94,7 +106,10 @@ function addDemoCommand(program: Command): void {
           consulUrl: source.text('consulAddress', 'http://127.0.0.1:8500'),
           host: source.text('host', '127.0.0.1'),
           advertise: source.text('advertise', '127.0.0.1'),
-          ports: { orders: source.ports('ordersPorts', [9101, 9102, 9103]), bookstore: source.ports('bookstorePorts', [9111, 9112]) },
+          ports: {
+            orders: source.ports('ordersPorts', [9101, 9102, 9103]),
+            bookstore: source.ports('bookstorePorts', [9111, 9112]),
+          },
           log,
         }),
       ),
@@ -106,7 +121,10 @@ function withFlags(command: Command, ...groups: readonly (readonly (readonly [st
   return command;
 }
 
-async function run(flags: Flags, work: (source: ConfigReader, log: ReturnType<typeof createLog>) => Promise<void>): Promise<void> {
+async function run(
+  flags: Flags,
+  work: (source: ConfigReader, log: ReturnType<typeof createLog>) => Promise<void>,
+): Promise<void> {
   const source = new ConfigReader(flags, process.env);
   try {
     await work(source, createLog(source.text('logLevel', 'info'), {}));

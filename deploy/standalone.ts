@@ -48,7 +48,11 @@ async function start(options: StandaloneOptions, steps: StopStep[]): Promise<voi
     const services = await startDemoServices(demoPorts);
     steps.push({ name: 'demo services', deadlineMs: 2_000, stop: () => services.close() });
   }
-  const dataPlane = await startDataPlane(dataConfig, { bus: broker.connect(), log, softwareVersion: softwareVersion() });
+  const dataPlane = await startDataPlane(dataConfig, {
+    bus: broker.connect(),
+    log,
+    softwareVersion: softwareVersion(),
+  });
   steps.push(...dataPlane.stopSteps.toReversed());
   const store = await opening;
   const registry = createRegistry(controlConfig.consul, log);

@@ -4,7 +4,10 @@ import { Endpoint, weightedRoundRobin } from './balancer.js';
 
 const noTransport = {} as Transport;
 const make = (weights: number[]): Endpoint[] =>
-  weights.map((weight, i) => new Endpoint({ id: `e${i}`, address: '127.0.0.1', port: 9000 + i, weight, suspect: false }, '', noTransport));
+  weights.map(
+    (weight, i) =>
+      new Endpoint({ id: `e${i}`, address: '127.0.0.1', port: 9000 + i, weight, suspect: false }, '', noTransport),
+  );
 
 function counts(endpoints: Endpoint[], picks: number, random = () => 0): number[] {
   const picker = weightedRoundRobin(endpoints, random);
@@ -42,7 +45,9 @@ describe('weighted round robin', () => {
   });
 
   it('starts replicas at different places of the cycle', () => {
-    const firsts = [0, 0.3, 0.6, 0.9].map((random) => weightedRoundRobin(make([5, 4, 1]), () => random).pick(0, [])?.id);
+    const firsts = [0, 0.3, 0.6, 0.9].map(
+      (random) => weightedRoundRobin(make([5, 4, 1]), () => random).pick(0, [])?.id,
+    );
 
     expect(new Set(firsts).size).toBeGreaterThan(1);
   });

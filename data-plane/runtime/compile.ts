@@ -1,5 +1,12 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { RouteSchema, SchemaSchema, ServiceSchema, type PathMatch, type Route, type Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import {
+  RouteSchema,
+  SchemaSchema,
+  ServiceSchema,
+  type PathMatch,
+  type Route,
+  type Service,
+} from '../../proto/gen/sluice/v1/config_pb.js';
 import { Kind, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { RouteMetrics } from '../ops/ops.js';
@@ -98,7 +105,8 @@ class Compiler {
     };
     this.#compiled.push(compiled);
     const upstream = this.#parts.upstream(serviceSettings(service));
-    if (route.transcode === undefined) this.#entries.push({ ...routeCriteria(route), target: { route: compiled, binding: null, upstream } });
+    if (route.transcode === undefined)
+      this.#entries.push({ ...routeCriteria(route), target: { route: compiled, binding: null, upstream } });
     else this.#addBindings(route, compiled, upstream);
   }
 
@@ -110,7 +118,8 @@ class Compiler {
       return;
     }
     const { bindings, problems } = schemaBindings(schema, { services, profile: profileOf(profile) });
-    for (const { symbol, template, reason } of problems) this.#report(route, 'transcode', `${symbol} ${template}: ${reason}`);
+    for (const { symbol, template, reason } of problems)
+      this.#report(route, 'transcode', `${symbol} ${template}: ${reason}`);
     for (const binding of bindings) {
       this.#entries.push({ ...bindingCriteria(route, binding), target: { route: compiled, binding, upstream } });
     }

@@ -24,9 +24,11 @@ export class Rewrite {
 }
 
 function parse(template: string): Part[] {
-  return [...template.matchAll(/\$(?:(\$)|(\d+)|\{(\d+)\}|\{([^}]+)\})|[^$]+|\$/g)].map(([whole, dollar, group, braced, name]) => {
-    if (dollar !== undefined) return { text: '$' };
-    if (group !== undefined || braced !== undefined) return { group: Number(group ?? braced) };
-    return name === undefined ? { text: whole } : { name };
-  });
+  return [...template.matchAll(/\$(?:(\$)|(\d+)|\{(\d+)\}|\{([^}]+)\})|[^$]+|\$/g)].map(
+    ([whole, dollar, group, braced, name]) => {
+      if (dollar !== undefined) return { text: '$' };
+      if (group !== undefined || braced !== undefined) return { group: Number(group ?? braced) };
+      return name === undefined ? { text: whole } : { name };
+    },
+  );
 }

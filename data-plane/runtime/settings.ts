@@ -142,7 +142,11 @@ export function routeSettings(route: Route, service: Service): RouteSettings {
     http: takes(route, RouteProtocol.HTTP),
     https: takes(route, RouteProtocol.HTTPS),
     httpsRedirect: route.httpsRedirect,
-    timeouts: timeoutSettings(route.timeouts, service.timeouts, route.transcode === undefined ? 0 : defaultTranscodedRequestMs),
+    timeouts: timeoutSettings(
+      route.timeouts,
+      service.timeouts,
+      route.transcode === undefined ? 0 : defaultTranscodedRequestMs,
+    ),
     retries: retrySettings(route.retries, service.retries),
   };
 }
@@ -151,7 +155,11 @@ function takes(route: Route, protocol: RouteProtocol): boolean {
   return route.protocols.length === 0 || route.protocols.includes(protocol);
 }
 
-function timeoutSettings(route: Timeouts | undefined, service: Timeouts | undefined, requestMs: number): TimeoutSettings {
+function timeoutSettings(
+  route: Timeouts | undefined,
+  service: Timeouts | undefined,
+  requestMs: number,
+): TimeoutSettings {
   const pick = (field: 'connect' | 'read' | 'write' | 'request' | 'perTry', fallbackMs: number): number =>
     milliseconds(route?.[field] ?? service?.[field]) ?? fallbackMs;
   return {

@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts, startConsul, startHaproxy, startNats, startPostgres, type RunningServer } from '../servers/servers.js';
+import {
+  freePorts,
+  startConsul,
+  startHaproxy,
+  startNats,
+  startPostgres,
+  type RunningServer,
+} from '../servers/servers.js';
 import { haproxyConfig } from './load-balancer.js';
 import { startDemo, startMember, type DemoMember, type Member } from './member.js';
 
@@ -48,11 +55,23 @@ export async function startCluster({ controlPlanes, nodes }: ClusterOptions): Pr
     const urls = { postgres: postgres.url, nats: nats.url, consul: consul.url };
     const planes = await Promise.all(named('cp', controlPlanes).map((id) => keep(startControlPlaneMember(id, urls))));
     const stateDirOf = (id: string): string => join(folder, id);
-    const startNode = (id: string, stateDir = stateDirOf(id)): Promise<Member> => keep(startNodeMember(id, urls.nats, stateDir));
+    const startNode = (id: string, stateDir = stateDirOf(id)): Promise<Member> =>
+      keep(startNodeMember(id, urls.nats, stateDir));
     const members = await Promise.all(named('node', nodes).map((id) => startNode(id)));
     const backends = members.map(({ name, port, opsPort }) => ({ id: name, host: '127.0.0.1', port, opsPort }));
     const loadBalancer = await keep(startHaproxy({ config: (port) => haproxyConfig(`127.0.0.1:${port}`, backends) }));
-    return { postgres, nats, consul, loadBalancer, controlPlanes: planes, nodes: members, demo, addNode: startNode, stateDirOf, close };
+    return {
+      postgres,
+      nats,
+      consul,
+      loadBalancer,
+      controlPlanes: planes,
+      nodes: members,
+      demo,
+      addNode: startNode,
+      stateDirOf,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -63,7 +82,10 @@ function named(prefix: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`);
 }
 
-async function startControlPlaneMember(id: string, urls: { readonly postgres: string; readonly nats: string; readonly consul: string }): Promise<Member> {
+async function startControlPlaneMember(
+  id: string,
+  urls: { readonly postgres: string; readonly nats: string; readonly consul: string },
+): Promise<Member> {
   const [port = 0, opsPort = 0] = await freePorts(2);
   const flags = {
     'replica-id': id,

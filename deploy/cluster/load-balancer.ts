@@ -10,7 +10,10 @@ export interface BalancedNode {
  * HTTP/2 themselves.
  */
 export function haproxyConfig(bind: string, nodes: readonly BalancedNode[]): string {
-  const servers = nodes.map(({ id, host, port: nodePort, opsPort }) => `  server ${id} ${host}:${nodePort} check port ${opsPort} inter 500ms rise 1 fall 2`);
+  const servers = nodes.map(
+    ({ id, host, port: nodePort, opsPort }) =>
+      `  server ${id} ${host}:${nodePort} check port ${opsPort} inter 500ms rise 1 fall 2`,
+  );
   return `global
   maxconn 4000
 

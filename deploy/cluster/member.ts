@@ -33,10 +33,17 @@ export interface DemoMember extends RunningServer {
 export async function startDemo(consulUrl: string): Promise<DemoMember> {
   const ports = await freePorts(5);
   const [ordersPorts, bookstorePorts] = [ports.slice(0, 3), ports.slice(3)];
-  const flags = { 'consul-address': consulUrl, 'orders-ports': ordersPorts.join(','), 'bookstore-ports': bookstorePorts.join(',') };
+  const flags = {
+    'consul-address': consulUrl,
+    'orders-ports': ordersPorts.join(','),
+    'bookstore-ports': bookstorePorts.join(','),
+  };
   const port = ordersPorts[0] ?? 0;
   const probeUrl = `http://127.0.0.1:${port}/healthz`;
-  return Object.assign(await start({ id: 'demo', command: 'demo-services', port, flags, probeUrl }), { ordersPorts, bookstorePorts });
+  return Object.assign(await start({ id: 'demo', command: 'demo-services', port, flags, probeUrl }), {
+    ordersPorts,
+    bookstorePorts,
+  });
 }
 
 async function start({ id, command, port, flags, probeUrl }: MemberOptions): Promise<ServerProcess> {

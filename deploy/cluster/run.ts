@@ -37,7 +37,8 @@ function print(cluster: Cluster, json: boolean): void {
   const { postgres, nats, consul, loadBalancer, controlPlanes, nodes } = cluster;
   console.log(`load balancer  ${loadBalancer.url}`);
   for (const { name, url, opsPort } of nodes) console.log(`${name}         ${url}  (ops http://127.0.0.1:${opsPort})`);
-  for (const { name, port, opsPort } of controlPlanes) console.log(`${name}           admin 127.0.0.1:${port}  (ops http://127.0.0.1:${opsPort})`);
+  for (const { name, port, opsPort } of controlPlanes)
+    console.log(`${name}           admin 127.0.0.1:${port}  (ops http://127.0.0.1:${opsPort})`);
   for (const { name, url, version } of [postgres, nats, consul]) console.log(`${name} ${version}  ${url}`);
   console.log('');
   for (const command of demoCommands(loadBalancer.port, controlPlanes[0]?.port ?? 0)) console.log(`  ${command}`);

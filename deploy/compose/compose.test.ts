@@ -25,8 +25,13 @@ describe('docker-compose.yml', () => {
   });
 
   it.each(ours)('gives %s a command that sluice has, with flags that it knows', async (_name, { command = [] }) => {
-    const { stdout } = await run(process.execPath, [entryPoint, ...command.filter((part) => !part.startsWith('-') || part === '--address'), '--help']);
+    const { stdout } = await run(process.execPath, [
+      entryPoint,
+      ...command.filter((part) => !part.startsWith('-') || part === '--address'),
+      '--help',
+    ]);
 
-    for (const flag of command.filter((part) => part.startsWith('--') && part !== '--address')) expect(stdout).toContain(flag);
+    for (const flag of command.filter((part) => part.startsWith('--') && part !== '--address'))
+      expect(stdout).toContain(flag);
   });
 });

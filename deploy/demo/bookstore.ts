@@ -66,13 +66,20 @@ function failure(code: status, details: string): Error {
 }
 
 /** Starts one instance on the address; `port` 0 takes any free one. */
-export async function startBookstore(store: Bookstore, instance: string, host: string, port: number): Promise<{ name: string; port: number; close(): Promise<void> }> {
+export async function startBookstore(
+  store: Bookstore,
+  instance: string,
+  host: string,
+  port: number,
+): Promise<{ name: string; port: number; close(): Promise<void> }> {
   const descriptorSet = await readFile(bookstoreDescriptorSet);
   const { definition, implementation } = jsonService(descriptorSet, 'bookstore.v1.Bookstore', instance, store.methods);
   const server = new Server();
   server.addService(definition, implementation);
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, at) => (error ? reject(error) : resolve(at)));
+    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, at) =>
+      error ? reject(error) : resolve(at),
+    );
   });
   return {
     name: instance,

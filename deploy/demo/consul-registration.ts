@@ -6,7 +6,11 @@ export interface Instance {
 }
 
 /** Registers instances of a service with a Consul agent, as its owner's deployment would. */
-export async function registerInstances(consulUrl: string, service: string, instances: readonly Instance[]): Promise<void> {
+export async function registerInstances(
+  consulUrl: string,
+  service: string,
+  instances: readonly Instance[],
+): Promise<void> {
   for (const { id, address, port, weight } of instances) {
     await put(`${consulUrl}/v1/agent/service/register`, {
       ID: id,
@@ -24,5 +28,6 @@ export async function deregisterInstance(consulUrl: string, id: string): Promise
 
 async function put(url: string, body: unknown): Promise<void> {
   const response = await fetch(url, { method: 'PUT', ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-  if (!response.ok) throw new Error(`Consul answers ${response.status} to PUT ${new URL(url).pathname}: ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(`Consul answers ${response.status} to PUT ${new URL(url).pathname}: ${await response.text()}`);
 }

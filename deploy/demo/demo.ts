@@ -30,7 +30,9 @@ export async function startDemoServices(ports: DemoPorts, host = '127.0.0.1'): P
   const started: Instance[] = [];
   const start = async (instance: Promise<Instance>, port: number): Promise<Instance> => {
     const running = await instance.catch((error: unknown) => {
-      throw new Error(`a demo service cannot listen on port ${port}: ${error instanceof Error ? error.message : String(error)}`);
+      throw new Error(
+        `a demo service cannot listen on port ${port}: ${error instanceof Error ? error.message : String(error)}`,
+      );
     });
     started.push(running);
     return running;
@@ -40,8 +42,12 @@ export async function startDemoServices(ports: DemoPorts, host = '127.0.0.1'): P
   };
   try {
     return {
-      orders: await Promise.all(ports.orders.map((port, i) => start(startOrders(orders, `orders-${i + 1}`, host, port), port))),
-      bookstore: await Promise.all(ports.bookstore.map((port, i) => start(startBookstore(bookstore, `bookstore-${i + 1}`, host, port), port))),
+      orders: await Promise.all(
+        ports.orders.map((port, i) => start(startOrders(orders, `orders-${i + 1}`, host, port), port)),
+      ),
+      bookstore: await Promise.all(
+        ports.bookstore.map((port, i) => start(startBookstore(bookstore, `bookstore-${i + 1}`, host, port), port)),
+      ),
       close,
     };
   } catch (error) {

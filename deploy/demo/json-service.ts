@@ -1,6 +1,22 @@
-import { createFileRegistry, fromBinary, fromJson, toBinary, toJson, type DescMessage, type JsonObject, type JsonValue, type MessageShape, type Registry } from '@bufbuild/protobuf';
+import {
+  createFileRegistry,
+  fromBinary,
+  fromJson,
+  toBinary,
+  toJson,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  type Registry,
+} from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { Metadata, type handleUnaryCall, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  Metadata,
+  type handleUnaryCall,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 
 /** A unary method that takes and gives ProtoJSON; throws a grpc-js ServiceError-like `{ code, details }` to fail. */
 export type JsonMethod = (request: JsonObject) => JsonObject;
@@ -14,7 +30,12 @@ export interface JsonService {
  * A grpc-js service made from a descriptor set instead of generated code, with handlers by method name. Every answer carries
  * `x-instance` metadata, so that balancing can be seen.
  */
-export function jsonService(descriptorSet: Uint8Array, serviceName: string, instance: string, methods: Readonly<Record<string, JsonMethod>>): JsonService {
+export function jsonService(
+  descriptorSet: Uint8Array,
+  serviceName: string,
+  instance: string,
+  methods: Readonly<Record<string, JsonMethod>>,
+): JsonService {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
   const service = registry.getService(serviceName);
   if (service === undefined) throw new Error(`the descriptor set has no service ${serviceName}`);
@@ -49,7 +70,8 @@ function unary(
     metadata.set('x-instance', instance);
     call.sendMetadata(metadata);
     try {
-      if (method === undefined) throw Object.assign(new Error('not implemented'), { code: 12, details: 'not implemented' });
+      if (method === undefined)
+        throw Object.assign(new Error('not implemented'), { code: 12, details: 'not implemented' });
       const answer = method(toJson(input, call.request, { registry, alwaysEmitImplicit: true }) as JsonObject);
       callback(null, fromJson(output, answer as JsonValue, { registry }));
     } catch (error) {

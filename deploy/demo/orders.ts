@@ -22,7 +22,12 @@ export class Orders {
 }
 
 /** Starts one instance of the HTTP demo service; every answer names it in `x-instance`. `port` 0 takes any free one. */
-export async function startOrders(orders: Orders, instance: string, host: string, port: number): Promise<{ name: string; port: number; close(): Promise<void> }> {
+export async function startOrders(
+  orders: Orders,
+  instance: string,
+  host: string,
+  port: number,
+): Promise<{ name: string; port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     response.setHeader('x-instance', instance);
     void answer(orders, instance, request, response);
@@ -41,15 +46,23 @@ export async function startOrders(orders: Orders, instance: string, host: string
   };
 }
 
-async function answer(orders: Orders, instance: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  orders: Orders,
+  instance: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = (request.url ?? '/').split('?')[0];
   const id = /^\/(\d+)$/.exec(path ?? '')?.[1];
   if (path === '/healthz') return send(response, 200, { instance });
   if (path === '/' && request.method === 'GET') return send(response, 200, { instance, orders: orders.list() });
   if (path === '/' && request.method === 'POST') return add(orders, request, response);
-  if (path === '/') return send(response.setHeader('allow', 'GET, POST'), 405, { error: 'the orders service takes GET and POST here' });
+  if (path === '/')
+    return send(response.setHeader('allow', 'GET, POST'), 405, { error: 'the orders service takes GET and POST here' });
   const order = id === undefined ? undefined : orders.get(Number(id));
-  return order === undefined ? send(response, 404, { error: 'the orders service has nothing here' }) : send(response, 200, order);
+  return order === undefined
+    ? send(response, 404, { error: 'the orders service has nothing here' })
+    : send(response, 200, order);
 }
 
 async function add(orders: Orders, request: IncomingMessage, response: ServerResponse): Promise<void> {

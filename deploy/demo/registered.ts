@@ -16,14 +16,23 @@ export interface RegisteredDemo {
 export async function runRegisteredDemo({ consulUrl, host, advertise, ports, log }: RegisteredDemo): Promise<void> {
   const stopped = stopSignal();
   const services = await startDemoServices(ports, host);
-  const instances = (started: typeof services.orders): { id: string; address: string; port: number; weight: number }[] =>
-    started.map(({ name, port }, i) => ({ id: name, address: advertise, port, weight: i === 0 && started === services.orders ? 3 : 1 }));
+  const instances = (
+    started: typeof services.orders,
+  ): { id: string; address: string; port: number; weight: number }[] =>
+    started.map(({ name, port }, i) => ({
+      id: name,
+      address: advertise,
+      port,
+      weight: i === 0 && started === services.orders ? 3 : 1,
+    }));
   await registerInstances(consulUrl, 'orders', instances(services.orders));
   await registerInstances(consulUrl, 'bookstore', instances(services.bookstore));
   log.info('demo services are registered', { consul: consulUrl });
   await stopped;
   for (const { name } of [...services.orders, ...services.bookstore]) {
-    await deregisterInstance(consulUrl, name).catch((error: unknown) => log.warn('could not deregister', { id: name, error: String(error) }));
+    await deregisterInstance(consulUrl, name).catch((error: unknown) =>
+      log.warn('could not deregister', { id: name, error: String(error) }),
+    );
   }
   await services.close();
 }

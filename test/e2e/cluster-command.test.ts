@@ -18,11 +18,15 @@ interface Addresses {
 it('`npm run cluster -- --json` is ready within 30 s, serves through its load balancer, and ends whole on Ctrl-C', async () => {
   const client = new TestClient();
   const startedMs = performance.now();
-  const child = spawn(process.execPath, [packageFile('dist/deploy/cluster/run.js'), '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [packageFile('dist/deploy/cluster/run.js'), '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   const addresses = JSON.parse(line) as Addresses;
   const readyMs = performance.now() - startedMs;
-  const answers = await Promise.all(['/orders', '/v1/shelves'].map((path) => client.send(addresses.loadBalancer.url + path)));
+  const answers = await Promise.all(
+    ['/orders', '/v1/shelves'].map((path) => client.send(addresses.loadBalancer.url + path)),
+  );
   client.close();
   const exited = once(child, 'exit');
   child.kill('SIGINT');

@@ -37,7 +37,9 @@ describe('a cluster of two control planes and three nodes on the real Postgres, 
     folder = await mkdtemp(join(tmpdir(), 'sluice-e2e-'));
     cluster = await startCluster({ controlPlanes: 2, nodes: 3 });
     const { name, version } = cluster.postgres;
-    console.log(`${name} ${version}, nats ${cluster.nats.version}, consul ${cluster.consul.version}, haproxy ${cluster.loadBalancer.version}`);
+    console.log(
+      `${name} ${version}, nats ${cluster.nats.version}, consul ${cluster.consul.version}, haproxy ${cluster.loadBalancer.version}`,
+    );
     const applied = await sluice('apply', '-f', configFile, '--wait');
     expect(applied).toMatchObject({ code: 0 });
   }, 120_000);
@@ -50,14 +52,17 @@ describe('a cluster of two control planes and three nodes on the real Postgres, 
 
   it('spreads 5,000 requests over three instances by their Consul weights 3:1:1', async () => {
     const urls = everyNode('/orders');
-    await Promise.all(urls.map((url) => eventually(`${url} answers`, 5_000, async () => (await client.send(url)).status === 200)));
+    await Promise.all(
+      urls.map((url) => eventually(`${url} answers`, 5_000, async () => (await client.send(url)).status === 200)),
+    );
     const seen = new Map<string, number>();
     const send = async (i: number): Promise<void> => {
       const instance = String((await client.send(urls[i % urls.length] ?? '')).headers['x-instance']);
       seen.set(instance, (seen.get(instance) ?? 0) + 1);
     };
 
-    for (let sent = 0; sent < 5_000; sent += 50) await Promise.all(Array.from({ length: 50 }, (_, i) => send(sent + i)));
+    for (let sent = 0; sent < 5_000; sent += 50)
+      await Promise.all(Array.from({ length: 50 }, (_, i) => send(sent + i)));
 
     const share = (instance: string): number => ((seen.get(instance) ?? 0) / 5_000) * 100;
     expect(Math.abs(share('orders-1') - 60)).toBeLessThanOrEqual(2);
@@ -141,7 +146,9 @@ describe('a cluster of two control planes and three nodes on the real Postgres, 
     await Promise.all(cluster.controlPlanes.map((plane) => plane.kill()));
     const load = startLoad([...everyNode('/orders'), ...everyNode('/v1/shelves/1')], 4);
     const restarted = await cluster.addNode('node-4', await copyOfStateDir());
-    const fromLastGood = await Promise.all(['/orders', '/v1/shelves/1'].map((path) => client.send(restarted.url + path)));
+    const fromLastGood = await Promise.all(
+      ['/orders', '/v1/shelves/1'].map((path) => client.send(restarted.url + path)),
+    );
     await sleep(10_000);
     const { answers, failures } = await load.stop();
 

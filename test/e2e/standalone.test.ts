@@ -20,10 +20,21 @@ interface Standalone {
 }
 
 function startStandalone(dataDir: string): Standalone {
-  const args = [entryPoint, 'standalone', '--demo', '--data-dir', dataDir, '--state-dir', join(dataDir, 'node'), '--log-level', 'warn'];
+  const args = [
+    entryPoint,
+    'standalone',
+    '--demo',
+    '--data-dir',
+    dataDir,
+    '--state-dir',
+    join(dataDir, 'node'),
+    '--log-level',
+    'warn',
+  ];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   return {
     child,
     output: () => output,
@@ -63,7 +74,10 @@ describe('`npm start`', () => {
 
   it('prints commands that work as printed', async () => {
     await eventually('the commands are printed', 10_000, () => standalone.output().includes('sluice -- nodes'));
-    const commands = standalone.output().split('\n').filter((line) => /^ {2}(curl|npm run) /.test(line));
+    const commands = standalone
+      .output()
+      .split('\n')
+      .filter((line) => /^ {2}(curl|npm run) /.test(line));
 
     expect(commands.length).toBeGreaterThan(5);
     for (const command of commands) {
@@ -75,7 +89,9 @@ describe('`npm start`', () => {
 
   it('spreads requests over the instances of a service', async () => {
     const instances = await Promise.all(
-      Array.from({ length: 40 }, async () => String((await client.send('http://127.0.0.1:8080/orders')).headers['x-instance'])),
+      Array.from({ length: 40 }, async () =>
+        String((await client.send('http://127.0.0.1:8080/orders')).headers['x-instance']),
+      ),
     );
 
     expect(instances.filter((instance) => instance === 'orders-1')).toHaveLength(30);

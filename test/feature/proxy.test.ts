@@ -47,10 +47,21 @@ describe('a request through the gateway', () => {
     const answer = await client.send(`${url}/app/items?x=1&y=%2F`, {
       method: 'POST',
       body: '{"a":1}',
-      headers: { 'X-Custom': 'Kept', connection: 'x-hop, close', 'x-hop': 'gone', te: 'gzip', 'content-type': 'application/json' },
+      headers: {
+        'X-Custom': 'Kept',
+        connection: 'x-hop, close',
+        'x-hop': 'gone',
+        te: 'gzip',
+        'content-type': 'application/json',
+      },
     });
 
-    const seen = JSON.parse(answer.body) as { url: string; method: string; headers: Record<string, string>; body: string };
+    const seen = JSON.parse(answer.body) as {
+      url: string;
+      method: string;
+      headers: Record<string, string>;
+      body: string;
+    };
     expect(answer.status).toBe(200);
     expect(seen).toMatchObject({ method: 'POST', url: '/items?x=1&y=%2F', body: '{"a":1}' });
     expect(seen.headers).toMatchObject({
@@ -65,7 +76,10 @@ describe('a request through the gateway', () => {
     });
     expect(seen.headers['x-request-id']).toMatch(/\w{8}/);
     expect(Object.keys(seen.headers)).not.toEqual(expect.arrayContaining(['x-hop', 'te']));
-    expect(answer.headers).toMatchObject({ via: '1.1 sluice', 'x-sluice-upstream-latency': expect.stringMatching(/^\d+$/) });
+    expect(answer.headers).toMatchObject({
+      via: '1.1 sluice',
+      'x-sluice-upstream-latency': expect.stringMatching(/^\d+$/),
+    });
     expect(answer.headers['x-sluice-error']).toBeUndefined();
   });
 
@@ -93,7 +107,12 @@ describe('a request through the gateway', () => {
   });
 
   it.each([
-    { what: 'the client’s Host when the route preserves it', route: { preserveHost: true }, service: { host: 'orders.internal' }, want: 'shop.example' },
+    {
+      what: 'the client’s Host when the route preserves it',
+      route: { preserveHost: true },
+      service: { host: 'orders.internal' },
+      want: 'shop.example',
+    },
     { what: 'the service’s host otherwise', route: {}, service: { host: 'orders.internal' }, want: 'orders.internal' },
   ])('sends $what', async ({ route, service, want }) => {
     const app = await upstream();
@@ -177,9 +196,23 @@ describe('bodies', () => {
 describe('answers that the gateway makes itself', () => {
   it.each([
     { what: '404 where no route matches', path: '/none', method: 'GET', status: 404, kind: 'no_route', code: 5 },
-    { what: '405 where only the method fails', path: '/app', method: 'DELETE', status: 405, kind: 'method_not_allowed', code: 12 },
+    {
+      what: '405 where only the method fails',
+      path: '/app',
+      method: 'DELETE',
+      status: 405,
+      kind: 'method_not_allowed',
+      code: 12,
+    },
     { what: '400 for a dot segment', path: '/app/%2e%2e/x', method: 'GET', status: 400, kind: 'bad_path', code: 3 },
-    { what: '503 where the service has no endpoint', path: '/empty', method: 'GET', status: 503, kind: 'no_endpoint', code: 14 },
+    {
+      what: '503 where the service has no endpoint',
+      path: '/empty',
+      method: 'GET',
+      status: 503,
+      kind: 'no_endpoint',
+      code: 14,
+    },
   ])('are marked: $what', async ({ path, method, status, kind, code }) => {
     const app = await upstream();
     const { url } = await gateway({
@@ -193,11 +226,19 @@ describe('answers that the gateway makes itself', () => {
 
     const answer = await client.send(url + path, { method });
 
-    const body = JSON.parse(answer.body) as { code: number; message: string; details: { reason: string; domain: string; metadata: object }[] };
+    const body = JSON.parse(answer.body) as {
+      code: number;
+      message: string;
+      details: { reason: string; domain: string; metadata: object }[];
+    };
     expect(answer.status).toBe(status);
     expect(answer.headers['x-sluice-error']).toBe(kind);
     expect(body.code).toBe(code);
-    expect(body.details[0]).toMatchObject({ reason: kind.toUpperCase(), domain: 'sluice', metadata: { request_id: expect.any(String) } });
+    expect(body.details[0]).toMatchObject({
+      reason: kind.toUpperCase(),
+      domain: 'sluice',
+      metadata: { request_id: expect.any(String) },
+    });
     if (status === 405) expect(answer.headers['allow']).toBe('GET, POST');
   });
 
@@ -228,7 +269,9 @@ describe('a failing upstream', () => {
     const app = await upstream();
     const { url, runtime } = await plainGateway([app.port, await freePort()]);
 
-    const statuses = await Promise.all(Array.from({ length: 20 }, () => client.send(`${url}/app`, { method: 'POST', body: 'x' })));
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, () => client.send(`${url}/app`, { method: 'POST', body: 'x' })),
+    );
 
     expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set([200]));
     expect(runtime.upstream('app')?.endpoints.some(({ health }) => health.ejectedUntilMs > 0)).toBe(true);
@@ -237,22 +280,34 @@ describe('a failing upstream', () => {
   it('alone gives 502 when it refuses connections', async () => {
     const { url } = await plainGateway([await freePort()]);
 
-    expect(await client.send(`${url}/app`)).toMatchObject({ status: 502, headers: { 'x-sluice-error': 'connect_failed' } });
+    expect(await client.send(`${url}/app`)).toMatchObject({
+      status: 502,
+      headers: { 'x-sluice-error': 'connect_failed' },
+    });
   });
 
   it('that hangs gives 504 after the read timeout, and its connection is closed', async () => {
     const raw = await startRawUpstream(() => undefined);
     closing.push(() => raw.close());
-    const { url } = await plainGateway([raw.port], { timeouts: { read: { seconds: 0n, nanos: 200_000_000 } }, retries: { attempts: 0 } });
+    const { url } = await plainGateway([raw.port], {
+      timeouts: { read: { seconds: 0n, nanos: 200_000_000 } },
+      retries: { attempts: 0 },
+    });
 
-    expect(await client.send(`${url}/app`)).toMatchObject({ status: 504, headers: { 'x-sluice-error': 'upstream_timeout' } });
+    expect(await client.send(`${url}/app`)).toMatchObject({
+      status: 504,
+      headers: { 'x-sluice-error': 'upstream_timeout' },
+    });
   });
 
   it('is given up when the whole request takes longer than its limit', async () => {
     const app = await upstream((_, response) => void setTimeout(() => response.end('late'), 2_000).unref());
     const { url } = await plainGateway([app.port], { timeouts: { request: { seconds: 0n, nanos: 300_000_000 } } });
 
-    expect(await client.send(`${url}/app`)).toMatchObject({ status: 504, headers: { 'x-sluice-error': 'request_deadline' } });
+    expect(await client.send(`${url}/app`)).toMatchObject({
+      status: 504,
+      headers: { 'x-sluice-error': 'request_deadline' },
+    });
   });
 
   it('that resets after reading a POST is not asked again', async () => {
@@ -283,7 +338,10 @@ describe('a failing upstream', () => {
     closing.push(() => raw.close());
     const { url } = await plainGateway([raw.port], { timeouts: { connect: second } });
 
-    expect(await client.send(`${url}/app`)).toMatchObject({ status: 502, headers: { 'x-sluice-error': 'upstream_malformed' } });
+    expect(await client.send(`${url}/app`)).toMatchObject({
+      status: 502,
+      headers: { 'x-sluice-error': 'upstream_malformed' },
+    });
   });
 
   it('is told within a second when the client goes away', async () => {

@@ -24,7 +24,10 @@ function bookstoreConfig(endpoints: readonly number[], more: Partial<GatewayConf
   return {
     services: [{ name: 'bookstore', protocol: Protocol.GRPC }, ...(more.services ?? [])],
     schemas: [{ name: 'bookstore', descriptorSet }],
-    routes: [{ name: 'bookstore', service: 'bookstore', transcode: { schema: 'bookstore' } }, ...(more.routes ?? [])] as GatewayConfig['routes'],
+    routes: [
+      { name: 'bookstore', service: 'bookstore', transcode: { schema: 'bookstore' } },
+      ...(more.routes ?? []),
+    ] as GatewayConfig['routes'],
     endpoints: { bookstore: endpoints, ...more.endpoints },
   };
 }
@@ -75,7 +78,13 @@ describe('a gRPC service as REST', () => {
     { what: 'an error of the service', path: '/v1/shelves/77', status: 404, code: 5, own: false },
     { what: 'a path value of the wrong type', path: '/v1/shelves/abc', status: 400, code: 3, own: true },
     { what: 'a path value out of range', path: '/v1/shelves/9223372036854775808', status: 400, code: 3, own: true },
-    { what: 'a query value of the wrong type', path: '/v1/shelves/1/books?page_size=many', status: 400, code: 3, own: true },
+    {
+      what: 'a query value of the wrong type',
+      path: '/v1/shelves/1/books?page_size=many',
+      status: 400,
+      code: 3,
+      own: true,
+    },
     { what: 'a path of no method', path: '/v1/nothing', status: 404, code: 5, own: true },
   ])('says whose fault it is: $what', async ({ path, status, code, own }) => {
     const { url } = await bookstoreGateway();
@@ -129,7 +138,9 @@ describe('a gRPC service as REST', () => {
     const gateway = await startGateway(
       bookstoreConfig([instance.port], {
         services: [{ name: 'plain' }],
-        routes: [{ name: 'rest', paths: [{ kind: { case: 'prefix', value: '/v1' } }], service: 'plain' }] as GatewayConfig['routes'],
+        routes: [
+          { name: 'rest', paths: [{ kind: { case: 'prefix', value: '/v1' } }], service: 'plain' },
+        ] as GatewayConfig['routes'],
         endpoints: { plain: [plain.port] },
       }),
     );

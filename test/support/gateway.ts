@@ -8,7 +8,14 @@ import { Proxy } from '../../data-plane/proxy.js';
 import { RuntimeHolder } from '../../data-plane/runtime/runtime.js';
 import { TimerWheel } from '../../data-plane/wheel.js';
 import { MetaSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
-import { EndpointSetSchema, EndpointState, Kind, ResourceSchema, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import {
+  EndpointSetSchema,
+  EndpointState,
+  Kind,
+  ResourceSchema,
+  type EndpointSet,
+  type Resource,
+} from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 export interface GatewayConfig {
   /** Only what matters to the test; the discovery is not looked at. */
@@ -86,7 +93,8 @@ export async function startGateway(config: GatewayConfig): Promise<TestGateway> 
 }
 
 function resources({ services, routes, schemas = [] }: GatewayConfig): Resource[] {
-  const resource = (kind: Kind, name: string | undefined, body: Uint8Array): Resource => create(ResourceSchema, { kind, name: name ?? '', body });
+  const resource = (kind: Kind, name: string | undefined, body: Uint8Array): Resource =>
+    create(ResourceSchema, { kind, name: name ?? '', body });
   return [
     ...services.map((init) => resource(Kind.SERVICE, init.name, toBinary(ServiceSchema, create(ServiceSchema, init)))),
     ...routes.map((init, ordinal) => {
@@ -100,6 +108,12 @@ function resources({ services, routes, schemas = [] }: GatewayConfig): Resource[
 function endpointSet(service: string, ports: GatewayConfig['endpoints'][string]): EndpointSet {
   const endpoints = ports
     .map((each): TestEndpoint => (typeof each === 'number' ? { port: each } : each))
-    .map(({ port, weight = 1, state = EndpointState.ACTIVE }) => ({ id: `127.0.0.1:${port}`, address: '127.0.0.1', port, weight, state }));
+    .map(({ port, weight = 1, state = EndpointState.ACTIVE }) => ({
+      id: `127.0.0.1:${port}`,
+      address: '127.0.0.1',
+      port,
+      weight,
+      state,
+    }));
   return create(EndpointSetSchema, { service, endpoints });
 }

@@ -14,7 +14,10 @@ export class TestClient {
     this.#agent = new Agent({ keepAlive: true, maxSockets });
   }
 
-  send(url: string, options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {}): Promise<Answer> {
+  send(
+    url: string,
+    options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {},
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const { method = 'GET', headers = {}, body } = options;
       // The path goes out as it is written; a URL object would resolve its dot segments.
@@ -25,7 +28,11 @@ export class TestClient {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
         response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') }),
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString('utf8'),
+          }),
         );
       });
       sent.on('error', reject);
@@ -80,7 +87,11 @@ export function startLoad(urls: readonly string[], parallel: number): { stop(): 
 }
 
 /** Calls `check` until it gives true; throws with `what` when it does not within `timeoutMs`. */
-export async function eventually(what: string, timeoutMs: number, check: () => Promise<boolean> | boolean): Promise<void> {
+export async function eventually(
+  what: string,
+  timeoutMs: number,
+  check: () => Promise<boolean> | boolean,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await check())) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);

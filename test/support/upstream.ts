@@ -20,7 +20,12 @@ export interface SeenRequest {
 export async function startUpstream(handler: RequestListener = echo, port = 0): Promise<TestUpstream> {
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => {
-    seen.push({ method: request.method ?? '', url: request.url ?? '', rawHeaders: request.rawHeaders, headers: request.headers });
+    seen.push({
+      method: request.method ?? '',
+      url: request.url ?? '',
+      rawHeaders: request.rawHeaders,
+      headers: request.headers,
+    });
     handler(request, response);
   });
   await listen(server, port);
@@ -36,7 +41,9 @@ export async function startUpstream(handler: RequestListener = echo, port = 0): 
 }
 
 /** A TCP server that does to each connection what `behave` says; for what no HTTP server would do. */
-export async function startRawUpstream(behave: (socket: Socket) => void): Promise<{ port: number; connections(): number; close(): Promise<void> }> {
+export async function startRawUpstream(
+  behave: (socket: Socket) => void,
+): Promise<{ port: number; connections(): number; close(): Promise<void> }> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server = createTcpServer((socket) => {
