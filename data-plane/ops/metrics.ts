@@ -6,8 +6,25 @@ import type { ExchangeSummary } from '../exchange.js';
  */
 const bucketBoundsMs = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 
+/** Plain data, so that it can cross to another process. */
+export interface RouteCounts {
+  readonly byStatusClass: Float64Array;
+  readonly durationBuckets: Float64Array;
+  readonly durationSumMs: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly retries: number;
+}
+
+/** What was counted since the last `take`. */
+export interface Counted {
+  /** Only routes that have something to tell. */
+  readonly routes: ReadonlyMap<string, RouteCounts>;
+  readonly errors: ReadonlyMap<string, number>;
+}
+
 /** What is counted of one route; the compiled route keeps it, so that a request finds it without a look-up. */
-export class RouteMetrics {
+export class RouteMetrics implements RouteCounts {
   /** By first digit of the status, 0 for requests that were given up without one. */
   readonly byStatusClass = new Float64Array(6);
   readonly durationBuckets = new Float64Array(bucketBoundsMs.length + 1);
@@ -25,6 +42,25 @@ export class RouteMetrics {
     while (bucket < bucketBoundsMs.length && durationMs > (bucketBoundsMs[bucket] as number)) bucket++;
     increment(this.durationBuckets, bucket);
     this.durationSumMs += durationMs;
+  }
+
+  add(counts: RouteCounts): void {
+    addEach(this.byStatusClass, counts.byStatusClass);
+    addEach(this.durationBuckets, counts.durationBuckets);
+    this.durationSumMs += counts.durationSumMs;
+    this.bytesReceived += counts.bytesReceived;
+    this.bytesSent += counts.bytesSent;
+    this.retries += counts.retries;
+  }
+
+  /** What was counted, and begins anew at zero; null when that is nothing. */
+  take(): RouteCounts | null {
+    if (this.retries === 0 && this.byStatusClass.every((count) => count === 0)) return null;
+    const taken = { ...this, byStatusClass: this.byStatusClass.slice(), durationBuckets: this.durationBuckets.slice() };
+    this.byStatusClass.fill(0);
+    this.durationBuckets.fill(0);
+    this.durationSumMs = this.bytesReceived = this.bytesSent = this.retries = 0;
+    return taken;
   }
 }
 
@@ -50,12 +86,35 @@ export class Metrics {
     this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1);
   }
 
-  /** `gauges` are name and value pairs that others own. */
-  render(gauges: readonly (readonly [name: string, help: string, value: number])[]): string {
+  /** What was counted since the last time, which is zero from here on: for a process whose counts another one shows. */
+  take(): Counted {
+    const routes = new Map<string, RouteCounts>();
+    for (const [name, metrics] of this.#routes) {
+      const counts = metrics.take();
+      if (counts !== null) routes.set(name, counts);
+    }
+    const errors = new Map(this.#errors);
+    this.#errors.clear();
+    return { routes, errors };
+  }
+
+  add({ routes, errors }: Counted): void {
+    for (const [name, counts] of routes) this.route(name).add(counts);
+    for (const [kind, count] of errors) this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + count);
+  }
+
+  /** `values` are gauges, and counters where the name ends in `_total`, that others own. */
+  render(values: readonly (readonly [name: string, help: string, value: number])[]): string {
     const lines = [...requestLines(this.#routes), ...durationLines(this.#routes), ...byteLines(this.#routes)];
-    lines.push('# HELP sluice_errors_total Answers that the gateway made itself, by kind.', '# TYPE sluice_errors_total counter');
+    lines.push(
+      '# HELP sluice_errors_total Answers that the gateway made itself, by kind.',
+      '# TYPE sluice_errors_total counter',
+    );
     for (const [kind, count] of this.#errors) lines.push(`sluice_errors_total{kind="${kind}"} ${count}`);
-    for (const [name, help, value] of gauges) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${value}`);
+    for (const [name, help, value] of values) {
+      const type = name.endsWith('_total') ? 'counter' : 'gauge';
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${value}`);
+    }
     return `${lines.join('\n')}\n`;
   }
 }
@@ -63,7 +122,10 @@ export class Metrics {
 type Routes = ReadonlyMap<string, RouteMetrics>;
 
 function requestLines(routes: Routes): string[] {
-  const lines = ['# HELP sluice_requests_total Requests by route and class of status.', '# TYPE sluice_requests_total counter'];
+  const lines = [
+    '# HELP sluice_requests_total Requests by route and class of status.',
+    '# TYPE sluice_requests_total counter',
+  ];
   for (const [name, { byStatusClass }] of routes) {
     byStatusClass.forEach((count, statusClass) => {
       const label = statusClass === 0 ? 'none' : `${statusClass}xx`;
@@ -107,4 +169,8 @@ function byteLines(routes: Routes): string[] {
 
 function increment(counts: Float64Array, at: number): void {
   counts[at] = (counts[at] as number) + 1;
+}
+
+function addEach(counts: Float64Array, more: Float64Array): void {
+  more.forEach((count, at) => (counts[at] = (counts[at] as number) + count));
 }

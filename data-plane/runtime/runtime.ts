@@ -50,10 +50,15 @@ export function requireProtocol(head: RequestHead, { settings }: CompiledRoute, 
   if (secure ? settings.https : settings.http) return;
   if (!secure && settings.httpsRedirect !== 0) {
     const location = `https://${head.authority}${head.target}`;
-    throw new ProxyError('https_required', undefined, { status: settings.httpsRedirect, headers: ['Location', location] });
+    throw new ProxyError('https_required', undefined, {
+      status: settings.httpsRedirect,
+      headers: ['Location', location],
+    });
   }
   if (secure) throw new ProxyError('no_route');
-  throw new ProxyError('https_required', undefined, { headers: ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'] });
+  throw new ProxyError('https_required', undefined, {
+    headers: ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'],
+  });
 }
 
 export interface RuntimeOptions {
@@ -71,6 +76,11 @@ export class ConfigRefusedError extends Error {
     super(`${problem.name} ${problem.field}: ${problem.reason}`);
     this.problem = problem;
   }
+}
+
+/** A config that is compiled and not yet in force. It holds nothing open: who does not want it lets go of it. */
+export interface PreparedConfig {
+  commit(): void;
 }
 
 /** Holds the runtime in force and the upstreams that outlive it. The follower feeds it; the proxy reads `current` once a request. */
@@ -103,17 +113,30 @@ export class RuntimeHolder {
 
   /** Compiles everything, then swaps one reference. Upstreams that no config names any more finish what they have in flight. */
   applyConfig(resources: readonly Resource[]): void {
+    this.prepareConfig(resources).commit();
+  }
+
+  /** The first half of `applyConfig`: changes nothing that runs. Endpoints may be applied before the commit, another config may not. */
+  prepareConfig(resources: readonly Resource[]): PreparedConfig {
     const next = new Map<string, KeyedUpstream>();
     const { router, routes, problems } = compileConfig(resources, {
       upstream: (service) => this.#upstreamFor(service, next),
       metrics: (route) => this.#options.metrics.route(route),
     });
     const [problem] = problems;
-    if (problem !== undefined) {
-      this.#closeUnused(next, this.#upstreams);
-      throw new ConfigRefusedError(problem);
-    }
+    if (problem !== undefined) throw new ConfigRefusedError(problem);
+    return { commit: () => this.#commit(router, routes, next) };
+  }
+
+  #commit(
+    router: Router<RouteTarget>,
+    routes: readonly CompiledRoute[],
+    next: ReadonlyMap<string, KeyedUpstream>,
+  ): void {
     const before = this.#upstreams;
+    for (const [name, { upstream }] of next) {
+      if (before.get(name)?.upstream !== upstream) upstream.setEndpoints(this.#endpoints.get(name) ?? []);
+    }
     this.#upstreams = next;
     this.#routes = routes;
     this.#current = new Runtime(router);
@@ -153,9 +176,7 @@ export class RuntimeHolder {
 
   #makeUpstream(service: ServiceSettings): Upstream {
     const defaultPort = service.tls === null ? 80 : 443;
-    const upstream = new Upstream((endpoint) => this.#options.transport(service, endpoint), defaultPort, this.#options.random);
-    upstream.setEndpoints(this.#endpoints.get(service.name) ?? []);
-    return upstream;
+    return new Upstream((endpoint) => this.#options.transport(service, endpoint), defaultPort, this.#options.random);
   }
 
   #closeUnused(before: ReadonlyMap<string, KeyedUpstream>, kept: ReadonlyMap<string, KeyedUpstream>): void {
@@ -177,5 +198,11 @@ export interface RunningService {
 function addresses({ endpoints }: EndpointSet): EndpointAddress[] {
   return endpoints
     .filter(({ state, weight }) => state !== EndpointState.OUT && weight > 0)
-    .map(({ id, address, port, weight, state }) => ({ id, address, port, weight, suspect: state === EndpointState.SUSPECT }));
+    .map(({ id, address, port, weight, state }) => ({
+      id,
+      address,
+      port,
+      weight,
+      suspect: state === EndpointState.SUSPECT,
+    }));
 }
