@@ -6,7 +6,7 @@ export interface OpsPages {
   /** Whether traffic should come here, and why or why not. */
   ready(): { readonly ready: boolean; readonly detail: Readonly<Record<string, unknown>> };
   /** Prometheus text format. */
-  metrics(): string;
+  metrics(): string | Promise<string>;
   /** Pages under /debug/, by name; each gives something that JSON can hold, or the promise of it. */
   readonly debug: Readonly<Record<string, () => unknown>>;
 }
@@ -38,7 +38,8 @@ async function answer(pages: OpsPages, request: IncomingMessage, response: Serve
   const path = (request.url ?? '/').split('?')[0] ?? '/';
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'GET only\n');
   if (path === '/livez') return text(response, 200, 'ok\n');
-  if (path === '/metrics') return text(response, 200, pages.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
+  if (path === '/metrics')
+    return text(response, 200, await pages.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
   if (path === '/readyz') {
     const { ready, detail } = pages.ready();
     return json(response, ready ? 200 : 503, { ready, ...detail });

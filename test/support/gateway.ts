@@ -3,7 +3,7 @@ import { ClientTrust } from '../../data-plane/client-trust.js';
 import { createProbe, Prober } from '../../data-plane/health/health.js';
 import { createListener } from '../../data-plane/listener/listener.js';
 import { Metrics } from '../../data-plane/ops/ops.js';
-import { transports } from '../../data-plane/main.js';
+import { transports } from '../../data-plane/serving.js';
 import { Proxy } from '../../data-plane/proxy.js';
 import { RuntimeHolder } from '../../data-plane/runtime/runtime.js';
 import { TimerWheel } from '../../data-plane/wheel.js';

@@ -1,0 +1,177 @@
+import type { EndpointSet, Resource } from '../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Endpoint, EndpointAddress } from './balancer/balancer.js';
+import { ClientTrust } from './client-trust.js';
+import type { DataPlaneConfig } from './config.js';
+import type { NodeRuntime } from './follow/follow.js';
+import { createProbe, isDown, Prober } from './health/health.js';
+import { createListener, type Listener } from './listener/listener.js';
+import { Metrics } from './ops/ops.js';
+import { Proxy } from './proxy.js';
+import { RuntimeHolder, type PreparedConfig, type ServiceSettings } from './runtime/runtime.js';
+import { createHttp1Transport } from './upstream/http1/pool.js';
+import { createHttp2Transport } from './upstream/http2/http2.js';
+import type { Transport } from './upstream/transport.js';
+import { TimerWheel } from './wheel.js';
+
+/**
+ * What a node serves requests with: in its own process (LocalServing), or in several (workers/workers.ts). The follower feeds it.
+ * Made first and listening later, so that it may have a config by then.
+ */
+export interface Serving extends NodeRuntime {
+  /** Resolves with the port when connections are accepted, and rejects when they cannot be. */
+  listen(): Promise<number>;
+  /** Whether there is a config, and someone to serve it. */
+  readonly ready: boolean;
+  readonly gauges: readonly (readonly [name: string, help: string, value: number])[];
+  metrics(): Metrics | Promise<Metrics>;
+  /** Each gives something that JSON can hold, or the promise of it. */
+  readonly debug: Readonly<Record<string, () => unknown>>;
+  /** Answers carry Connection: close from now on, while everything is still served. */
+  retire(): void;
+  /** In order: no new connections, and requests in flight finish → probes → upstream connections. */
+  readonly stopSteps: readonly StopStep[];
+  /** What is left, now. */
+  destroy(): void;
+}
+
+export interface StopStep {
+  readonly name: string;
+  readonly deadlineMs: number;
+  stop(): Promise<void>;
+}
+
+export interface DataPlaneLog {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface ServingParts {
+  readonly log: DataPlaneLog;
+  /** No control plane is heard: what the registry said of endpoints may have become untrue. */
+  registryIsSilent(): boolean;
+}
+
+/** A part of each deadline is for what comes after it: resets, and the last bytes of answers. */
+export const spareMs = 2_000;
+
+/** The request path of one process, from the listener to the connections to endpoints, and the probes. */
+export class LocalServing implements Serving {
+  readonly debug = {
+    routes: () => this.#runtime.routes.map(({ settings }) => settings),
+    endpoints: () => describeEndpoints(this.#runtime, performance.now()),
+  };
+  readonly stopSteps: readonly StopStep[];
+  readonly #timers = new TimerWheel();
+  readonly #metrics = new Metrics();
+  readonly #runtime: RuntimeHolder;
+  readonly #listener: Listener;
+  readonly #prober: Prober;
+
+  constructor(config: DataPlaneConfig, { log, registryIsSilent }: ServingParts) {
+    const { host, httpPort: port, drainDeadlineMs } = config;
+    const nowMs = (): number => performance.now();
+    const transport = transports(this.#timers);
+    const runtime = new RuntimeHolder({ metrics: this.#metrics, random: Math.random, transport });
+    const proxy = new Proxy({
+      current: () => runtime.current(),
+      trust: new ClientTrust(config.trustedIps),
+      metrics: this.#metrics,
+      timers: this.#timers,
+      latencyHeaders: config.latencyHeaders,
+      nowMs,
+    });
+    const services = (): ReturnType<RuntimeHolder['services']> => runtime.services();
+    this.#runtime = runtime;
+    this.#listener = createListener({ host, port, wheel: this.#timers }, proxy);
+    this.#prober = new Prober({
+      services,
+      registryIsSilent,
+      probe: createProbe(transport),
+      nowMs,
+      random: Math.random,
+      log,
+    });
+    this.stopSteps = [
+      { name: 'listener', deadlineMs: drainDeadlineMs + spareMs, stop: () => this.#listener.close(drainDeadlineMs) },
+      { name: 'prober', deadlineMs: spareMs, stop: () => this.#prober.close() },
+      { name: 'upstreams', deadlineMs: spareMs, stop: () => runtime.close() },
+    ];
+  }
+
+  async listen(): Promise<number> {
+    const { port } = await this.#listener.listen();
+    this.#prober.start();
+    return port;
+  }
+
+  get ready(): boolean {
+    return this.#runtime.current() !== null;
+  }
+
+  get connections(): number {
+    return this.#listener.connections;
+  }
+
+  get gauges(): [string, string, number][] {
+    return [['sluice_connections', 'Client connections open.', this.connections]];
+  }
+
+  metrics(): Metrics {
+    return this.#metrics;
+  }
+
+  applyConfig(resources: readonly Resource[]): void {
+    this.#runtime.applyConfig(resources);
+  }
+
+  /** Throws as `applyConfig` does, and changes nothing before the commit. */
+  prepareConfig(resources: readonly Resource[]): PreparedConfig {
+    return this.#runtime.prepareConfig(resources);
+  }
+
+  applyEndpoints(changed: readonly EndpointSet[], removed: readonly string[]): void {
+    this.#runtime.applyEndpoints(changed, removed);
+  }
+
+  retire(): void {
+    this.#listener.retire();
+  }
+
+  destroy(): void {
+    this.#listener.destroy();
+    this.#runtime.destroy();
+    this.#timers.close();
+  }
+}
+
+/** Which transport speaks a service's protocol. */
+export function transports(wheel: TimerWheel): (service: ServiceSettings, endpoint: EndpointAddress) => Transport {
+  return ({ protocol, tls }, { address, port }) => {
+    const options = { address, port, wheel, ...(tls === null ? {} : { tls }) };
+    switch (protocol) {
+      case 'http':
+      case 'https':
+        return createHttp1Transport(options);
+      case 'grpc':
+      case 'grpcs':
+        return createHttp2Transport(options);
+    }
+  };
+}
+
+function describeEndpoints(runtime: RuntimeHolder, nowMs: number): unknown {
+  return Object.fromEntries(
+    [...runtime.services()].map(({ settings, upstream }) => [
+      settings.name,
+      upstream.endpoints.map((endpoint) => describeEndpoint(endpoint, nowMs)),
+    ]),
+  );
+}
+
+/** `ejectedMs` is what is left of an ejection; who is down is out until probes pass. */
+function describeEndpoint(endpoint: Endpoint, nowMs: number): unknown {
+  const { id, authority, weight, suspect, requestsInFlight, health } = endpoint;
+  const down = isDown(endpoint);
+  const ejectedMs = down ? 0 : Math.max(0, Math.round(health.ejectedUntilMs - nowMs));
+  return { id, authority, weight, suspect, requestsInFlight, ejectedMs, down };
+}
