@@ -20,7 +20,7 @@ export function schemaBindings(
   schema: Schema,
   options: BindingOptions,
 ): { bindings: Binding[]; problems: SchemaProblem[] } {
-  const collector = new Collector(new RuleCompiler(schema.codecs, options.profile));
+  const collector = new Collector(new RuleCompiler(schema, options.profile));
   for (const service of chosenServices(schema, options.services, collector.problems)) {
     for (const method of service.methods) collector.addMethod(method);
   }

@@ -3,6 +3,7 @@ import type { Codecs } from '../codec/codec.js';
 import { takesText } from '../codec/text.js';
 import { WireWriter } from '../codec/writer.js';
 import type { Profile } from '../profile.js';
+import type { Schema } from '../schema/schema.js';
 import { isMap, isMessage, type Method, type MessageType } from '../schema/types.js';
 import type { Binding } from './binding.js';
 import { BodyPlan } from './body.js';
@@ -25,13 +26,15 @@ const textOptions = { ignoreUnknown: false, keepZeros: false };
 
 /** Compiles rules into bindings; what bindings of one message have in common is made once. */
 export class RuleCompiler {
+  readonly #schema: Schema;
   readonly #codecs: Codecs;
   readonly #profile: Profile;
   readonly #parameters = new Map<string, Parameters>();
   readonly #out = new WireWriter();
 
-  constructor(codecs: Codecs, profile: Profile) {
-    this.#codecs = codecs;
+  constructor(schema: Schema, profile: Profile) {
+    this.#schema = schema;
+    this.#codecs = schema.codecs;
     this.#profile = profile;
   }
 
@@ -39,8 +42,8 @@ export class RuleCompiler {
   compile(method: Method, rule: Rule, template: Template): { binding: Binding | null; faults: readonly RuleFault[] } {
     const input = method.input();
     const output = method.output();
-    this.#codecs.link(input);
-    this.#codecs.link(output);
+    this.#schema.check(input.name);
+    this.#schema.check(output.name);
     const faults: RuleFault[] = [];
     const variables = template.variables.map((variable) => bindVariable(input, variable, rule.template, faults));
     const bodyPath = optionPath(input, 'body', rule.body === '*' ? '' : rule.body, faults);

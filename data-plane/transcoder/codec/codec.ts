@@ -109,11 +109,6 @@ export class Codecs {
     this.#printer.begin(wire, 'set');
     return this.#printer.messageAt(this.#tables.message(type), path);
   }
-
-  /** Links everything that a message can hold; throws SchemaError when something is missing. */
-  link(type: MessageType): void {
-    this.#tables.link(type);
-  }
 }
 
 function argumentError(error: unknown, json: Uint8Array): unknown {

@@ -164,7 +164,6 @@ export class EnumTable {
 export class Tables {
   readonly #messages = new Map<MessageType, MessageTable>();
   readonly #enums = new Map<EnumType, EnumTable>();
-  readonly #linked = new Set<MessageType>();
 
   message(type: MessageType): MessageTable {
     let table = this.#messages.get(type);
@@ -173,19 +172,6 @@ export class Tables {
       this.#messages.set(type, table);
     }
     return table;
-  }
-
-  /** Makes sure that the types of all fields are there, down to the last message. */
-  link(type: MessageType): void {
-    const open = [type];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (this.#linked.has(next)) continue;
-      this.#linked.add(next);
-      for (const field of next.fields) {
-        if (isMessage(field)) open.push(field.message());
-        else if (field.kind === fieldKind.enum) field.enumeration();
-      }
-    }
   }
 
   enumeration(type: EnumType): EnumTable {

@@ -19,6 +19,7 @@ import { file_google_api_httpbody } from '../../../proto/gen/google/api/httpbody
 import { file_google_rpc_code } from '../../../proto/gen/google/rpc/code_pb.js';
 import { file_google_rpc_error_details } from '../../../proto/gen/google/rpc/error_details_pb.js';
 import { file_google_rpc_status } from '../../../proto/gen/google/rpc/status_pb.js';
+import { Cursor } from './cursor.js';
 import { Pool } from './pool.js';
 
 const builtinFiles: readonly DescFile[] = [
@@ -44,6 +45,6 @@ const builtinFiles: readonly DescFile[] = [
 /** The files every schema may use without carrying them: well-known types, google.rpc details and google.api.http. */
 export function builtinPool(): Pool {
   const pool = new Pool(null);
-  for (const file of builtinFiles) pool.add(toBinary(FileDescriptorProtoSchema, file.proto));
+  for (const file of builtinFiles) pool.add(new Cursor(toBinary(FileDescriptorProtoSchema, file.proto)));
   return pool;
 }

@@ -1,4 +1,4 @@
-import type { BinaryReader } from '@bufbuild/protobuf/wire';
+import type { Cursor } from './cursor.js';
 
 /** The edition features that change JSON or wire format, resolved for one scope. */
 export interface Features {
@@ -25,20 +25,27 @@ export function fileFeatures(syntax: string, edition: number): Features | null {
 }
 
 /** The features of an inner scope: those of `outer`, changed by what its google.protobuf.FeatureSet says. */
-export function readFeatures(reader: BinaryReader, outer: Features): Features {
+export function readFeatures(set: Cursor, outer: Features): Features {
   let { presence, openEnum, packed, delimited } = outer;
-  const end = reader.len;
-  while (reader.pos < end) {
-    const [number, wireType] = reader.tag();
-    if (wireType !== 0 || number > 5) {
-      reader.skip(wireType, number);
-      continue;
+  for (let tag = set.tag(); tag !== 0; tag = set.tag()) {
+    switch (tag) {
+      case 0x08:
+        presence = presences[set.varint()] ?? 'explicit';
+        break;
+      case 0x10:
+        openEnum = set.varint() !== 2;
+        break;
+      case 0x18:
+        packed = set.varint() !== 2;
+        break;
+      case 0x28:
+        delimited = set.varint() === 2;
+        break;
+      default:
+        set.skip(tag);
     }
-    const value = reader.uint32();
-    if (number === 1) presence = value === 2 ? 'implicit' : value === 3 ? 'required' : 'explicit';
-    else if (number === 2) openEnum = value !== 2;
-    else if (number === 3) packed = value !== 2;
-    else if (number === 5) delimited = value === 2;
   }
   return { presence, openEnum, packed, delimited };
 }
+
+const presences: Readonly<Record<number, Features['presence']>> = { 1: 'explicit', 2: 'implicit', 3: 'required' };

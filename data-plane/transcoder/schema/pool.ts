@@ -1,7 +1,9 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
+import type { Cursor } from './cursor.js';
 import { fileFeatures, readFeatures, type Features } from './features.js';
 import { knownTypeOf } from './known.js';
-import { readEnum, readExtension, readMessage, readService, type Linker } from './read.js';
+import type { Linker, Place } from './linked.js';
+import { readEnum, readExtension, readMessage } from './read.js';
+import { readService } from './read-service.js';
 import { SchemaError, type EnumType, type Field, type MessageType, type ServiceType } from './types.js';
 
 /** What a FileDescriptorProto says of itself, without its declarations. */
@@ -14,17 +16,16 @@ export interface FileInfo {
 
 interface Declaration {
   readonly kind: 'message' | 'enum' | 'service';
-  readonly name: string;
   readonly file: FileInfo;
   readonly features: Features;
-  readonly bytes: Uint8Array;
+  readonly part: Cursor;
 }
 
 interface ExtensionDeclaration {
   readonly scope: string;
   readonly file: FileInfo;
   readonly features: Features;
-  readonly bytes: Uint8Array;
+  readonly part: Cursor;
 }
 
 /** protoc refuses messages nested deeper than 32; nobody writes a tenth of it. */
@@ -34,16 +35,18 @@ const packageName = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 
 /**
  * The declarations of a set of files by full name. Adding a file only notes where each declaration stands in the bytes; types
- * are read and linked when first asked for, so that a large set costs what is used of it. Every method throws SchemaError
- * (or a RangeError of the wire reader) on bad bytes.
+ * are read and linked when first asked for, so that a large set costs what is used of it. Every method throws SchemaError on
+ * bad bytes.
  */
 export class Pool implements Linker {
   readonly files = new Map<string, FileInfo>();
   readonly #fallback: Pool | null;
   readonly #declarations = new Map<string, Declaration>();
+  readonly #services: string[] = [];
   readonly #extensions = new Map<string, ExtensionDeclaration[]>();
   readonly #messages = new Map<string, MessageType>();
   readonly #enums = new Map<string, EnumType>();
+  readonly #checked = new Set<string>();
 
   /** `fallback` answers for names that no file of this pool declares. */
   constructor(fallback: Pool | null) {
@@ -51,19 +54,18 @@ export class Pool implements Linker {
   }
 
   /** Takes an encoded FileDescriptorProto. */
-  add(bytes: Uint8Array): void {
-    const file = readFile(bytes);
+  add(part: Cursor): void {
+    const file = readFile(part);
     if (this.files.has(file.name)) throw new SchemaError(file.name, '', 'the file stands twice in the set');
     this.files.set(file.name, file);
-    const reader = new BinaryReader(bytes);
-    while (reader.pos < reader.len) {
-      const [number, wireType] = reader.tag();
-      if (wireType !== 2) reader.skip(wireType, number);
-      else if (number === 4) this.#addMessage(file, file.package, file.features, reader.bytes(), 0);
-      else if (number === 5) this.#declare('enum', file, file.package, file.features, reader.bytes());
-      else if (number === 6) this.#declare('service', file, file.package, file.features, reader.bytes());
-      else if (number === 7) this.#addExtension(file, file.package, file.features, reader.bytes());
-      else reader.skip(wireType, number);
+    const cursor = part.again();
+    for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+      if (tag === 0x22) this.#addMessage(file, file.package, file.features, cursor.part(), 0);
+      else if (tag === 0x2a) this.#declare('enum', file, file.package, file.features, cursor.part());
+      else if (tag === 0x32)
+        this.#services.push(this.#declare('service', file, file.package, file.features, cursor.part()));
+      else if (tag === 0x3a) this.#addExtension(file, file.package, file.features, cursor.part());
+      else cursor.skip(tag);
     }
   }
 
@@ -72,30 +74,21 @@ export class Pool implements Linker {
   }
 
   /** Full names of the declared services, in the order of declaration. */
-  serviceNames(): string[] {
-    return [...this.#declarations.values()].filter((it) => it.kind === 'service').map((it) => it.name);
+  get serviceNames(): readonly string[] {
+    return this.#services;
   }
 
   service(name: string): ServiceType | undefined {
     const found = this.#declarations.get(name);
     if (found?.kind !== 'service') return undefined;
-    return readService(this, found.file.name, found.name, found.bytes);
+    return readService(this.#place(found.file, name), found.part.again());
   }
 
   message(name: string): MessageType | undefined {
     const known = this.#messages.get(name);
     if (known !== undefined) return known;
-    const found = this.#declarations.get(name);
-    // The codecs rely on the fields of these, whatever an upload says of them.
-    if (found === undefined || knownTypeOf(name) !== 'none')
-      return this.#fallback?.message(name) ?? this.#own(name, found);
-    return this.#own(name, found);
-  }
-
-  #own(name: string, found: Declaration | undefined): MessageType | undefined {
-    if (found?.kind !== 'message') return undefined;
-    const made = readMessage(this, found.file.name, found.name, found.features, found.bytes);
-    this.#messages.set(name, made);
+    const made = this.#read(name);
+    if (made !== undefined) this.#messages.set(name, made);
     return made;
   }
 
@@ -105,119 +98,147 @@ export class Pool implements Linker {
     const found = this.#declarations.get(name);
     if (found === undefined) return this.#fallback?.enumeration(name);
     if (found.kind !== 'enum') return undefined;
-    const made = readEnum(found.file.name, found.name, found.features, found.bytes);
+    const made = readEnum(this.#place(found.file, name), found.features, found.part.again());
     this.#enums.set(name, made);
     return made;
   }
 
   extensionsOf(extendee: string): Field[] {
     const declared = this.#extensions.get(extendee) ?? [];
-    const own = declared.map((it) => readExtension(this, it.file.name, it.scope, it.features, it.bytes));
+    const own = declared.map((it) => readExtension(this.#place(it.file, it.scope), it.features, it.part.again()));
     return this.#fallback === null ? own : [...own, ...this.#fallback.extensionsOf(extendee)];
   }
 
-  #addMessage(file: FileInfo, scope: string, outer: Features, bytes: Uint8Array, depth: number): void {
-    if (depth > maxNesting) throw new SchemaError(file.name, scope, `messages are nested deeper than ${maxNesting}`);
-    const features = declaredFeatures(bytes, 7, 12, outer);
-    const name = this.#declare('message', file, scope, features, bytes);
-    const reader = new BinaryReader(bytes);
-    while (reader.pos < reader.len) {
-      const [number, wireType] = reader.tag();
-      if (wireType !== 2) reader.skip(wireType, number);
-      else if (number === 3) this.#addMessage(file, name, features, reader.bytes(), depth + 1);
-      else if (number === 4) this.#declare('enum', file, name, features, reader.bytes());
-      else if (number === 6) this.#addExtension(file, name, features, reader.bytes());
-      else reader.skip(wireType, number);
+  /** Reads a message and all that its fields lead to, to find faults; what need not be kept is not. */
+  check(name: string): void {
+    const open = [name];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (this.#checked.has(next)) continue;
+      this.#checked.add(next);
+      const type = this.#messages.get(next) ?? this.#read(next);
+      for (const field of type === undefined ? [] : [...type.fields, ...type.extensions()]) {
+        const needed = field.typeName;
+        if (needed === '') continue;
+        const kind = this.#kindOf(needed);
+        if (kind === undefined)
+          throw new SchemaError(type?.file ?? '', `${next}.${field.name}`, `its type ${needed} is not in the set`);
+        if (kind === 'message') open.push(needed);
+      }
     }
   }
 
-  #declare(kind: Declaration['kind'], file: FileInfo, scope: string, features: Features, bytes: Uint8Array): string {
-    const simple = firstString(bytes, 1);
+  #place(file: FileInfo, name: string): Place {
+    return { linker: this, file: file.name, name };
+  }
+
+  #kindOf(name: string): Declaration['kind'] | undefined {
+    const found = this.#declarations.get(name)?.kind;
+    if (found !== undefined || this.#fallback === null) return found;
+    return this.#fallback.#kindOf(name);
+  }
+
+  #read(name: string): MessageType | undefined {
+    const found = this.#declarations.get(name);
+    // The codecs rely on the fields of the well-known types, whatever an upload says of them.
+    const fallback = found === undefined || knownTypeOf(name) !== 'none' ? this.#fallback?.message(name) : undefined;
+    if (fallback !== undefined || found?.kind !== 'message') return fallback;
+    return readMessage(this.#place(found.file, name), found.features, found.part.again());
+  }
+
+  #addMessage(file: FileInfo, scope: string, outer: Features, part: Cursor, depth: number): void {
+    if (depth > maxNesting) throw new SchemaError(file.name, scope, `messages are nested deeper than ${maxNesting}`);
+    const features = declaredFeatures(part.again(), 0x3a, 12, outer);
+    const name = this.#declare('message', file, scope, features, part);
+    const cursor = part.again();
+    for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+      if (tag === 0x1a) this.#addMessage(file, name, features, cursor.part(), depth + 1);
+      else if (tag === 0x22) this.#declare('enum', file, name, features, cursor.part());
+      else if (tag === 0x32) this.#addExtension(file, name, features, cursor.part());
+      else cursor.skip(tag);
+    }
+  }
+
+  #declare(kind: Declaration['kind'], file: FileInfo, scope: string, outer: Features, part: Cursor): string {
+    const simple = firstString(part.again(), 0x0a);
     if (!identifier.test(simple)) {
       throw new SchemaError(file.name, scope, `${quote(simple)} is not a name that a ${kind} may have`);
     }
     const name = scope === '' ? simple : `${scope}.${simple}`;
     const before = this.#declarations.get(name);
     if (before !== undefined) throw new SchemaError(file.name, name, `is declared in ${before.file.name} as well`);
-    const own = kind === 'enum' ? declaredFeatures(bytes, 3, 7, features) : features;
-    this.#declarations.set(name, { kind, name, file, features: own, bytes });
+    const features = kind === 'enum' ? declaredFeatures(part.again(), 0x1a, 7, outer) : outer;
+    this.#declarations.set(name, { kind, file, features, part });
     return name;
   }
 
-  #addExtension(file: FileInfo, scope: string, features: Features, bytes: Uint8Array): void {
-    const extendee = firstString(bytes, 2).replace(/^\./, '');
+  #addExtension(file: FileInfo, scope: string, features: Features, part: Cursor): void {
+    const extendee = withoutDot(firstString(part.again(), 0x12));
     const declared = this.#extensions.get(extendee);
-    const declaration = { scope, file, features, bytes };
+    const declaration = { scope, file, features, part };
     if (declared === undefined) this.#extensions.set(extendee, [declaration]);
     else declared.push(declaration);
   }
 }
 
-function readFile(bytes: Uint8Array): FileInfo {
-  const reader = new BinaryReader(bytes);
+function readFile(part: Cursor): FileInfo {
+  const cursor = part.again();
   const dependencies: string[] = [];
   let name = '';
   let scope = '';
   let syntax = '';
   let edition = 0;
-  let options: Uint8Array | null = null;
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (number === 1) name = reader.string();
-    else if (number === 2) scope = reader.string();
-    else if (number === 3) dependencies.push(reader.string());
-    else if (number === 8) options = reader.bytes();
-    else if (number === 12) syntax = reader.string();
-    else if (number === 14) edition = reader.int32();
-    else reader.skip(wireType, number);
+  let options: Cursor | null = null;
+  for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+    if (tag === 0x0a) name = cursor.string();
+    else if (tag === 0x12) scope = cursor.string();
+    else if (tag === 0x1a) dependencies.push(cursor.string());
+    else if (tag === 0x42) options = cursor.part();
+    else if (tag === 0x62) syntax = cursor.string();
+    else if (tag === 0x70) edition = cursor.varint();
+    else cursor.skip(tag);
   }
   if (name === '') throw new SchemaError('', '', 'a file of the set has no name');
   if (scope !== '' && !packageName.test(scope))
     throw new SchemaError(name, '', `${quote(scope)} is not a package name`);
   const defaults = fileFeatures(syntax, edition);
   if (defaults === null) {
-    throw new SchemaError(
-      name,
-      '',
-      syntax === 'editions' ? `edition ${edition} is not supported` : `syntax ${quote(syntax)} is not supported`,
-    );
+    const what = syntax === 'editions' ? `edition ${edition}` : `syntax ${quote(syntax)}`;
+    throw new SchemaError(name, '', `${what} is not supported`);
   }
   const features = options === null ? defaults : optionFeatures(options, 50, defaults);
   return { name, package: scope, dependencies, features };
 }
 
-/** The features that a declaration's options (field `optionsNumber`) set, on top of `outer`. */
-function declaredFeatures(bytes: Uint8Array, optionsNumber: number, featuresNumber: number, outer: Features): Features {
-  const reader = new BinaryReader(bytes);
+/** The features that the options of a declaration (behind `optionsTag`) set, on top of `outer`. */
+function declaredFeatures(cursor: Cursor, optionsTag: number, featuresNumber: number, outer: Features): Features {
   let features = outer;
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (number === optionsNumber && wireType === 2) features = optionFeatures(reader.bytes(), featuresNumber, features);
-    else reader.skip(wireType, number);
+  for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+    if (tag === optionsTag) features = optionFeatures(cursor.part(), featuresNumber, features);
+    else cursor.skip(tag);
   }
   return features;
 }
 
-function optionFeatures(options: Uint8Array, featuresNumber: number, outer: Features): Features {
-  const reader = new BinaryReader(options);
+function optionFeatures(options: Cursor, featuresNumber: number, outer: Features): Features {
   let features = outer;
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (number === featuresNumber && wireType === 2)
-      features = readFeatures(new BinaryReader(reader.bytes()), features);
-    else reader.skip(wireType, number);
+  for (let tag = options.tag(); tag !== 0; tag = options.tag()) {
+    if (tag === ((featuresNumber << 3) | 2)) features = readFeatures(options.part(), features);
+    else options.skip(tag);
   }
   return features;
 }
 
-function firstString(bytes: Uint8Array, wanted: number): string {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (number === wanted && wireType === 2) return reader.string();
-    reader.skip(wireType, number);
+function firstString(cursor: Cursor, wanted: number): string {
+  for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+    if (tag === wanted) return cursor.string();
+    cursor.skip(tag);
   }
   return '';
+}
+
+/** Descriptors write full names with a dot in front. */
+function withoutDot(name: string): string {
+  return name.startsWith('.') ? name.slice(1) : name;
 }
 
 function quote(text: string): string {

@@ -1,6 +1,6 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Codecs } from '../codec/codec.js';
 import { builtinPool } from './builtin.js';
+import { Cursor } from './cursor.js';
 import { Pool } from './pool.js';
 import { SchemaError, type MessageType, type ServiceType } from './types.js';
 
@@ -22,6 +22,8 @@ export interface Schema {
   service(name: string): ServiceType | undefined;
   /** Finds a message of the set or a built-in one; throws SchemaError when its descriptor is bad. */
   message(name: string): MessageType | undefined;
+  /** Looks for faults in a message and in all that it can hold; throws SchemaError. */
+  check(messageName: string): void;
   /** JSON to wire bytes and back, for the messages of this schema. */
   readonly codecs: Codecs;
 }
@@ -50,7 +52,7 @@ export function loadSchema(descriptorSet: Uint8Array): { schema: Schema | null; 
   return { schema: problems.length === 0 ? new PoolSchema(pool) : null, problems };
 }
 
-/** Runs `work`; a SchemaError or a wire reader's error becomes a problem, and the answer is undefined. */
+/** Runs `work`; a SchemaError becomes a problem, and the answer is undefined. */
 export function attempt<T>(problems: SchemaProblem[], work: () => T): T | undefined {
   try {
     return work();
@@ -68,11 +70,15 @@ class PoolSchema implements Schema {
   constructor(pool: Pool) {
     this.codecs = new Codecs((name) => pool.message(name));
     this.#pool = pool;
-    this.services = pool.serviceNames();
+    this.services = pool.serviceNames;
   }
 
   service(name: string): ServiceType | undefined {
     return this.#pool.service(name);
+  }
+
+  check(messageName: string): void {
+    this.#pool.check(messageName);
   }
 
   message(name: string): MessageType | undefined {
@@ -81,28 +87,18 @@ class PoolSchema implements Schema {
 }
 
 function addFiles(pool: Pool, descriptorSet: Uint8Array, problems: SchemaProblem[]): void {
-  const reader = new BinaryReader(descriptorSet);
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (number === 1 && wireType === 2) {
-      const file = reader.bytes();
+  const cursor = new Cursor(descriptorSet);
+  for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+    if (tag === 0x0a) {
+      const file = cursor.part();
       attempt(problems, () => pool.add(file));
     } else {
-      reader.skip(wireType, number);
+      cursor.skip(tag);
     }
   }
 }
 
 function problemOf(error: unknown): SchemaProblem {
-  if (error instanceof SchemaError) {
-    return { file: error.file, symbol: error.symbol, template: '', column: 0, reason: error.message };
-  }
-  const cause = error instanceof Error ? error.message : String(error);
-  return {
-    file: '',
-    symbol: '',
-    template: '',
-    column: 0,
-    reason: `is not a serialized google.protobuf.FileDescriptorSet: ${cause}`,
-  };
+  if (!(error instanceof SchemaError)) throw error;
+  return { file: error.file, symbol: error.symbol, template: '', column: 0, reason: error.message };
 }

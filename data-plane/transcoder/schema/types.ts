@@ -32,6 +32,8 @@ export interface Field {
   readonly name: string;
   readonly jsonName: string;
   readonly kind: FieldKind;
+  /** Full name of its message or enum; '' for a scalar. */
+  readonly typeName: string;
   readonly repeated: boolean;
   readonly packed: boolean;
   /** Unset can be told from the default value. */
@@ -43,8 +45,6 @@ export interface Field {
   readonly extension: boolean;
   /** A proto3 `optional`, which descriptors put into a oneof of its own. */
   readonly synthetic: boolean;
-  /** The explicit default of a proto2 field, as the descriptor spells it. */
-  readonly defaultText: string | undefined;
   /** The message that the field is declared in. */
   parent(): MessageType;
   /** Of a message, group or map field. Links on first use and throws SchemaError when the type is missing. */
@@ -86,6 +86,8 @@ export interface Method {
   readonly path: string;
   readonly clientStreaming: boolean;
   readonly serverStreaming: boolean;
+  readonly inputName: string;
+  readonly outputName: string;
   input(): MessageType;
   output(): MessageType;
   /** The value of option google.api.http as it stands in the descriptor, or null. */
