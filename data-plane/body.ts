@@ -26,6 +26,8 @@ export interface BodySink {
   end(trailers: HeaderList | null): void;
   /** The body will not become complete. */
   fail(error: ProxyError): void;
+  /** True when nothing that was written is looked at any more, so the source may use the memory of its chunks again. */
+  readonly settled?: boolean;
 }
 
 /** A body that is wholly in memory, and can therefore be sent again. */

@@ -91,30 +91,28 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   onConnect(): void {}
 
-  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (this.#isNew) this.#greet(bytes, start, end, owned);
-    else if (this.#tunnel !== null) this.#tunnel.onBytes(bytes, start, end, owned);
-    else this.#reader.onBytes(bytes, start, end, owned);
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
+    if (this.#isNew) return this.#greet(bytes, start, end, owned);
+    if (this.#tunnel !== null) return this.#tunnel.onBytes(bytes, start, end, owned);
+    return this.#reader.onBytes(bytes, start, end, owned);
   }
 
-  #greet(bytes: Buffer, start: number, end: number, owned: boolean): void {
+  #greet(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
     const more = bytes.subarray(start, end);
     const greeting = this.#greeting === null ? more : Buffer.concat([this.#greeting, more]);
     const isHttp2 = beginsHttp2(greeting);
     if (isHttp2 === 'more') {
       this.#greeting = Buffer.from(greeting);
-      return;
+      return false;
     }
     this.#isNew = false;
     this.#greeting = null;
-    if (isHttp2 === 'no') {
-      this.#reader.onBytes(greeting, 0, greeting.length, owned && greeting === more);
-      return;
-    }
+    if (isHttp2 === 'no') return this.#reader.onBytes(greeting, 0, greeting.length, owned && greeting === more);
     this.#state = 'closed';
     this.#reader.stop(new ProxyError('client_closed'));
     this.#forgetTimers();
     this.#context.speaksHttp2(this, this.#socket, Buffer.from(greeting));
+    return false;
   }
 
   onDrain(): void {
@@ -240,6 +238,14 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   write(data: string | Uint8Array): boolean {
     return this.#written(this.#socket.write(data));
+  }
+
+  flush(): void {
+    this.#socket.flush();
+  }
+
+  get isDrained(): boolean {
+    return this.#socket.isDrained;
   }
 
   #written(hasRoom: boolean): boolean {

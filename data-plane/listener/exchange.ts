@@ -2,6 +2,7 @@ import { BufferedBody, type BodySink, type BodySource } from '../body.js';
 import { ProxyError } from '../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../exchange.js';
 import { headerValue, type HeaderList } from '../headers.js';
+import { bulkBytes } from '../socket/read-buffer.js';
 import { latin1Text, type StreamBody } from '../socket/stream-body.js';
 import { chunkedEnd, chunkStart, statusLine, writeFields, type FieldsWritten } from '../wire/http1/http1.js';
 import { errorAnswer } from './respond.js';
@@ -13,7 +14,10 @@ export interface ExchangeConnection {
   /** Whether the connection can serve another request after this answer. */
   mayKeepAlive(): boolean;
   writeText(text: string): boolean;
+  /** Leaves with all else that is written in this turn of the event loop, or at `flush`. */
   write(data: string | Uint8Array): boolean;
+  flush(): void;
+  readonly isDrained: boolean;
   /** The answer is written; `keepAlive` as it was announced. */
   answered(keepAlive: boolean): void;
   /** The answer cannot be completed: cut the connection so that the client sees it. */
@@ -174,22 +178,27 @@ export class Http1Exchange implements Exchange, BodySink {
 
   write(chunk: Uint8Array): boolean {
     if (this.#phase === 'done') return true;
-    const connection = this.#connection;
     this.#sent += chunk.length;
-    let hasRoom: boolean;
-    if (this.#framing === 'chunked') {
-      connection.write(chunkStart(chunk.length));
-      connection.write(chunk);
-      hasRoom = connection.write('\r\n');
-    } else {
-      if (this.#framing === 'length' && this.#sent > this.#announced) {
-        this.fail(new ProxyError('internal', new Error('body longer than announced')));
-        return true;
-      }
-      hasRoom = connection.write(chunk);
+    if (this.#framing === 'length' && this.#sent > this.#announced) {
+      this.fail(new ProxyError('internal', new Error('body longer than announced')));
+      return true;
     }
+    const hasRoom = this.#writeFramed(chunk);
+    if (chunk.length >= bulkBytes) this.#connection.flush();
     if (!hasRoom) this.#stalled = true;
     return hasRoom;
+  }
+
+  get settled(): boolean {
+    return this.#connection.isDrained;
+  }
+
+  #writeFramed(chunk: Uint8Array): boolean {
+    const connection = this.#connection;
+    if (this.#framing !== 'chunked') return connection.write(chunk);
+    connection.write(chunkStart(chunk.length));
+    connection.write(chunk);
+    return connection.write('\r\n');
   }
 
   end(trailers: HeaderList | null): void {

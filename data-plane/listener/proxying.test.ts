@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { emptyBody } from '../body.js';
@@ -289,5 +289,50 @@ describe('requests through listener and transport', () => {
     kept.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await kept.until('}]}')).toMatch(/^HTTP\/1\.1 426 Upgrade Required\r\n.*Upgrade: TLS\/1\.2, HTTP\/1\.1\r\n.*Connection: Upgrade\r\n/s);
     expect(await fixture.ask(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toContain('Connection: Upgrade, close\r\n');
+  });
+
+  test.each([
+    ['with a length', { 'Content-Length': 6_000_000 }],
+    ['chunked', {}],
+  ])('a slow reader gets every byte as it was sent, %s', async (_name, headers) => {
+    const sent = randomBytes(6_000_000);
+    const { port: upstream } = await fixture.httpServer((_request, response) => response.writeHead(200, headers).end(sent));
+    const { port } = await fixture.gateway(upstream);
+    const answers = await Promise.all([1, 2, 3].map(() => ask(port, {})));
+    const received = await Promise.all(
+      answers.map(async (answer) => {
+        const hash = createHash('sha256');
+        let pieces = 0;
+        for await (const chunk of answer) {
+          hash.update(chunk as Buffer);
+          if (++pieces % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 3));
+        }
+        return hash.digest('hex');
+      }),
+    );
+
+    expect(received).toEqual([1, 2, 3].map(() => digest(sent)));
+  });
+
+  test('a slow endpoint gets every byte as it was sent', async () => {
+    const sent = randomBytes(6_000_000);
+    const { port: upstream } = await fixture.httpServer((request, response) => {
+      void (async () => {
+        const hash = createHash('sha256');
+        let pieces = 0;
+        for await (const chunk of request) {
+          hash.update(chunk as Buffer);
+          if (++pieces % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 3));
+        }
+        response.end(hash.digest('hex'));
+      })();
+    });
+    const { port } = await fixture.gateway(upstream);
+    const answers = await Promise.all([
+      ask(port, { method: 'POST', headers: { 'Content-Length': sent.length } }, sent),
+      ask(port, { method: 'PUT', headers: { 'Transfer-Encoding': 'chunked' } }, sent),
+    ]);
+
+    for (const answer of answers) expect((await bodyOf(answer)).toString()).toBe(digest(sent));
   });
 });

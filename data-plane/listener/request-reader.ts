@@ -2,7 +2,7 @@ import { BufferedBody, emptyBody } from '../body.js';
 import { ProxyError, type ErrorKind } from '../errors.js';
 import type { HeaderList } from '../headers.js';
 import type { ByteSocket } from '../socket/socket.js';
-import { keepRange, StreamBody, type BodyOwner } from '../socket/stream-body.js';
+import { RangeTaker, StreamBody, type BodyOwner } from '../socket/stream-body.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { MessageParser, Violation, type MessageEvents, type MessageFacts, type MessageHead, type ViolationKind } from '../wire/http1/http1.js';
 import { BodyPace } from './body-pace.js';
@@ -35,11 +35,11 @@ export class RequestReader implements MessageEvents, BodyOwner {
   readonly #parser: MessageParser;
   readonly #pace: BodyPace;
   readonly #timer: WheelTimer;
+  readonly #ranges = new RangeTaker();
   #awaiting: Awaiting = 'head';
   #body: StreamBody | null = null;
   #rest: Buffer | null = null;
   #inRead = false;
-  #bytesOwned = false;
   #stopped = false;
 
   constructor(socket: ByteSocket, limits: ListenerLimits, wheel: TimerWheel, owner: ReaderOwner) {
@@ -62,10 +62,13 @@ export class RequestReader implements MessageEvents, BodyOwner {
     return this.#parser.betweenMessages && this.#rest === null;
   }
 
-  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (this.#stopped) return;
-    if (this.#body === null && !this.#owner.mayReadOn()) this.#hold(bytes, start, end, owned);
-    else this.#read(bytes, start, end, owned);
+  /** Returns whether views of the bytes are kept. */
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
+    if (this.#stopped) return false;
+    this.#ranges.begin(bytes, owned);
+    if (this.#body === null && !this.#owner.mayReadOn()) this.#hold(start, end);
+    else this.#read(bytes, start, end);
+    return this.#ranges.kept;
   }
 
   /** The request in hand has been answered: read on, what is held first. */
@@ -73,7 +76,7 @@ export class RequestReader implements MessageEvents, BodyOwner {
     if (this.#inRead || this.#stopped || !this.#owner.mayReadOn()) return;
     const rest = this.takeRest();
     this.#socket.resume();
-    if (rest !== null) this.#read(rest, 0, rest.length, true);
+    if (rest !== null) this.onBytes(rest, 0, rest.length, true);
     else this.#awaitHead();
   }
 
@@ -94,8 +97,7 @@ export class RequestReader implements MessageEvents, BodyOwner {
     body?.fail(error);
   }
 
-  #read(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    this.#bytesOwned = owned;
+  #read(bytes: Buffer, start: number, end: number): void {
     this.#inRead = true;
     let at = start;
     try {
@@ -109,13 +111,13 @@ export class RequestReader implements MessageEvents, BodyOwner {
     } finally {
       this.#inRead = false;
     }
-    if (at < end) this.#hold(bytes, at, end, owned);
+    if (at < end) this.#hold(at, end);
     else if (this.#owner.mayReadOn()) this.#awaitHead();
   }
 
-  #hold(bytes: Buffer, start: number, end: number, owned: boolean): void {
+  #hold(start: number, end: number): void {
     if (this.#stopped) return;
-    const more = keepRange(bytes, start, end, owned);
+    const more = this.#ranges.take(start, end);
     this.#rest = this.#rest === null ? more : Buffer.concat([this.#rest, more]);
     this.#socket.pause();
   }
@@ -141,9 +143,9 @@ export class RequestReader implements MessageEvents, BodyOwner {
     this.#owner.refused(error);
   }
 
-  onMessage(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
+  onMessage(head: MessageHead, _bytes: Buffer, bodyStart: number, bodyEnd: number): void {
     this.#await('nothing', 0);
-    const body = bodyStart === bodyEnd ? emptyBody : new BufferedBody(keepRange(bytes, bodyStart, bodyEnd, this.#bytesOwned));
+    const body = bodyStart === bodyEnd ? emptyBody : new BufferedBody(this.#ranges.take(bodyStart, bodyEnd));
     this.#owner.requestRead(head, this.#parser.facts, body);
   }
 
@@ -155,13 +157,13 @@ export class RequestReader implements MessageEvents, BodyOwner {
     this.#owner.requestRead(head, facts, this.#body);
   }
 
-  onBody(bytes: Buffer, start: number, end: number): void {
+  onBody(_bytes: Buffer, start: number, end: number): void {
     const body = this.#body;
     if (body === null) return;
     // A client that is too slow is refused by the timer, outside the parser's call.
     const isTooSlow = this.#pace.isTooSlow(this.#wheel.nowMs, body.received + end - start);
     this.#await('body', isTooSlow ? 1 : this.#limits.bodyIdleMs);
-    body.push(keepRange(bytes, start, end, this.#bytesOwned));
+    this.#ranges.pushTo(body, start, end);
   }
 
   onEnd(trailers: HeaderList | null): void {

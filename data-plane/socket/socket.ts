@@ -1,12 +1,15 @@
 import { connect as connectTcp, Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
-import { SharedReadBuffer } from './read-buffer.js';
+import { ReadBufferChoice, type SharedReadBuffer } from './read-buffer.js';
 
 /** What a socket tells its connection. */
 export interface SocketEvents {
   onConnect(): void;
-  /** Bytes arrived in bytes[start, end). They may be kept only if `owned`; else they are gone when the call returns. */
-  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void;
+  /**
+   * Bytes arrived in bytes[start, end). Views of them may be kept only if `owned`; false says that none is, and that the buffer
+   * may be read into again.
+   */
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean | void;
   /** Everything written has left, after a `write` that returned false. */
   onDrain(): void;
   /** The peer sends no more. */
@@ -46,9 +49,9 @@ export class ByteSocket {
     this.#events = events;
   }
 
-  /** For whoever reads the socket: bytes[start, end) have come. */
-  received(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    this.#events.onBytes(bytes, start, end, owned);
+  /** For whoever reads the socket: bytes[start, end) have come. Returns whether views of them may be kept. */
+  received(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
+    return this.#events.onBytes(bytes, start, end, owned) !== false;
   }
 
   get socket(): Socket {
@@ -68,6 +71,16 @@ export class ByteSocket {
       process.nextTick(uncork, this);
     }
     return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+  }
+
+  /** Lets what `write` has gathered leave at once. */
+  flush(): void {
+    this.uncork();
+  }
+
+  /** The kernel has taken everything that was written. */
+  get isDrained(): boolean {
+    return !this.#corked && this.#socket.writableLength === 0;
   }
 
   /** The last write failed at once, so none of its bytes left. */
@@ -178,27 +191,31 @@ export function readEvents(socket: Socket, events: SocketEvents): ByteSocket {
 /** Reads by node's `onread`: no stream buffer, no event and, while reads are small, no allocation per read. */
 class SocketReader {
   readonly options: OnReadOpts;
+  readonly #choice: ReadBufferChoice;
   #socket: ByteSocket | null = null;
+  #changed = true;
 
   constructor(reads: SharedReadBuffer) {
-    let current = reads.shared;
-    let lastBytes = 0;
+    this.#choice = new ReadBufferChoice(reads);
     this.options = {
-      buffer: () => {
-        const next = reads.next(current, lastBytes);
-        if (next !== undefined) current = next;
-        return next ?? current;
-      },
-      callback: (bytesRead: number) => {
-        lastBytes = bytesRead;
-        this.#socket?.received(current, 0, bytesRead, current !== reads.shared);
-        return true;
-      },
+      // Asked once before the first read and then after each; anything but a buffer means the one there is.
+      buffer: () => (this.#changed ? this.#choice.current : unchanged),
+      callback: (bytesRead: number) => this.#read(bytesRead),
     };
   }
 
   readsFor(socket: ByteSocket): ByteSocket {
     this.#socket = socket;
+    socket.socket.once('close', () => this.#choice.close());
     return socket;
   }
+
+  #read(bytesRead: number): boolean {
+    const { current, isOwn } = this.#choice;
+    const kept = this.#socket?.received(current, 0, bytesRead, isOwn) ?? false;
+    this.#changed = this.#choice.advance(bytesRead, kept);
+    return true;
+  }
 }
+
+const unchanged = undefined as unknown as Uint8Array;

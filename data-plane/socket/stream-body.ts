@@ -1,6 +1,7 @@
 import type { BodySink, BodySource } from '../body.js';
 import type { ProxyError } from '../errors.js';
 import type { HeaderList } from '../headers.js';
+import { bulkBytes } from './read-buffer.js';
 
 /** What a body asks of the connection that it arrives on. */
 export interface BodyOwner {
@@ -58,16 +59,19 @@ export class StreamBody implements BodySource {
     if (this.#earlyEnd === null) this.#owner.bodyCancelled(reason);
   }
 
-  push(chunk: Uint8Array): void {
+  /** Returns whether the chunk's memory may be used again. */
+  push(chunk: Uint8Array): boolean {
     this.received += chunk.length;
-    if (this.#done) return;
-    if (this.#sink !== null) {
-      if (!this.#sink.write(chunk) && !this.#done) this.#owner.pauseBody();
-      return;
+    if (this.#done) return true;
+    const sink = this.#sink;
+    if (sink !== null) {
+      if (!sink.write(chunk) && !this.#done) this.#owner.pauseBody();
+      return sink.settled === true;
     }
     this.#early ??= [];
     this.#early.push(chunk);
     this.#owner.pauseBody();
+    return false;
   }
 
   end(trailers: HeaderList | null): void {
@@ -90,13 +94,50 @@ export class StreamBody implements BodySource {
   }
 }
 
-/** The bytes of a range, to keep: a view when the reader owns the buffer, else a copy. */
-export function keepRange(bytes: Buffer, start: number, end: number, owned: boolean): Buffer {
-  if (owned) return bytes.subarray(start, end);
-  const copy = Buffer.allocUnsafe(end - start);
-  bytes.copy(copy, 0, start, end);
-  return copy;
+/**
+ * Takes ranges out of what a socket has read: as views of it where that is allowed and worth it, else as copies. A small view
+ * would keep a large buffer alive.
+ */
+export class RangeTaker {
+  #bytes: Buffer = noBytes;
+  #owned = false;
+  #kept = false;
+
+  /** Begins with new bytes, of which views may be kept if `owned`. */
+  begin(bytes: Buffer, owned: boolean): void {
+    this.#bytes = bytes;
+    this.#owned = owned;
+    this.#kept = false;
+  }
+
+  /** Whether views of the bytes are in use. */
+  get kept(): boolean {
+    return this.#kept;
+  }
+
+  /** A range to keep. */
+  take(start: number, end: number): Buffer {
+    if (this.#isView(start, end)) {
+      this.#kept = true;
+      return this.#bytes.subarray(start, end);
+    }
+    const copy = Buffer.allocUnsafe(end - start);
+    this.#bytes.copy(copy, 0, start, end);
+    return copy;
+  }
+
+  /** Gives a range to a body; what that has written on by then is not kept. */
+  pushTo(body: StreamBody, start: number, end: number): void {
+    if (!this.#isView(start, end)) body.push(this.take(start, end));
+    else if (!body.push(this.#bytes.subarray(start, end))) this.#kept = true;
+  }
+
+  #isView(start: number, end: number): boolean {
+    return this.#owned && end - start >= bulkBytes;
+  }
 }
+
+const noBytes = Buffer.alloc(0);
 
 /** Bytes as latin1 text, to leave in one string with a head. */
 export function latin1Text(bytes: Uint8Array): string {

@@ -1,7 +1,8 @@
 import type { BodySink, BodySource } from '../body.js';
 import type { ProxyError } from '../errors.js';
 import type { ByteSocket } from './socket.js';
-import { keepRange, StreamBody, type BodyOwner } from './stream-body.js';
+import { bulkBytes } from './read-buffer.js';
+import { RangeTaker, StreamBody, type BodyOwner } from './stream-body.js';
 
 export interface TunnelOwner {
   /** A byte went one way or the other. */
@@ -21,6 +22,7 @@ export class TunnelEnd implements BodySink, BodyOwner {
   sent = 0;
   readonly #socket: ByteSocket;
   readonly #owner: TunnelOwner;
+  readonly #ranges = new RangeTaker();
   #source: BodySource | null = null;
   #stalled = false;
   #inputOpen = true;
@@ -52,10 +54,12 @@ export class TunnelEnd implements BodySink, BodyOwner {
 
   // The socket's events, passed on by its connection.
 
-  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (!this.#inputOpen || start === end) return;
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
+    if (!this.#inputOpen || start === end) return false;
     this.#owner.tunnelActive();
-    this.input.push(keepRange(bytes, start, end, owned));
+    this.#ranges.begin(bytes, owned);
+    this.#ranges.pushTo(this.input, start, end);
+    return this.#ranges.kept;
   }
 
   onDrain(): void {
@@ -78,8 +82,13 @@ export class TunnelEnd implements BodySink, BodyOwner {
     this.#owner.tunnelActive();
     this.sent += chunk.length;
     const hasRoom = this.#socket.write(chunk);
+    if (chunk.length >= bulkBytes) this.#socket.flush();
     if (!hasRoom) this.#stalled = true;
     return hasRoom;
+  }
+
+  get settled(): boolean {
+    return this.#socket.isDrained;
   }
 
   end(): void {

@@ -2,7 +2,7 @@ import { BufferedBody, emptyBody, type BodySource } from '../../body.js';
 import { ProxyError, type ErrorKind } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
-import { keepRange, StreamBody, type BodyOwner } from '../../socket/stream-body.js';
+import { RangeTaker, StreamBody, type BodyOwner } from '../../socket/stream-body.js';
 import { TunnelEnd, type TunnelOwner } from '../../socket/tunnel-end.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
 import { MessageParser, Violation, type MessageEvents, type MessageHead } from '../../wire/http1/http1.js';
@@ -46,10 +46,10 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
   readonly #tryTimer: WheelTimer;
   readonly #socket: ByteSocket;
   readonly #writer: RequestWriter;
+  readonly #ranges = new RangeTaker();
   #state: State = 'connecting';
   #tunnel: TunnelEnd | null = null;
   #answersBefore = 0;
-  #bytesOwned = false;
   // The call in hand.
   #running: RunningCall | null = null;
   #replied = false;
@@ -144,23 +144,20 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     else this.#send(this.#running.call);
   }
 
-  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (this.#tunnel !== null) {
-      this.#tunnel.onBytes(bytes, start, end, owned);
-      return;
-    }
-    if (this.#state === 'closed') return;
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
+    if (this.#tunnel !== null) return this.#tunnel.onBytes(bytes, start, end, owned);
+    if (this.#state === 'closed') return false;
     if (this.#running === null) {
       // Bytes that no call asked for: they would be taken for the answer to the next one.
       this.destroy();
-      return;
+      return false;
     }
-    this.#bytesOwned = owned;
+    this.#ranges.begin(bytes, owned);
     if (this.#writer.done) this.#owner.wheel.set(this.#readTimer, this.#running.call.timeouts.readMs);
     const at = this.#read(bytes, start, end);
-    if (at < 0) return;
-    if (this.#answerDone) this.#settle(at === end);
-    else if (at < end) this.#passOn(bytes, at, end, owned);
+    if (this.#answerDone && at >= 0) this.#settle(at === end);
+    const isTunnels = at >= 0 && at < end && this.#passOn(bytes, at, end, owned);
+    return isTunnels || this.#ranges.kept;
   }
 
   /** Reads interim answers and one final one; returns how far it came, or -1 when the endpoint broke the protocol. */
@@ -179,8 +176,8 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
   }
 
   /** Bytes behind the head of an upgrade are the tunnel's first. */
-  #passOn(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    this.#tunnel?.onBytes(bytes, start, end, owned);
+  #passOn(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
+    return this.#tunnel?.onBytes(bytes, start, end, owned) ?? false;
   }
 
   onDrain(): void {
@@ -216,13 +213,13 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
 
   // ── from the parser ──
 
-  onMessage(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
+  onMessage(head: MessageHead, _bytes: Buffer, bodyStart: number, bodyEnd: number): void {
     if (head.status < 200) {
       this.#onInterim(head);
       return;
     }
     this.#answerDone = true;
-    this.#reply(head, bodyStart === bodyEnd ? emptyBody : new BufferedBody(keepRange(bytes, bodyStart, bodyEnd, this.#bytesOwned)));
+    this.#reply(head, bodyStart === bodyEnd ? emptyBody : new BufferedBody(this.#ranges.take(bodyStart, bodyEnd)));
   }
 
   onHead(head: MessageHead): void {
@@ -231,8 +228,8 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#reply(head, this.#body);
   }
 
-  onBody(bytes: Buffer, start: number, end: number): void {
-    this.#body?.push(keepRange(bytes, start, end, this.#bytesOwned));
+  onBody(_bytes: Buffer, start: number, end: number): void {
+    if (this.#body !== null) this.#ranges.pushTo(this.#body, start, end);
   }
 
   onEnd(trailers: HeaderList | null): void {

@@ -1,6 +1,7 @@
 import { BufferedBody, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
+import { bulkBytes } from '../../socket/read-buffer.js';
 import type { ByteSocket } from '../../socket/socket.js';
 import { chunkedEnd, chunkStart } from '../../wire/http1/http1.js';
 import type { Call } from '../transport.js';
@@ -89,11 +90,16 @@ export class RequestWriter implements BodySink {
       return true;
     }
     const hasRoom = this.#writeFramed(chunk);
+    if (chunk.length >= bulkBytes) this.#socket.flush();
     if (!hasRoom) {
       this.#stalled = true;
       this.#owner.requestStalled();
     }
     return hasRoom;
+  }
+
+  get settled(): boolean {
+    return this.#socket.isDrained;
   }
 
   #writeFramed(chunk: Uint8Array): boolean {
