@@ -11,6 +11,7 @@ import { headerValue } from '../../headers.js';
 import { SharedReadBuffer } from '../../socket/read-buffer.js';
 import { adoptSocket } from '../../socket/socket.js';
 import { TimerWheel } from '../../wheel.js';
+import { settled } from '../../upstream/http2/support.fixture.js';
 import { HttpDate } from '../http-date.js';
 import {
   createHttp2Codec,
@@ -421,9 +422,10 @@ describe('a connection', () => {
     const stream = session().request({ ':path': '/', ':method': 'POST' });
     stream.on('error', () => {});
     stream.write(Buffer.alloc(1_000_000));
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    const credit = (): number => stream.session?.state.remoteWindowSize ?? 0;
+    await expect.poll(credit, { interval: 5 }).toBeLessThan(1_048_576);
 
-    expect(stream.session?.state.effectiveRecvDataLength ?? 0).toBe(0);
+    expect(await settled(credit)).toBe(1_048_576 - 65_536);
     listener.handle = (exchange) => exchange.respond(200, [], new BufferedBody(Buffer.from('other')));
     expect((await request(sessions[0] as ClientHttp2Session, { ':path': '/' })).body).toBe('other');
   });
@@ -530,12 +532,9 @@ describe('a connection', () => {
       head.writeUInt32BE(2 * i + 1, 5);
       socket.write(Buffer.concat([head, get]));
     }
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const before = handled;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => handled, { interval: 10 }).toBeGreaterThan(100);
+    await settled(() => handled);
 
-    expect(handled).toBe(before);
-    expect(handled).toBeGreaterThan(100);
     expect(handled).toBeLessThan(4_000);
   });
 });

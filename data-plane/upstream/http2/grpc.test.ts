@@ -14,7 +14,7 @@ import { headerValue } from '../../headers.js';
 import { TimerWheel } from '../../wheel.js';
 import type { Transport } from '../transport.js';
 import { createHttp2Transport } from './http2.js';
-import { framed, grpc, Recorder } from './support.fixture.js';
+import { framed, grpc, Recorder, settled } from './support.fixture.js';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const method = (path: string, responseStream: boolean, requestStream = false) => ({
@@ -134,13 +134,14 @@ describe('against a grpc-js server', () => {
   it('a stream of a megabyte waits for a reader that stalls, and then comes whole', async () => {
     const call = await new Recorder(transport, grpc('/test.Echo/Many', new BufferedBody(framed(Buffer.alloc(1)))), true)
       .replying;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const sentWhileStalled = await settled(() => seen.sent);
     const received = call.bytes;
 
     call.resume();
     await call.done;
 
-    expect(received).toBeLessThan(70_000);
+    expect(received).toBe(1_005);
+    expect(sentWhileStalled).toBeLessThan(300);
     expect(call.bytes).toBe(1_005_000);
     expect(headerValue(call.trailers ?? [], 'grpc-status')).toBe('0');
   });

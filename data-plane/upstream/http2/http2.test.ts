@@ -7,7 +7,7 @@ import { headerValue } from '../../headers.js';
 import { TimerWheel } from '../../wheel.js';
 import type { Transport } from '../transport.js';
 import { createHttp2Transport, type Http2TransportLimits } from './http2.js';
-import { framed, get, grpc, Recorder } from './support.fixture.js';
+import { framed, get, grpc, Recorder, settled } from './support.fixture.js';
 
 let wheel: TimerWheel;
 const closers: (() => unknown)[] = [];
@@ -156,8 +156,7 @@ describe('flow control', () => {
     const transport = transportTo(port, { streamWindowBytes: 65_536 });
 
     const stalled = await new Recorder(transport, get('/large'), true).replying;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const writtenWhileStalled = written;
+    const writtenWhileStalled = await settled(() => written);
     const others = await Promise.all(Array.from({ length: 20 }, () => new Recorder(transport, get('/small')).done));
     stalled.resume();
     await stalled.done;
@@ -166,6 +165,39 @@ describe('flow control', () => {
     expect(writtenWhileStalled).toBeLessThan(400_000);
     expect(others.every(({ text }) => text === 'ok')).toBe(true);
     expect(stalled.bytes).toBe(large.length);
+  });
+
+  it('bounds what a thousand stalled readers hold, and serves the others', async () => {
+    let written = 0;
+    const { port } = await serve((stream, headers) => {
+      stream.respond({ ':status': 200 });
+      if (headers[':path'] === '/small') {
+        stream.end('ok');
+        return;
+      }
+      const chunk = Buffer.alloc(8_192);
+      const more = (): void => {
+        do written += chunk.length;
+        while (stream.write(chunk) && !stream.destroyed);
+      };
+      stream.on('drain', more);
+      more();
+    });
+    const transport = transportTo(port, { streamWindowBytes: 16_384, maxConnections: 2 });
+    const calls = Array.from({ length: 1_000 }, () => new Recorder(transport, get('/endless'), true));
+    await Promise.all(calls.map(({ replying }) => replying));
+    await settled(() => written);
+
+    const before = process.memoryUsage().external;
+    const others = await Promise.all(Array.from({ length: 50 }, () => new Recorder(transport, get('/small')).done));
+    const grown = process.memoryUsage().external - before;
+
+    expect(others.map(({ text }) => text)).toEqual(others.map(() => 'ok'));
+    expect(calls.every(({ bytes, error }) => bytes <= 16_384 && error === null)).toBe(true);
+    // What node holds in each of its streams comes on top.
+    expect(written).toBeLessThan(1_000 * (16_384 + 65_536));
+    expect(grown).toBeLessThan(10_000_000);
+    for (const { call } of calls) call.cancel();
   });
 
   it('stops the source of a request that the upstream does not read', async () => {
@@ -177,11 +209,9 @@ describe('flow control', () => {
     const source = new EndlessSource();
     const recorder = new Recorder(transportTo(port), grpc('/', source));
 
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const sent = source.sent;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => streams.length > 0);
+    const sent = await settled(() => source.sent);
 
-    expect(source.sent).toBe(sent);
     expect(sent).toBeLessThan(1_000_000);
 
     streams[0]?.respond({ ':status': 200 }, { endStream: true });

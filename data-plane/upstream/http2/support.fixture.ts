@@ -102,3 +102,14 @@ export class Recorder implements CallObserver, BodySink {
     this.body?.resume();
   }
 }
+
+/** The value once it has stopped changing for a while. */
+export async function settled(value: () => number): Promise<number> {
+  let last = value();
+  for (let same = 0; same < 5;) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    same = value() === last ? same + 1 : 0;
+    last = value();
+  }
+  return last;
+}

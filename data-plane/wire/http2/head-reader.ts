@@ -3,10 +3,10 @@ import { HeadCollector, type BlockKind, type HeadSnapshot } from './head.js';
 
 /** Longer blocks hold things that differ each time. */
 const longestRemembered = 320;
-const slots = 16;
+/** For each kind of block. */
+const slots = 32;
 
 interface Remembered {
-  readonly kind: BlockKind;
   readonly bytes: Buffer;
   readonly head: HeadSnapshot;
 }
@@ -19,9 +19,9 @@ interface Remembered {
 export class HeadReader {
   readonly #decoder: HpackDecoder;
   readonly #head: HeadCollector;
-  readonly #remembered: (Remembered | undefined)[] = new Array<undefined>(slots).fill(undefined);
+  readonly #remembered: (Remembered | undefined)[] = new Array<undefined>(slots * 2).fill(undefined);
   /** What was last seen in each slot, once: a block is worth keeping only when it comes again. */
-  readonly #seenHashes = new Int32Array(slots);
+  readonly #seenHashes = new Int32Array(slots * 2);
 
   constructor(maxTableBytes: number, maxHeaderListBytes: number, texts: TextCache) {
     this.#decoder = new HpackDecoder(maxTableBytes, texts);
@@ -42,23 +42,32 @@ export class HeadReader {
       head.check();
       return head;
     }
-    const slot = (end - start + (block[end - 1] as number)) & (slots - 1);
+    const slot = slotOf(block, start, end) + (kind === 'trailers' ? slots : 0);
     const known = this.#remembered[slot];
-    if (known !== undefined && known.kind === kind && sameBytes(known.bytes, block, start, end)) {
+    if (known !== undefined && sameBytes(known.bytes, block, start, end)) {
       head.restore(known.head);
       return head;
     }
     this.#decoder.decode(block, start, end, head);
     head.check();
-    this.#remember(slot, kind, block, start, end);
+    this.#remember(slot, block, start, end);
     return head;
   }
 
-  #remember(slot: number, kind: BlockKind, block: Buffer, start: number, end: number): void {
+  #remember(slot: number, block: Buffer, start: number, end: number): void {
     const hash = hashOf(block, start, end);
     if (this.#seenHashes[slot] !== hash) this.#seenHashes[slot] = hash;
-    else this.#remembered[slot] = { kind, bytes: Buffer.from(block.subarray(start, end)), head: this.#head.snapshot() };
+    else this.#remembered[slot] = { bytes: Buffer.from(block.subarray(start, end)), head: this.#head.snapshot() };
   }
+}
+
+/** By length and a few bytes; those near the end differ more than those at the start. */
+function slotOf(block: Buffer, start: number, end: number): number {
+  const length = end - start;
+  if (length === 0) return 0;
+  const sample =
+    (block[end - 1] as number) * 7 + (block[start + (length >> 1)] as number) * 3 + (block[start] as number);
+  return (length + sample) & (slots - 1);
 }
 
 /** FNV-1a. */
