@@ -28,6 +28,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
   #phase: Phase = 'waiting';
   #status = 0;
   #error: ProxyError | null = null;
+  #doneMs = 0;
 
   constructor(stream: Stream, context: ExchangeContext, id: string, head: RequestHead, startMs: number) {
     this.#stream = stream;
@@ -90,8 +91,13 @@ export class Http2Exchange implements Exchange, StreamObserver {
   /** A client sends no second head. */
   headArrived(): void {}
 
+  sent(): void {
+    if (!this.#stream.tunnel) this.closed(null);
+  }
+
   closed(error: ProxyError | null): void {
     if (this.#phase === 'done') return;
+    this.#doneMs = performance.now();
     const answered = this.#phase === 'answering';
     this.#phase = 'done';
     if (error !== null) {
@@ -104,7 +110,11 @@ export class Http2Exchange implements Exchange, StreamObserver {
 
   tick(nowMs: number): void {
     const { incoming, outgoing } = this.#stream;
-    const { bodyIdleMs, writeStallMs } = this.#context.limits;
+    const { bodyIdleMs, writeStallMs, lingerMs } = this.#context.limits;
+    if (this.#phase === 'done') {
+      if (nowMs - this.#doneMs > lingerMs) this.#stream.hangUp(new ProxyError('client_closed'));
+      return;
+    }
     if (outgoing?.blocked === true) {
       if (writeStallMs > 0 && nowMs - outgoing.activeMs > writeStallMs)
         this.#stream.abandon(new ProxyError('client_closed', new Error('the client takes no more')));

@@ -18,6 +18,8 @@ export interface Http2ListenerLimits {
   readonly keepAliveIdleMs: number;
   /** For a client to take what has been written, or to give credit for more of an answer. */
   readonly writeStallMs: number;
+  /** For the rest of a request that has been answered already; it is dropped, and the stream then reset with NO_ERROR. */
+  readonly lingerMs: number;
 }
 
 /** Every limit of the client's side of HTTP/2, with its reason; where HTTP/1 has the same limit, it is the same. */
@@ -37,4 +39,6 @@ export const defaultHttp2ListenerLimits: Http2ListenerLimits = {
   bodyIdleMs: 60_000,
   keepAliveIdleMs: 75_000,
   writeStallMs: 60_000,
+  // What is on its way when the answer leaves arrives within a round trip; resetting at once makes some clients lose the answer.
+  lingerMs: 500,
 };

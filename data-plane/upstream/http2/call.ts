@@ -34,6 +34,8 @@ export class Http2Call implements ActiveCall, StreamObserver {
     this.#observer.replied(head.status, head.headers, incoming);
   }
 
+  sent(): void {}
+
   closed(error: ProxyError | null): void {
     if (this.done) return;
     this.done = true;

@@ -429,19 +429,19 @@ describe('connections', () => {
 
   it('that are told to go away finish what was accepted; calls after it go to a new one', async () => {
     let sessions = 0;
+    const finish: (() => void)[] = [];
     const { port, server } = await serve((stream) => {
       stream.respond({ ':status': 200 });
-      setTimeout(() => stream.end('done'), 60);
+      if (sessions === 1) stream.session?.goaway(0, stream.id ?? 1);
+      finish.push(() => stream.end('done'));
     });
-    server.on('session', (session) => {
-      if (++sessions > 1) return;
-      setTimeout(() => session.goaway(0), 20);
-    });
+    server.on('session', () => sessions++);
     const transport = transportTo(port);
 
     const before = await new Recorder(transport, get('/')).replying;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    const after = new Recorder(transport, get('/'));
+    let after = await new Recorder(transport, get('/')).replying;
+    while (after.error?.kind === 'upstream_unsent') after = await new Recorder(transport, get('/')).replying;
+    for (const each of finish) each();
 
     expect((await before.done).text).toBe('done');
     expect((await after.done).text).toBe('done');

@@ -40,6 +40,8 @@ export class StreamLog implements StreamObserver, BodySink {
 
   tick(): void {}
 
+  sent(): void {}
+
   closed(error: ProxyError | null): void {
     if (this.closedBy !== undefined) throw new Error('closed twice');
     this.closedBy = error;

@@ -266,14 +266,13 @@ export class Connection {
     this.close(stream, null);
   }
 
-  /** The same from the other side: RFC 9113 section 8.1 has the server say so by NO_ERROR. */
+  /** The same from the other side; but the rest of a request may be on its way, and is no fault. The owner ends the wait. */
   #afterLocalEnd(stream: Stream): void {
     stream.localEnded = true;
-    if (stream.remoteEnded) return this.close(stream, null);
-    if (this.#role === 'client' || stream.tunnel) return;
-    this.sendReset(stream.id, errorCode.noError);
-    stream.incoming.fail(this.#owner.faultOf(answeredAlready()));
-    this.close(stream, null);
+    stream.sent();
+    if (stream.closed) return;
+    if (stream.remoteEnded) this.close(stream, null);
+    else if (this.#role === 'server' && !stream.tunnel) stream.incoming.fail(this.#owner.faultOf(answeredAlready()));
   }
 
   sendReset(streamId: number, code: number): void {

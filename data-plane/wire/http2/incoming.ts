@@ -90,9 +90,10 @@ export class IncomingBody implements BodySource {
       this.#expected -= end - start;
       if (this.#expected < 0) return violation(errorCode.protocolError, 'more bytes than content-length');
     }
-    if (this.#done || end === start) {
-      // What nobody reads gives no credit: the peer is to stop.
-      if (!this.#done) this.#credit(flowBytes);
+    // What nobody reads gives no credit: the peer is to stop.
+    if (this.#done || this.#error !== null) return null;
+    if (end === start) {
+      this.#credit(flowBytes);
     } else if (this.#sink !== null && !this.#paused) {
       this.#hand(this.#sink, this.#connection.take(buffer, start, end), flowBytes);
     } else {
@@ -111,7 +112,7 @@ export class IncomingBody implements BodySource {
     return null;
   }
 
-  /** No more will come. What waits is dropped; a body that came complete is delivered all the same. */
+  /** No more is to come: what waits, and what comes all the same, is dropped. A body that came complete is delivered. */
   fail(error: ProxyError): void {
     if (this.#ended || this.#done) return;
     this.#error = error;

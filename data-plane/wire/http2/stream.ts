@@ -11,6 +11,8 @@ import { errorCode, largestWindowBytes } from './protocol.js';
 export interface StreamObserver {
   /** A response head; with a status below 200 another follows. `head` is reused after the call, its list is not. */
   headArrived(head: HeadCollector): void;
+  /** Our side of the message is complete; the peer's may not be. */
+  sent(): void;
   /** Called every now and then. */
   tick(nowMs: number): void;
   /** The stream is gone: both sides complete, or the reason why not. Called once, last. The bodies have been told already. */
@@ -73,6 +75,11 @@ export class Stream {
     this.#connection.writerFailed(this, error);
   }
 
+  /** All that was to be said has been said, and the peer still talks. */
+  hangUp(error: ProxyError): void {
+    this.#connection.reset(this, errorCode.noError, error);
+  }
+
   /** Nobody here wants the stream any more. */
   abandon(error: ProxyError): void {
     this.#connection.reset(this, errorCode.cancel, error);
@@ -85,6 +92,10 @@ export class Stream {
 
   tick(nowMs: number): void {
     this.#observer?.tick(nowMs);
+  }
+
+  sent(): void {
+    this.#observer?.sent();
   }
 
   head(head: HeadCollector): void {
