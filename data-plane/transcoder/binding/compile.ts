@@ -77,7 +77,7 @@ function bindVariable(
   const path = resolvePath(input, name);
   const reason = typeof path === 'string' ? path : variableFault(path);
   if (reason !== undefined) faults.push({ column: template.indexOf(`{${name}`) + 2, reason });
-  return { path: typeof path === 'string' ? [] : path, multiSegment };
+  return typeof path === 'string' ? { path: [], name, multiSegment } : { path, name: dottedName(path), multiSegment };
 }
 
 /** Section 1.12: the body is one message field, and the request has one FieldMask. */

@@ -38,6 +38,7 @@ export function isJson(contentType: string): boolean {
 
 /** The protobuf type that Accept names before any that JSON serves, or undefined. */
 export function acceptedProtobuf(accept: string): string | undefined {
+  if (!accept.includes('proto')) return undefined;
   for (const part of accept.split(',')) {
     const type = (part.split(';')[0] ?? '').trim().toLowerCase();
     if (protobufTypes.has(type)) return type;

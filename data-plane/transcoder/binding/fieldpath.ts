@@ -37,7 +37,8 @@ export function startsWith(path: FieldPath, prefix: FieldPath): boolean {
 
 /** Writes the values of one field, each encoded without tag, within the messages that the path goes through. */
 export function writeAt(path: FieldPath, values: readonly Uint8Array[], out: WireWriter): void {
-  within(path.slice(0, -1), out, () => writeLeaf(lastOf(path), values, out));
+  if (path.length === 1) writeLeaf(lastOf(path), values, out);
+  else within(path.slice(0, -1), out, () => writeLeaf(lastOf(path), values, out));
 }
 
 /** Writes the tags and lengths of the messages that `parents` go through around what `write` writes. */

@@ -16,6 +16,8 @@ import { findRecord, withoutRecords } from './records.js';
 /** A path variable and the field it gives. */
 export interface BoundVariable {
   readonly path: FieldPath;
+  /** The path in proto names. */
+  readonly name: string;
   readonly multiSegment: boolean;
 }
 
@@ -174,8 +176,7 @@ export class RequestPlan {
   }
 
   #readPath(texts: readonly string[]): ParameterField[] {
-    return this.#variables.map(({ path, multiSegment }, index) => {
-      const name = dottedName(path);
+    return this.#variables.map(({ path, name, multiSegment }, index) => {
       const kept = !multiSegment ? 'none' : this.#profile === 'envoy' ? 'reserved' : 'slash';
       const text = decodeCapture(texts[index] ?? '', kept);
       if (text === undefined) throw new ArgumentError(name, 'is not UTF-8 text without NUL');

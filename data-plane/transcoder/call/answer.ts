@@ -51,9 +51,7 @@ export function statusText({ binding }: TranscodedRequest, status: GrpcStatus): 
 
 /** The answer's fields: Content-Type, which metadata may replace, and what else metadata becomes. */
 export function answerFields({ binding }: TranscodedRequest, metadata: HeaderList, contentType: string): HeaderList {
-  const fields = responseFields(metadata, binding.profile);
-  if (headerValue(fields, 'content-type') === undefined) fields.unshift('Content-Type', contentType);
-  return fields;
+  return responseFields(metadata, binding.profile, contentType);
 }
 
 export function trailersFor(request: TranscodedRequest, trailers: HeaderList): HeaderList | null {

@@ -7,7 +7,7 @@ import { RequestStream } from '../stream/request-stream.js';
 import { StreamAnswer } from '../stream/stream-answer.js';
 import { notGrpc, statusAnswer, unaryAnswer } from './answer.js';
 import { Gather } from './gather.js';
-import { callerTimeoutMs, requestMetadata } from './metadata.js';
+import { addRequestMetadata, callerTimeoutMs } from './metadata.js';
 import type { Answer, GrpcCall, TranscodedRequest } from './request.js';
 
 export interface CallReadiness {
@@ -126,9 +126,8 @@ function streamedCall(request: TranscodedRequest): GrpcCall {
 function callWith(request: TranscodedRequest, body: BodySource): GrpcCall {
   const { method, profile } = request.binding;
   const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc'];
-  const metadata = requestMetadata(request.headers, profile);
-  if (headerValue(metadata, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
-  headers.push(...metadata);
+  addRequestMetadata(request.headers, profile, headers);
+  if (headerValue(headers, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
   return { target: method.path, headers, body, timeoutMs: callerTimeoutMs(request.headers) };
 }
 

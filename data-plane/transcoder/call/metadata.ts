@@ -67,44 +67,63 @@ const ownFields = new Set([
 const metadataName = /^[0-9a-z_.-]+$/;
 const metadataValue = /^[\x20-\x7e]*$/;
 
+/** Under which names a field goes on as metadata; none when it does not. */
+type Naming = readonly string[];
+const dropped: Naming = [];
+
+/** The naming of the fields that nearly every request has, by their usual spellings, so that few names are looked at closely. */
+const usual: Readonly<Record<'prefixed' | 'plain', ReadonlyMap<string, Naming>>> = {
+  prefixed: new Map(
+    spellings([...permanent, ...gatewayFields, ...ownFields]).map((name) => [name, prefixedNaming(name)]),
+  ),
+  plain: new Map(spellings([...permanent, ...gatewayFields, ...ownFields]).map((name) => [name, plainNaming(name)])),
+};
+
+/** `x-request-id` and `X-Request-Id`. */
+function spellings(lowerNames: readonly string[]): string[] {
+  return lowerNames.flatMap((name) => [name, name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase())]);
+}
+
 /**
  * The request metadata that header fields become: the fields must be free of hop-by-hop ones and carry the gateway's own
  * X-Forwarded-* already. Names that are no metadata names and values that are not ASCII are left out (HD2); a `-bin` value
  * that is not base64 is a bad_argument (HD3). Content-Type, TE and grpc-* are the call's and are not in the answer.
  */
-export function requestMetadata(fields: HeaderList, profile: Profile): HeaderList {
-  const metadata: HeaderList = [];
+export function addRequestMetadata(fields: HeaderList, profile: Profile, metadata: HeaderList): void {
+  const isPrefixed = profile === 'grpc-gateway';
+  const known = isPrefixed ? usual.prefixed : usual.plain;
   for (let i = 0; i < fields.length; i += 2) {
-    const name = (fields[i] as string).toLowerCase();
-    const value = fields[i + 1] as string;
-    if (gatewayFields.has(name)) push(metadata, name, value);
-    else if (profile === 'grpc-gateway') pushPrefixed(metadata, name, value);
-    else if (!ownFields.has(name)) push(metadata, name, value);
+    const name = fields[i] as string;
+    const names = known.get(name) ?? (isPrefixed ? prefixedNaming(name) : plainNaming(name));
+    for (let n = 0; n < names.length; n++) push(metadata, names[n] as string, fields[i + 1] as string);
   }
-  return metadata;
 }
 
-function pushPrefixed(metadata: HeaderList, name: string, value: string): void {
-  if (name.startsWith('grpc-metadata-')) {
-    push(metadata, name.slice('grpc-metadata-'.length), value);
-    return;
-  }
-  if (!permanent.has(name)) return;
-  push(metadata, `grpcgateway-${name}`, value);
-  if (name === 'authorization') push(metadata, name, value);
+function plainNaming(name: string): Naming {
+  const lower = name.toLowerCase();
+  return isCallers(lower) ? [lower] : dropped;
+}
+
+function prefixedNaming(name: string): Naming {
+  const lower = name.toLowerCase();
+  if (gatewayFields.has(lower)) return [lower];
+  if (lower.startsWith('grpc-metadata-')) return plainNaming(lower.slice('grpc-metadata-'.length));
+  if (!permanent.has(lower)) return dropped;
+  return lower === 'authorization' ? [`grpcgateway-${lower}`, lower] : [`grpcgateway-${lower}`];
+}
+
+/** Whether callers may set metadata of this name. */
+function isCallers(lowerName: string): boolean {
+  return !lowerName.startsWith('grpc-') && !ownFields.has(lowerName) && metadataName.test(lowerName);
 }
 
 function push(metadata: HeaderList, name: string, value: string): void {
-  if (name.startsWith('grpc-') || ownFields.has(name) || !metadataName.test(name)) return;
-  if (name.endsWith('-bin'))
-    metadata.push(
-      name,
-      value
-        .split(',')
-        .map((part) => rebased(name, part.trim()))
-        .join(','),
-    );
-  else if (metadataValue.test(value)) metadata.push(name, value);
+  if (name.endsWith('-bin')) {
+    const parts = value.split(',').map((part) => rebased(name, part.trim()));
+    metadata.push(name, parts.join(','));
+  } else if (metadataValue.test(value)) {
+    metadata.push(name, value);
+  }
 }
 
 function rebased(name: string, value: string): string {
@@ -174,32 +193,35 @@ const notReplied = new Set([
 const fieldPrefix = 'x-http-header-';
 
 /**
- * The header fields that response metadata becomes. `x-http-header-NAME` is field NAME in every profile (RS5); the rest has
+ * The header fields of an answer: its Content-Type, and what response metadata becomes. `x-http-header-NAME` is field NAME in every profile (RS5); the rest has
  * grpc-gateway's prefix there, and its own name elsewhere (HD6). Values are given on as they are, `-bin` in its base64 (HD7).
  */
-export function responseFields(metadata: HeaderList, profile: Profile): HeaderList {
-  return renamed(metadata, profile === 'grpc-gateway' ? 'Grpc-Metadata-' : '');
+export function responseFields(metadata: HeaderList, profile: Profile, contentType: string): HeaderList {
+  const fields = ['Content-Type', contentType];
+  rename(metadata, profile === 'grpc-gateway' ? 'Grpc-Metadata-' : '', fields);
+  return fields;
 }
 
 /** The HTTP trailer fields that gRPC trailers become; the status is not among them. */
 export function trailerFields(trailers: HeaderList, profile: Profile): HeaderList {
-  return renamed(trailers, profile === 'grpc-gateway' ? 'Grpc-Trailer-' : '');
+  const fields: HeaderList = [];
+  rename(trailers, profile === 'grpc-gateway' ? 'Grpc-Trailer-' : '', fields);
+  return fields;
 }
 
-function renamed(metadata: HeaderList, prefix: string): HeaderList {
-  const fields: HeaderList = [];
+function rename(metadata: HeaderList, prefix: string, fields: HeaderList): void {
   for (let i = 0; i < metadata.length; i += 2) {
     const name = (metadata[i] as string).toLowerCase();
     const value = metadata[i + 1] as string;
-    if (name.startsWith(fieldPrefix)) {
-      const plain = name.slice(fieldPrefix.length);
-      if (/^[0-9a-z!#$%&'*+.^_`|~-]+$/.test(plain) && !notReplied.has(plain)) fields.push(plain, value);
-      else if (plain === 'content-type') fields.push(plain, value);
-    } else if (!name.startsWith('grpc-') && !notReplied.has(name)) {
-      fields.push(prefix + name, value);
-    }
+    if (name.startsWith(fieldPrefix)) renameField(name.slice(fieldPrefix.length), value, fields);
+    else if (!name.startsWith('grpc-') && !notReplied.has(name)) fields.push(prefix + name, value);
   }
-  return fields;
+}
+
+/** `x-http-header-content-type` takes the place of the type that the answer would have. */
+function renameField(name: string, value: string, fields: HeaderList): void {
+  if (name === 'content-type' && fields[0] === 'Content-Type') fields[1] = value;
+  else if (/^[0-9a-z!#$%&'*+.^_`|~-]+$/.test(name) && !notReplied.has(name)) fields.push(name, value);
 }
 
 /** The HTTP status that metadata `x-http-code` asks for: 200 to 599, for calls that succeeded (RS3). */

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { utf8Length } from './read-scalar.js';
 import type { FieldTable } from './table.js';
+import { copyBytes } from './writer.js';
 
 const hex = '0123456789abcdef';
 const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
@@ -24,7 +25,7 @@ const shortEscape: Readonly<Record<number, number>> = {
 
 /** JSON text as bytes in one growing buffer. */
 export class JsonOutput {
-  buf = new Uint8Array(4_096);
+  buf = Buffer.allocUnsafeSlow(4_096);
   pos = 0;
   #view = new DataView(this.buf.buffer);
 
@@ -33,17 +34,15 @@ export class JsonOutput {
   }
 
   #grow(bytes: number): void {
-    const grown = new Uint8Array(Math.max(this.buf.length * 2, this.pos + bytes));
-    grown.set(this.buf.subarray(0, this.pos));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.buf.length * 2, this.pos + bytes));
+    this.buf.copy(grown, 0, 0, this.pos);
     this.buf = grown;
     this.#view = new DataView(grown.buffer);
   }
 
   /** What has been printed, as bytes of its own. */
   copy(): Uint8Array {
-    const bytes = Buffer.allocUnsafe(this.pos);
-    bytes.set(this.buf.subarray(0, this.pos));
-    return bytes;
+    return copyBytes(this.buf, 0, this.pos);
   }
 
   byte(value: number): void {

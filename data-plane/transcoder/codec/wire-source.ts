@@ -18,11 +18,11 @@ export class WireSource {
   /** Halves of the last 64-bit value. */
   low = 0;
   high = 0;
-  #view = new DataView(this.src.buffer);
+  #view: DataView | null = null;
 
   load(bytes: Uint8Array): void {
     this.src = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = null;
     this.pos = 0;
   }
 
@@ -65,7 +65,7 @@ export class WireSource {
 
   fixed32(end: number): number {
     if (this.pos + 4 > end) throw new WireFault('it is cut short');
-    const value = this.#view.getInt32(this.pos, true);
+    const value = this.#bits().getInt32(this.pos, true);
     this.pos += 4;
     return value;
   }
@@ -77,14 +77,14 @@ export class WireSource {
 
   float(end: number): number {
     if (this.pos + 4 > end) throw new WireFault('it is cut short');
-    const value = this.#view.getFloat32(this.pos, true);
+    const value = this.#bits().getFloat32(this.pos, true);
     this.pos += 4;
     return value;
   }
 
   double(end: number): number {
     if (this.pos + 8 > end) throw new WireFault('it is cut short');
-    const value = this.#view.getFloat64(this.pos, true);
+    const value = this.#bits().getFloat64(this.pos, true);
     this.pos += 8;
     return value;
   }
@@ -166,6 +166,12 @@ export class WireSource {
   bigInteger(signed: boolean): bigint {
     const bits = (BigInt(this.high) << 32n) | BigInt(this.low);
     return signed ? BigInt.asIntN(64, bits) : bits;
+  }
+
+  /** Few messages have fixed-size fields, so the view is made when the first is read. */
+  #bits(): DataView {
+    const { buffer, byteOffset, byteLength } = this.src;
+    return (this.#view ??= new DataView(buffer, byteOffset, byteLength));
   }
 
   #advance(bytes: number, end: number): void {

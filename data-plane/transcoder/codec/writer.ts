@@ -8,35 +8,33 @@ const maxKeptBytes = 1_048_576;
  * A writer is used by one call at a time and kept for the next.
  */
 export class WireWriter {
-  buf: Uint8Array;
+  buf: Buffer;
   pos = 0;
   #view: DataView;
 
   constructor(size = 1024) {
-    this.buf = new Uint8Array(size);
+    this.buf = Buffer.allocUnsafeSlow(size);
     this.#view = new DataView(this.buf.buffer);
   }
 
   /** Makes room for `bytes` more. */
   reserve(bytes: number): void {
     if (this.pos + bytes <= this.buf.length) return;
-    const grown = new Uint8Array(Math.max(this.buf.length * 2, this.pos + bytes));
-    grown.set(this.buf.subarray(0, this.pos));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.buf.length * 2, this.pos + bytes));
+    this.buf.copy(grown, 0, 0, this.pos);
     this.buf = grown;
     this.#view = new DataView(grown.buffer);
   }
 
   /** The bytes written since `start`, as a copy of their own. */
   copy(start = 0): Uint8Array {
-    const bytes = Buffer.allocUnsafe(this.pos - start);
-    bytes.set(this.buf.subarray(start, this.pos));
-    return bytes;
+    return copyBytes(this.buf, start, this.pos);
   }
 
   /** Lets a large buffer go, so that one large message is not kept for ever. */
   release(): void {
     if (this.buf.length <= maxKeptBytes) return;
-    this.buf = new Uint8Array(1_024);
+    this.buf = Buffer.allocUnsafeSlow(1_024);
     this.#view = new DataView(this.buf.buffer);
     this.pos = 0;
   }
@@ -136,6 +134,31 @@ export class WireWriter {
 
   /** Length and UTF-8 of the text. */
   string(text: string): void {
+    const length = text.length;
+    if (length < 0x80 && this.#shortAscii(text, length)) return;
     this.bytes(utf8.encode(text));
   }
+
+  /** False, with nothing written, when the text is not ASCII. */
+  #shortAscii(text: string, length: number): boolean {
+    this.reserve(length + 1);
+    const buf = this.buf;
+    let at = this.pos;
+    buf[at++] = length;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x80) return false;
+      buf[at++] = code;
+    }
+    this.pos = at;
+    return true;
+  }
+}
+
+/** A part of a buffer as bytes of its own. Below some size the call of the runtime's own copy costs more than copying. */
+export function copyBytes(buf: Buffer, start: number, end: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(end - start);
+  if (end - start > 48) buf.copy(bytes, 0, start, end);
+  else for (let at = start; at < end; at++) bytes[at - start] = buf[at] as number;
+  return bytes;
 }
