@@ -2,10 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 const common = {
   exclude: ['**/node_modules/**', 'dist/**'],
-  pool: 'forks',
+  pool: 'forks' as const,
   testTimeout: 20_000,
   hookTimeout: 60_000,
-} as const;
+};
 
 export default defineConfig({
   test: {

@@ -1,4 +1,4 @@
-import { emptyBody, type BodySource } from './body.js';
+import type { BodySource } from './body.js';
 import type { Exchange, RequestHead } from './exchange.js';
 import { headerValue, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
@@ -22,7 +22,7 @@ export interface Outgoing {
 export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {
   const { head, body } = exchange;
   const { route } = match.target;
-  const upgrade = wantedUpgrade(head);
+  const upgrade = body.length === 0 ? wantedUpgrade(head) : null;
   const matchedText = route.settings.stripPath ? match.matchedText : '';
   const rewritten = route.rewrite === null ? null : route.rewrite.expand(match.captures());
   return {
@@ -36,16 +36,19 @@ export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, fa
       exchange.id,
       rewritten === null ? matchedText : '',
     ),
-    body: upgrade !== null ? emptyBody : body.length === 0 ? body : new TrackedBody(body),
+    body: body.length === 0 ? body : new TrackedBody(body),
     upgrade,
   };
 }
 
-/** The protocol that an HTTP/1.1 client asks to switch to (RFC 9110 section 7.8), or null. */
+/**
+ * The protocol that an HTTP/1.1 client asks to switch to (RFC 9110 section 7.8), or null. The caller passes a request with a body
+ * on without the wish: its body comes before the switch, and a server may always ignore the wish.
+ */
 function wantedUpgrade({ version, headers }: RequestHead): string | null {
   if (version !== '1.1') return null;
   const upgrade = headerValue(headers, 'upgrade');
-  if (upgrade === undefined || !hasToken(headerValue(headers, 'connection') ?? '', 'upgrade')) return null;
+  if (upgrade === undefined || upgrade === '' || !hasToken(headerValue(headers, 'connection') ?? '', 'upgrade')) return null;
   return upgrade;
 }
 

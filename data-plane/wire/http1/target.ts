@@ -20,14 +20,16 @@ export function splitTarget(method: string, target: string, host: string | null,
   } else if (!hostAndPort.test(host)) {
     throw malformed('Host');
   }
+  // A recipient takes what follows a CONNECT for a tunnel, and what follows a PRI for HTTP/2, whatever the target.
+  if (method === 'CONNECT' || method === 'PRI') throw new Violation('not_implemented', method);
   if (target.charCodeAt(0) === 0x2f /* / */) return { authority: host ?? '', target };
-  if (method === 'CONNECT') throw new Violation('not_implemented', 'CONNECT');
   if (target === '*' && method === 'OPTIONS') return { authority: host ?? '', target };
   const absolute = absoluteForm.exec(target);
   if (absolute === null) throw malformed('form of the request target');
   const authority = absolute[1] as string;
   const rest = absolute[2] as string;
   if (!hostAndPort.test(authority)) throw malformed('authority of the request target');
-  if (host !== null && host.toLowerCase() !== authority.toLowerCase()) throw malformed('Host differs from the request target');
+  if (host !== null && host.toLowerCase() !== authority.toLowerCase())
+    throw malformed('Host differs from the request target');
   return { authority, target: rest.startsWith('/') ? rest : `/${rest}` };
 }
