@@ -66,12 +66,12 @@ async function answer(
 }
 
 async function add(orders: Orders, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
   try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
     send(response, 201, orders.add(JSON.parse(Buffer.concat(chunks).toString('utf8')) as object));
   } catch {
-    send(response, 400, { error: 'the body is not JSON' });
+    send(response, 400, { error: 'the body is not JSON, or not whole' });
   }
 }
 

@@ -1,4 +1,4 @@
-import { CR, hexValue, isValueByte, LF, SEMICOLON } from './bytes.js';
+import { BACKSLASH, CR, EQUALS, hexValue, isTokenByte, isValueByte, LF, QUOTE, SEMICOLON } from './bytes.js';
 import { malformed } from './violation.js';
 
 export interface ChunkEvents {
@@ -9,6 +9,9 @@ const maxSizeDigits = 12;
 /** Extensions mean nothing to anybody; a few bytes are let pass. Counted over the whole body, so they cannot carry a flood. */
 const maxExtensionBytes = 4_096;
 
+/** Within an extension `;name=token` or `;name="text"`; `-start` is before the first byte of a part that may not be empty. */
+type ExtensionStep = 'name-start' | 'name' | 'value-start' | 'token' | 'quoted' | 'escaped' | 'end';
+
 type Step = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailers';
 
 /**
@@ -17,6 +20,7 @@ type Step = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 
  */
 export class ChunkDecoder {
   #step: Step = 'size';
+  #extension: ExtensionStep = 'name-start';
   #digits = 0;
   #left = 0;
   #extensionBytes = 0;
@@ -83,13 +87,48 @@ export class ChunkDecoder {
       this.#step = 'size-lf';
     } else if (byte === SEMICOLON) {
       this.#step = 'extension';
+      this.#extension = 'name-start';
     } else {
       throw malformed('chunk size');
     }
   }
 
+  /** RFC 9112 section 7.1.1 without its optional blanks, which others refuse. */
   #readExtension(byte: number): void {
-    if (byte === CR) this.#step = 'size-lf';
-    else if (isValueByte[byte] !== 1 || ++this.#extensionBytes > maxExtensionBytes) throw malformed('chunk extension');
+    if (++this.#extensionBytes > maxExtensionBytes) throw malformed('chunk extension');
+    const mayEnd = this.#extension === 'name' || this.#extension === 'token' || this.#extension === 'end';
+    if (byte === CR && mayEnd) this.#step = 'size-lf';
+    else if (byte === SEMICOLON && mayEnd) this.#extension = 'name-start';
+    else this.#extension = nextExtensionStep(this.#extension, byte);
   }
+}
+
+function nextExtensionStep(step: ExtensionStep, byte: number): ExtensionStep {
+  const token = isTokenByte[byte] === 1;
+  switch (step) {
+    case 'name-start':
+      if (token) return 'name';
+      break;
+    case 'name':
+      if (token) return 'name';
+      if (byte === EQUALS) return 'value-start';
+      break;
+    case 'value-start':
+      if (byte === QUOTE) return 'quoted';
+      if (token) return 'token';
+      break;
+    case 'token':
+      if (token) return 'token';
+      break;
+    case 'quoted':
+      if (byte === QUOTE) return 'end';
+      if (isValueByte[byte] === 1) return byte === BACKSLASH ? 'escaped' : 'quoted';
+      break;
+    case 'escaped':
+      if (isValueByte[byte] === 1) return 'quoted';
+      break;
+    case 'end':
+      break;
+  }
+  throw malformed('chunk extension');
 }

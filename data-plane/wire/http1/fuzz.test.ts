@@ -40,9 +40,41 @@ const responses = [
   'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: "x"\r\nKeep-Alive: timeout=5\r\n\r\n',
 ];
 const pieces = [
-  '\r\n', '\n', '\r', '\r\n\r\n', ' ', '\t', '\0', ':', ';', ',', '\x0b', '\x7f', '\x80', '\xff', '0', '1', 'f', '-', '+', '0x', '0\r\n\r\n',
-  'Content-Length: 3\r\n', 'content-length:0\r\n', 'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding: gzip, chunked\r\n', 'Host: b\r\n', 'Connection: close\r\n',
-  'HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0', 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n', 'A: b\r\n', ' A: b\r\n', 'ffffffffffffffff', '9'.repeat(20),
+  '\r\n',
+  '\n',
+  '\r',
+  '\r\n\r\n',
+  ' ',
+  '\t',
+  '\0',
+  ':',
+  ';',
+  ',',
+  '\x0b',
+  '\x7f',
+  '\x80',
+  '\xff',
+  '0',
+  '1',
+  'f',
+  '-',
+  '+',
+  '0x',
+  '0\r\n\r\n',
+  'Content-Length: 3\r\n',
+  'content-length:0\r\n',
+  'Transfer-Encoding: chunked\r\n',
+  'Transfer-Encoding: gzip, chunked\r\n',
+  'Host: b\r\n',
+  'Connection: close\r\n',
+  'HTTP/1.1',
+  'HTTP/1.0',
+  'HTTP/2.0',
+  'GET /x HTTP/1.1\r\nHost: a\r\n\r\n',
+  'A: b\r\n',
+  ' A: b\r\n',
+  'ffffffffffffffff',
+  '9'.repeat(20),
 ];
 
 function mutated(random: () => number, seeds: readonly string[]): string {
@@ -55,7 +87,8 @@ function mutated(random: () => number, seeds: readonly string[]): string {
     const kind = random();
     if (kind < 0.4) input = input.slice(0, at) + pick(pieces) + input.slice(at);
     else if (kind < 0.6) input = input.slice(0, at) + input.slice(at + length);
-    else if (kind < 0.75) input = input.slice(0, at) + String.fromCharCode(Math.floor(random() * 256)) + input.slice(at + 1);
+    else if (kind < 0.75)
+      input = input.slice(0, at) + String.fromCharCode(Math.floor(random() * 256)) + input.slice(at + 1);
     else if (kind < 0.9) input = input.slice(0, at) + input.slice(at, at + 20) + input.slice(at);
     else input = input.slice(0, at) + pick(seeds).slice(Math.floor(random() * 60));
   }
@@ -70,11 +103,16 @@ interface Message {
 }
 
 /** Everything a parser says of the input when it comes in pieces whose lengths `next` gives, as text that can be compared. */
-function read(mode: 'request' | 'response', input: Buffer, next: () => number): { messages: Message[]; verdict: string } {
+function read(
+  mode: 'request' | 'response',
+  input: Buffer,
+  next: () => number,
+): { messages: Message[]; verdict: string } {
   const messages: Message[] = [];
   const last = (): Message => messages.at(-1) as Message;
   const parser = new MessageParser(mode, limits, {
-    onMessage: (head, bytes, start, end) => void messages.push({ head, body: bytes.toString('latin1', start, end), trailers: null, complete: true }),
+    onMessage: (head, bytes, start, end) =>
+      void messages.push({ head, body: bytes.toString('latin1', start, end), trailers: null, complete: true }),
     onHead: (head) => void messages.push({ head, body: '', trailers: null, complete: false }),
     onBody: (bytes, start, end) => void (last().body += bytes.toString('latin1', start, end)),
     onEnd: (trailers) => void Object.assign(last(), { trailers, complete: true }),
@@ -82,14 +120,15 @@ function read(mode: 'request' | 'response', input: Buffer, next: () => number): 
   // Old bytes behind the piece must never be believed.
   const buffer = Buffer.alloc(input.length + 8, 'a: b\r\n\r\n');
   try {
-    for (let from = 0; from < input.length; ) {
+    for (let from = 0; from < input.length;) {
       const end = input.copy(buffer, 0, from, Math.min(input.length, from + next()));
-      for (let at = 0; at < end; ) at = parser.feed(buffer, at, end);
+      for (let at = 0; at < end;) at = parser.feed(buffer, at, end);
       from += end;
     }
     return { messages, verdict: parser.finish() ? 'whole' : 'cut' };
   } catch (error) {
-    if (error instanceof Violation) return { messages: messages.filter(({ complete }) => complete), verdict: 'refused' };
+    if (error instanceof Violation)
+      return { messages: messages.filter(({ complete }) => complete), verdict: 'refused' };
     throw error;
   }
 }
@@ -111,7 +150,9 @@ describe(`the parser under ${cases} mutated inputs`, () => {
         JSON.stringify([verdict === 'whole', messages.filter((message) => message.complete)]);
 
       if (complete(whole) !== complete(cut) || complete(whole) !== complete(bytewise)) {
-        expect.fail(`seed ${seed}, case ${i}: ${JSON.stringify(text)} is read as ${complete(whole)}, in pieces ${complete(cut)} or ${complete(bytewise)}`);
+        expect.fail(
+          `seed ${seed}, case ${i}: ${JSON.stringify(text)} is read as ${complete(whole)}, in pieces ${complete(cut)} or ${complete(bytewise)}`,
+        );
       }
     }
   });
@@ -147,7 +188,12 @@ describe('what is forwarded', () => {
       if (!complete) break;
       try {
         const host = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
-        const { target, authority } = splitTarget(head.method, head.target, host < 0 ? null : (head.headers[host + 1] as string), head.minor);
+        const { target, authority } = splitTarget(
+          head.method,
+          head.target,
+          host < 0 ? null : (head.headers[host + 1] as string),
+          head.minor,
+        );
         // Node's parser knows its methods only; ours passes on any token, and what to do with it is the backend's matter.
         if (!knownMethods.has(head.method) || authority === '') break;
         const call = {
@@ -186,7 +232,9 @@ describe('what is forwarded', () => {
       const expected = batch.flatMap(({ meaning }) => meaning);
       const wrong = expected.findIndex((meaning, i) => meaning !== understood[i]);
       if (wrong >= 0 || understood.length !== expected.length) {
-        expect.fail(`seed ${seed}, batch ${done}: sent ${expected[wrong]}, understood ${understood[wrong]} (${understood.length} of ${expected.length})`);
+        expect.fail(
+          `seed ${seed}, batch ${done}: sent ${expected[wrong]}, understood ${understood[wrong]} (${understood.length} of ${expected.length})`,
+        );
       }
     }
   });

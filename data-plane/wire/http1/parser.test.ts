@@ -12,7 +12,12 @@ interface Read {
 }
 
 /** Feeds `input` in pieces of `step` bytes, as a connection does, and ends it. */
-function readAll(mode: 'request' | 'response', input: string, step = Infinity, answersHead = false): { messages: Read[]; finished: boolean } {
+function readAll(
+  mode: 'request' | 'response',
+  input: string,
+  step = Infinity,
+  answersHead = false,
+): { messages: Read[]; finished: boolean } {
   const messages: Read[] = [];
   const last = (): Read => messages.at(-1) as Read;
   const parser = new MessageParser(mode, limits, {
@@ -34,7 +39,7 @@ function readAll(mode: 'request' | 'response', input: string, step = Infinity, a
   const buffer = Buffer.alloc(input.length + 64, 'Zz: 9\r\n\r\n');
   for (let from = 0; from < bytes.length; from += step) {
     const end = 8 + bytes.copy(buffer, 8, from, Math.min(bytes.length, from + step));
-    for (let at = 8; at < end; ) at = parser.feed(buffer, at, end);
+    for (let at = 8; at < end;) at = parser.feed(buffer, at, end);
   }
   return { messages, finished: parser.finish() };
 }
@@ -52,21 +57,51 @@ function violation(mode: 'request' | 'response', input: string, step = Infinity)
 describe('requests', () => {
   const cases: readonly [name: string, input: string, expected: readonly [string, string, string, string][]][] = [
     ['without a body', 'GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n', [['GET', '/a?b=c', 'Host|x', '']]],
-    ['with blanks around values', 'GET / HTTP/1.1\r\nA:b\r\nB: \t c d \t\r\nC:\r\nD: \r\n\r\n', [['GET', '/', 'A|b|B|c d|C||D|', '']]],
-    ['with a length', 'POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello', [['POST', '/', 'Content-Length|5', 'hello']]],
-    ['with equal lengths twice', 'POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\nhi', [['POST', '/', 'Content-Length|2|content-length|2', 'hi']]],
-    ['chunked', 'POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00b;a=b;c="d e"\r\n, big world\r\n0\r\n\r\n', [['POST', '/', 'Transfer-Encoding|Chunked', 'hello, big world']]],
-    ['pipelined', 'GET /1 HTTP/1.1\r\n\r\nPUT /2 HTTP/1.0\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\n\r\n', [['GET', '/1', '', ''], ['PUT', '/2', 'Content-Length|1', 'x'], ['GET', '/3', '', '']]],
+    [
+      'with blanks around values',
+      'GET / HTTP/1.1\r\nA:b\r\nB: \t c d \t\r\nC:\r\nD: \r\n\r\n',
+      [['GET', '/', 'A|b|B|c d|C||D|', '']],
+    ],
+    [
+      'with a length',
+      'POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello',
+      [['POST', '/', 'Content-Length|5', 'hello']],
+    ],
+    [
+      'with equal lengths twice',
+      'POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\nhi',
+      [['POST', '/', 'Content-Length|2|content-length|2', 'hi']],
+    ],
+    [
+      'chunked',
+      'POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00b;a=b;c="d e"\r\n, big world\r\n0\r\n\r\n',
+      [['POST', '/', 'Transfer-Encoding|Chunked', 'hello, big world']],
+    ],
+    [
+      'pipelined',
+      'GET /1 HTTP/1.1\r\n\r\nPUT /2 HTTP/1.0\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\n\r\n',
+      [
+        ['GET', '/1', '', ''],
+        ['PUT', '/2', 'Content-Length|1', 'x'],
+        ['GET', '/3', '', ''],
+      ],
+    ],
     ['after empty lines', '\r\n\r\nGET / HTTP/1.1\r\n\r\n', [['GET', '/', '', '']]],
     ['with obs-text in a value', 'GET / HTTP/1.1\r\nA: caf\xe9\r\n\r\n', [['GET', '/', 'A|caf\xe9', '']]],
-    ['with an empty chunked body', 'POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n', [['POST', '/', 'transfer-encoding|chunked', '']]],
+    [
+      'with an empty chunked body',
+      'POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      [['POST', '/', 'transfer-encoding|chunked', '']],
+    ],
   ];
 
   test.each(cases)('%s: the same whole, and cut at every size of piece', (_name, input, expected) => {
     for (let step = 1; step <= input.length; step++) {
       const { messages, finished } = readAll('request', input, step);
 
-      expect(messages.map(({ head, body }) => [head.method, head.target, head.headers.join('|'), body])).toEqual(expected);
+      expect(messages.map(({ head, body }) => [head.method, head.target, head.headers.join('|'), body])).toEqual(
+        expected,
+      );
       expect(messages.every(({ complete }) => complete) && finished).toBe(true);
     }
   });
@@ -126,7 +161,11 @@ describe('requests', () => {
     ['chunked and length', post('Transfer-Encoding: chunked\r\nContent-Length: 3', '0\r\n\r\n'), 'malformed'],
     ['chunked in HTTP/1.0', 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'malformed'],
     ['chunked twice', post('Transfer-Encoding: chunked, chunked', '0\r\n\r\n'), 'malformed'],
-    ['chunked in two lines', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', '0\r\n\r\n'), 'malformed'],
+    [
+      'chunked in two lines',
+      post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', '0\r\n\r\n'),
+      'malformed',
+    ],
     ['identity', post('Transfer-Encoding: identity'), 'malformed'],
     ['chunked not last', post('Transfer-Encoding: chunked, gzip'), 'malformed'],
     ['a coding before chunked', post('Transfer-Encoding: gzip, chunked', '0\r\n\r\n'), 'not_implemented'],
@@ -145,9 +184,12 @@ describe('requests', () => {
     expect(violation('request', input)).toBe(kind);
   });
 
-  test.each(refused.filter(([, , kind]) => kind !== 'target_too_long'))('%s is refused byte by byte as well', (_name, input) => {
-    expect(violation('request', input, 1)).not.toBe('accepted');
-  });
+  test.each(refused.filter(([, , kind]) => kind !== 'target_too_long'))(
+    '%s is refused byte by byte as well',
+    (_name, input) => {
+      expect(violation('request', input, 1)).not.toBe('accepted');
+    },
+  );
 
   const chunked = (body: string): string => post('Transfer-Encoding: chunked', body);
   test.each([
@@ -190,13 +232,18 @@ describe('responses', () => {
     for (let step = 1; step <= input.length; step++) {
       const { messages, finished } = readAll('response', input, step);
 
-      expect(messages.map((message) => [message.head.status, message.body, message.complete])).toEqual([[status, body, true]]);
+      expect(messages.map((message) => [message.head.status, message.body, message.complete])).toEqual([
+        [status, body, true],
+      ]);
       expect(finished).toBe(true);
     }
   });
 
   test('an interim answer is a message of its own', () => {
-    const { messages } = readAll('response', 'HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    const { messages } = readAll(
+      'response',
+      'HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+    );
 
     expect(messages.map(({ head }) => head.status)).toEqual([103, 200]);
   });

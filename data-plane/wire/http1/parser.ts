@@ -132,7 +132,9 @@ export class MessageParser {
   #readHead(bytes: Buffer, from: number, end: number): number {
     const line = this.#line;
     const isRequest = this.#mode === 'request';
-    const hasLine = isRequest ? readRequestLine(bytes, from, end, this.#limits.maxTargetBytes, line) : readStatusLine(bytes, from, end, line);
+    const hasLine = isRequest
+      ? readRequestLine(bytes, from, end, this.#limits.maxTargetBytes, line)
+      : readStatusLine(bytes, from, end, line);
     if (!hasLine) return -1;
     const headEnd = this.#fields.read(bytes, line.next, end, from, this.#limits);
     if (headEnd < 0) return -1;
@@ -154,7 +156,10 @@ export class MessageParser {
   #startBody(bytes: Buffer, bodyStart: number, end: number): number {
     const message = this.#head;
     const { facts } = this;
-    if (facts.chunked && (facts.contentLength >= 0 || message.minor === 0)) throw malformed('Transfer-Encoding with Content-Length or HTTP/1.0');
+    if (facts.chunked && (facts.contentLength >= 0 || message.minor === 0))
+      throw malformed('Transfer-Encoding with Content-Length or HTTP/1.0');
+    if (facts.chunked && this.#mode === 'response' && (message.status < 200 || message.status === 204))
+      throw malformed('Transfer-Encoding in an answer that has no body');
     if (this.#mode === 'response' && (this.answersHead || isBodyless(message.status))) {
       this.#events.onMessage(message, bytes, bodyStart, bodyStart);
       return bodyStart;

@@ -18,7 +18,13 @@ const maxMethodBytes = 32;
  * `method SP request-target SP HTTP-version CRLF`, with exactly these blanks (RFC 9112 section 3). False when the line lies
  * partly beyond `end`; bytes there are old ones and are not believed.
  */
-export function readRequestLine(bytes: Uint8Array, from: number, end: number, maxTargetBytes: number, line: StartLine): boolean {
+export function readRequestLine(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  maxTargetBytes: number,
+  line: StartLine,
+): boolean {
   let at = from;
   while (isTokenByte[bytes[at] as number] === 1) at++;
   if (at >= end) return false;
