@@ -3,7 +3,7 @@ import { createSecureContext, TLSSocket, type SecureContext, type TLSSocketOptio
 import type { SharedReadBuffer } from '../socket/read-buffer.js';
 import { adoptSocket, readEvents, socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
-import { readProxyHeader } from '../wire/proxy-protocol.js';
+import { readProxyHeader } from '../wire/proxy-protocol/proxy-protocol.js';
 import type { PeerSource } from './peer.js';
 
 export interface ListenerTls {
@@ -40,7 +40,12 @@ export interface Accepted {
  */
 export function acceptConnection(raw: Socket, options: AcceptOptions, ready: (accepted: Accepted) => void): void {
   if (options.tls === null && !options.proxyHeaderFrom(raw.remoteAddress ?? '')) {
-    ready({ source: null, open: (events) => adoptSocket(raw, options.reads, events), isHttp2: false, firstBytes: null });
+    ready({
+      source: null,
+      open: (events) => adoptSocket(raw, options.reads, events),
+      isHttp2: false,
+      firstBytes: null,
+    });
     return;
   }
   new Acceptance(raw, options, ready);
@@ -83,7 +88,13 @@ class Acceptance {
     this.#raw.removeAllListeners('end');
     const rest = this.#held.length > header.length ? this.#held.subarray(header.length) : null;
     if (this.#options.tls !== null) this.#secure(header.source, rest);
-    else this.#done({ source: header.source, open: (events) => adoptSocket(this.#raw, this.#options.reads, events), isHttp2: false, firstBytes: rest });
+    else
+      this.#done({
+        source: header.source,
+        open: (events) => adoptSocket(this.#raw, this.#options.reads, events),
+        isHttp2: false,
+        firstBytes: rest,
+      });
   }
 
   #secure(source: PeerSource | null, rest: Buffer | null): void {
@@ -104,7 +115,12 @@ class Acceptance {
     secure.once('close', failed);
     secure.once('secure', () => {
       secure.off('close', failed);
-      this.#done({ source, open: (events) => readEvents(secure, events), isHttp2: secure.alpnProtocol === 'h2', firstBytes: null });
+      this.#done({
+        source,
+        open: (events) => readEvents(secure, events),
+        isHttp2: secure.alpnProtocol === 'h2',
+        firstBytes: null,
+      });
     });
   }
 

@@ -87,7 +87,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#socket.reset();
   }
 
-  // ── from the socket ──
+  // From the socket.
 
   onConnect(): void {}
 
@@ -160,7 +160,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#reader.stop(error);
   }
 
-  // ── from the reader ──
+  // From the reader.
 
   mayReadOn(): boolean {
     return this.#state === 'open' && this.#exchange === null && !this.#socket.isFull;
@@ -225,7 +225,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#linger();
   }
 
-  // ── from the exchange ──
+  // From the exchange.
 
   mayKeepAlive(): boolean {
     if (this.#continueDue || this.#context.phase !== 'open') this.#keepAlive = false;
@@ -267,7 +267,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#socket.reset();
   }
 
-  // ── tunnels ──
+  // As a tunnel.
 
   joinTunnel(tunnel: Tunnel, protocol: string): void {
     const rest = this.#reader.takeRest();
@@ -293,7 +293,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     if (error === null) this.#linger();
   }
 
-  // ── closing ──
+  // Towards the end.
 
   /** Says that no more comes and drops what does until the client closes: a close with unread bytes would reset the answer away. */
   #linger(): void {

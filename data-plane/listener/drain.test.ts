@@ -85,7 +85,10 @@ describe('a listener that drains', () => {
   test('a port that is taken is an error of listen', async () => {
     const { port } = await fixture.listen({ handle: () => ({ aborted: () => {}, finished: () => {} }) });
     const { createListener } = await import('./listener.js');
-    const second = createListener({ host: '127.0.0.1', port, wheel: fixture.wheel }, { handle: () => ({ aborted: () => {}, finished: () => {} }) });
+    const second = createListener(
+      { host: '127.0.0.1', port, wheel: fixture.wheel },
+      { handle: () => ({ aborted: () => {}, finished: () => {} }) },
+    );
 
     await expect(second.listen()).rejects.toMatchObject({ code: 'EADDRINUSE' });
     expect(second.state).toBe('failed');

@@ -51,7 +51,13 @@ export class Http1Exchange implements Exchange, BodySink {
   #source: BodySource | null = null;
   #stalled = false;
 
-  constructor(connection: ExchangeConnection, id: string, head: RequestHead, body: BufferedBody | StreamBody, startMs: number) {
+  constructor(
+    connection: ExchangeConnection,
+    id: string,
+    head: RequestHead,
+    body: BufferedBody | StreamBody,
+    startMs: number,
+  ) {
     this.#connection = connection;
     this.id = id;
     this.head = head;
@@ -135,7 +141,9 @@ export class Http1Exchange implements Exchange, BodySink {
     if (written.contentLength !== null && /^\d{1,15}$/.test(written.contentLength)) {
       return `Content-Length: ${written.contentLength}\r\n`;
     }
-    return this.head.method === 'HEAD' && body.length !== null && body.length > 0 ? `Content-Length: ${body.length}\r\n` : '';
+    return this.head.method === 'HEAD' && body.length !== null && body.length > 0
+      ? `Content-Length: ${body.length}\r\n`
+      : '';
   }
 
   upgrade(status: number, headers: HeaderList, tunnel: Tunnel): void {
@@ -148,7 +156,9 @@ export class Http1Exchange implements Exchange, BodySink {
     const { text } = writeFields(statusLine(status), headers);
     const chosen = headerValue(headers, 'upgrade');
     const protocol = chosen ?? headerValue(this.head.headers, 'upgrade') ?? '';
-    this.#connection.write(`${text}${chosen === undefined ? `Upgrade: ${protocol}\r\n` : ''}Connection: Upgrade\r\n\r\n`);
+    this.#connection.write(
+      `${text}${chosen === undefined ? `Upgrade: ${protocol}\r\n` : ''}Connection: Upgrade\r\n\r\n`,
+    );
     this.#connection.joinTunnel(tunnel, protocol);
   }
 

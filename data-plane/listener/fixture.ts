@@ -47,7 +47,9 @@ export class Fixture {
   }
 
   /** A backend that answers each request head it sees with `answer`, and keeps what it got. */
-  async scripted(answer: string | ((request: string, socket: Socket) => string | null)): Promise<{ port: number; requests: string[] }> {
+  async scripted(
+    answer: string | ((request: string, socket: Socket) => string | null),
+  ): Promise<{ port: number; requests: string[] }> {
     const requests: string[] = [];
     const port = await this.rawServer((socket) => {
       socket.on('data', (bytes: Buffer) => {
@@ -67,7 +69,11 @@ export class Fixture {
     return transport;
   }
 
-  async listen(handler: RequestHandler, limits: Partial<ListenerLimits> = {}, options: Partial<ListenerOptions> = {}): Promise<{ port: number; listener: Listener }> {
+  async listen(
+    handler: RequestHandler,
+    limits: Partial<ListenerLimits> = {},
+    options: Partial<ListenerOptions> = {},
+  ): Promise<{ port: number; listener: Listener }> {
     const listener = createListener({ host: '127.0.0.1', port: 0, wheel: this.wheel, limits, ...options }, handler);
     const { port } = await listener.listen();
     this.onClose(() => listener.close(0));
@@ -159,7 +165,8 @@ export class RawClient {
       const more = new Promise<void>((resolve) => this.#wake.push(resolve));
       if ((await Promise.race([more, this.closed])) !== undefined) break;
     }
-    if (this.received.split(text).length <= times) throw new Error(`closed before ${JSON.stringify(text)}: ${this.received}`);
+    if (this.received.split(text).length <= times)
+      throw new Error(`closed before ${JSON.stringify(text)}: ${this.received}`);
     return this.received;
   }
 
@@ -202,7 +209,15 @@ class Forwarded implements RequestObserver, CallObserver {
     const { method, target, authority, headers } = exchange.head;
     const isUpgrade = hasToken(headerValue(headers, 'connection') ?? '', 'upgrade');
     const upgrade = isUpgrade ? (headerValue(headers, 'upgrade') ?? null) : null;
-    const call = { method, target, authority, headers: stripHopByHop(headers), body: exchange.body, upgrade, timeouts: forwarder.timeouts };
+    const call = {
+      method,
+      target,
+      authority,
+      headers: stripHopByHop(headers),
+      body: exchange.body,
+      upgrade,
+      timeouts: forwarder.timeouts,
+    };
     this.#active = forwarder.transport.send(call, this);
   }
 

@@ -48,10 +48,17 @@ describe('slow and idle clients', () => {
 
   test('a body that stops coming is answered 408, and its upstream call ends', async () => {
     let upstreamClosed = false;
-    const upstream = await fixture.rawServer((socket) => socket.on('data', () => {}).on('close', () => (upstreamClosed = true)).on('end', () => socket.end()));
+    const upstream = await fixture.rawServer((socket) =>
+      socket
+        .on('data', () => {})
+        .on('close', () => (upstreamClosed = true))
+        .on('end', () => socket.end()),
+    );
     const { port } = await fixture.gateway(upstream, { limits: { bodyIdleMs: 60 } });
 
-    expect(await fixture.ask(port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc')).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await fixture.ask(port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc')).toMatch(
+      /^HTTP\/1\.1 408 /,
+    );
     await eventually(() => upstreamClosed);
   });
 
@@ -79,7 +86,9 @@ describe('slow and idle clients', () => {
         if (received > sent) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
       });
     });
-    const { port } = await fixture.gateway(upstream, { limits: { bodyIdleMs: 100, minBodyBytesPerSecond: 100_000_000 } });
+    const { port } = await fixture.gateway(upstream, {
+      limits: { bodyIdleMs: 100, minBodyBytesPerSecond: 100_000_000 },
+    });
     const client = await fixture.client(port);
 
     client.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${sent}\r\n\r\n`);
@@ -115,7 +124,12 @@ describe('slow and idle clients', () => {
       {
         handle: (exchange) => {
           asked++;
-          exchange.respond(200, [], { length: body.length, start: (sink) => (sink.write(body.bytes), sink.end(null)), resume: () => {}, cancel: () => {} });
+          exchange.respond(200, [], {
+            length: body.length,
+            start: (sink) => (sink.write(body.bytes), sink.end(null)),
+            resume: () => {},
+            cancel: () => {},
+          });
           return { aborted: () => {}, finished: () => {} };
         },
       },
@@ -155,7 +169,12 @@ describe('limits', () => {
   });
 
   test.each([
-    ['a head too large', `GET / HTTP/1.1\r\nHost: a\r\n${`A: ${'b'.repeat(1_000)}\r\n`.repeat(70)}\r\n`, 431, 'HEADERS_TOO_LARGE'],
+    [
+      'a head too large',
+      `GET / HTTP/1.1\r\nHost: a\r\n${`A: ${'b'.repeat(1_000)}\r\n`.repeat(70)}\r\n`,
+      431,
+      'HEADERS_TOO_LARGE',
+    ],
     ['too many fields', `GET / HTTP/1.1\r\nHost: a\r\n${'A: b\r\n'.repeat(200)}\r\n`, 431, 'HEADERS_TOO_LARGE'],
     ['a target too long', `GET /${'a'.repeat(9_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414, 'URI_TOO_LONG'],
     ['another version', 'GET / HTTP/3.0\r\nHost: a\r\n\r\n', 505, 'VERSION_NOT_SUPPORTED'],
@@ -176,7 +195,12 @@ describe('clients that leave', () => {
     ['ends its side and gets no answer for a while', (exchange: { reset(): void; end(): void }) => exchange.end()],
   ])('a client that %s has its upstream call cancelled', async (_name, leave) => {
     let upstreamClosed = false;
-    const upstream = await fixture.rawServer((socket) => socket.on('close', () => (upstreamClosed = true)).on('end', () => socket.end()).on('data', () => {}));
+    const upstream = await fixture.rawServer((socket) =>
+      socket
+        .on('close', () => (upstreamClosed = true))
+        .on('end', () => socket.end())
+        .on('data', () => {}),
+    );
     const { port, forwarder } = await fixture.gateway(upstream, { limits: { halfClosedMs: 100 } });
     const client = await fixture.client(port);
     client.write(request);
@@ -189,7 +213,9 @@ describe('clients that leave', () => {
   });
 
   test('a client that ends its side right after the request still gets its answer', async () => {
-    const { port: upstream } = await fixture.httpServer((_request, response) => void setTimeout(() => response.end('late'), 30));
+    const { port: upstream } = await fixture.httpServer(
+      (_request, response) => void setTimeout(() => response.end('late'), 30),
+    );
     const { port } = await fixture.gateway(upstream);
     const client = await fixture.client(port);
     client.write(request);
@@ -201,7 +227,12 @@ describe('clients that leave', () => {
 
   test('a client that leaves within its body ends the upstream call', async () => {
     let upstreamClosed = false;
-    const upstream = await fixture.rawServer((socket) => socket.on('close', () => (upstreamClosed = true)).on('end', () => socket.end()).on('data', () => {}));
+    const upstream = await fixture.rawServer((socket) =>
+      socket
+        .on('close', () => (upstreamClosed = true))
+        .on('end', () => socket.end())
+        .on('data', () => {}),
+    );
     const { port, forwarder } = await fixture.gateway(upstream);
     const client = await fixture.client(port);
     client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
@@ -216,9 +247,35 @@ describe('clients that leave', () => {
 describe('handlers that fail', () => {
   const observer = { aborted: () => {}, finished: () => {} };
   const broken: readonly [string, (exchange: Exchange) => void, RegExp][] = [
-    ['throws', () => { throw new Error('bug'); }, /^HTTP\/1\.1 500 .*"INTERNAL"/s],
-    ['announces more than it sends', (exchange) => exchange.respond(200, [], { length: 5, start: (sink) => (sink.write(Buffer.from('abc')), sink.end(null)), resume: () => {}, cancel: () => {} }), /^(?:HTTP\/1\.1 200 .*\r\n\r\nabc)?$/s],
-    ['sends more than it announced', (exchange) => exchange.respond(200, [], { length: 2, start: (sink) => (sink.write(Buffer.from('abc')), sink.end(null)), resume: () => {}, cancel: () => {} }), /^(?:HTTP\/1\.1 200 .*\r\n\r\n)?$/s],
+    [
+      'throws',
+      () => {
+        throw new Error('bug');
+      },
+      /^HTTP\/1\.1 500 .*"INTERNAL"/s,
+    ],
+    [
+      'announces more than it sends',
+      (exchange) =>
+        exchange.respond(200, [], {
+          length: 5,
+          start: (sink) => (sink.write(Buffer.from('abc')), sink.end(null)),
+          resume: () => {},
+          cancel: () => {},
+        }),
+      /^(?:HTTP\/1\.1 200 .*\r\n\r\nabc)?$/s,
+    ],
+    [
+      'sends more than it announced',
+      (exchange) =>
+        exchange.respond(200, [], {
+          length: 2,
+          start: (sink) => (sink.write(Buffer.from('abc')), sink.end(null)),
+          resume: () => {},
+          cancel: () => {},
+        }),
+      /^(?:HTTP\/1\.1 200 .*\r\n\r\n)?$/s,
+    ],
   ];
   test.each(broken)('a handler that %s leaves no answer that looks whole', async (_name, handle, expected) => {
     const { port } = await fixture.listen({ handle: (exchange) => (handle(exchange), observer) });

@@ -5,7 +5,13 @@ import type { ByteSocket, SocketEvents } from '../socket/socket.js';
 import type { TimerWheel } from '../wheel.js';
 import { acceptConnection, type Accepted, type AcceptOptions, type ListenerTls } from './accept.js';
 import { ServerConnection, type ListenerContext } from './connection.js';
-import { createHttp2Codec, defaultHttp2ListenerLimits, serveHttp2, type Http2Context, type Http2ListenerLimits } from './http2/http2.js';
+import {
+  createHttp2Codec,
+  defaultHttp2ListenerLimits,
+  serveHttp2,
+  type Http2Context,
+  type Http2ListenerLimits,
+} from './http2/http2.js';
 import { HttpDate } from './http-date.js';
 import { defaultLimits, type ListenerLimits } from './limits.js';
 import { RequestIds } from './request-id.js';
@@ -97,7 +103,12 @@ class HttpListener implements Listener, ListenerContext {
     const limits = { ...defaultHttp2ListenerLimits, ...this.#options.http2Limits };
     const phase = (): ListenerContext['phase'] => this.phase;
     return {
-      ...{ handler, limits, wheel, ids, date, ...createHttp2Codec() },
+      handler,
+      limits,
+      wheel,
+      ids,
+      date,
+      ...createHttp2Codec(),
       get phase() {
         return phase();
       },

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BufferedBody } from '../body.js';
 import type { RequestHandler } from '../exchange.js';
 import { eventually, Fixture } from './fixture.js';
-import { localCertificate, testAuthority } from './test-certificates.js';
+import { localCertificate, testAuthority } from './certificates.fixture.js';
 
 let fixture: Fixture;
 beforeEach(() => {
@@ -41,7 +41,9 @@ describe('one port, two protocols', () => {
 
     expect(await askHttp2(session, '/a')).toBe('2 /a null');
     expect(await askHttp2(session, '/b')).toBe('2 /b null');
-    expect(await fixture.ask(port, 'GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/1\.1 \/c null$/);
+    expect(await fixture.ask(port, 'GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(
+      /1\.1 \/c null$/,
+    );
     await eventually(() => listener.connections === 1);
   });
 
@@ -69,7 +71,7 @@ describe('one port, two protocols', () => {
   test('what only begins like a preface is HTTP/1, or nothing when no more comes', async () => {
     const { port } = await fixture.listen(versionHandler, { headMs: 100 });
     const client = await fixture.client(port);
-    for (const piece of ['P', 'RI', ' /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n']) {
+    for (const piece of ['P', 'R', 'OPFIND /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n']) {
       client.write(piece);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -43,10 +43,23 @@ describe('requests through listener and transport', () => {
   test('method, target, fields and body arrive as they were sent', async () => {
     const { port } = await fixture.gateway(await echoServer());
 
-    const answer = await ask(port, { method: 'PATCH', path: '/a%2Fb/?q=%20&r', headers: ['Host', 'shop.example', 'X-Mixed-CASE', 'a  b', 'Content-Length', '5'] }, Buffer.from('hello'));
+    const answer = await ask(
+      port,
+      {
+        method: 'PATCH',
+        path: '/a%2Fb/?q=%20&r',
+        headers: ['Host', 'shop.example', 'X-Mixed-CASE', 'a  b', 'Content-Length', '5'],
+      },
+      Buffer.from('hello'),
+    );
 
     const echo = JSON.parse((await bodyOf(answer)).toString());
-    expect(echo).toMatchObject({ method: 'PATCH', url: '/a%2Fb/?q=%20&r', bytes: 5, digest: digest(Buffer.from('hello')) });
+    expect(echo).toMatchObject({
+      method: 'PATCH',
+      url: '/a%2Fb/?q=%20&r',
+      bytes: 5,
+      digest: digest(Buffer.from('hello')),
+    });
     expect(echo.rawHeaders).toEqual(['Host', 'shop.example', 'X-Mixed-CASE', 'a  b', 'Content-Length', '5']);
   });
 
@@ -71,7 +84,14 @@ describe('requests through listener and transport', () => {
     expect(digest(await bodyOf(sized))).toBe(digest(sent));
     expect(sized.headers['content-length']).toBe(String(size));
     await eventually(() => forwarder.summaries.length === 2);
-    expect(forwarder.summaries.map(({ status, error, bytesReceived, bytesSent }) => [status, error, bytesReceived, bytesSent])).toEqual([
+    expect(
+      forwarder.summaries.map(({ status, error, bytesReceived, bytesSent }) => [
+        status,
+        error,
+        bytesReceived,
+        bytesSent,
+      ]),
+    ).toEqual([
       [200, null, size, size],
       [200, null, size, size],
     ]);
@@ -92,11 +112,15 @@ describe('requests through listener and transport', () => {
   });
 
   test('trailers pass both ways', async () => {
-    const { port: upstream, requests } = await fixture.scripted('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\n\r\n');
+    const { port: upstream, requests } = await fixture.scripted(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\n\r\n',
+    );
     const { port } = await fixture.gateway(upstream);
     const client = await fixture.client(port);
 
-    client.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-In: 1\r\nHost: b\r\n\r\n');
+    client.write(
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-In: 1\r\nHost: b\r\n\r\n',
+    );
     const received = await client.until('\r\n\r\n', 2);
 
     expect(received).toContain('Trailer: X-Sum\r\n');
@@ -109,10 +133,13 @@ describe('requests through listener and transport', () => {
     let most = 0;
     const { port: upstream } = await fixture.httpServer((request, response) => {
       most = Math.max(most, ++inFlight);
-      setTimeout(() => {
-        inFlight--;
-        response.end(`answer ${request.url}`);
-      }, request.url === '/0' ? 30 : 1);
+      setTimeout(
+        () => {
+          inFlight--;
+          response.end(`answer ${request.url}`);
+        },
+        request.url === '/0' ? 30 : 1,
+      );
     });
     const { port } = await fixture.gateway(upstream);
     const client = await fixture.client(port);
@@ -120,7 +147,9 @@ describe('requests through listener and transport', () => {
     client.write(Array.from({ length: 30 }, (_, i) => `GET /${i} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
     await client.until('answer /29');
 
-    expect([...client.received.matchAll(/answer \/(\d+)/g)].map((match) => Number(match[1]))).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect([...client.received.matchAll(/answer \/(\d+)/g)].map((match) => Number(match[1]))).toEqual(
+      Array.from({ length: 30 }, (_, i) => i),
+    );
     expect(most).toBe(1);
   });
 
@@ -153,7 +182,9 @@ describe('requests through listener and transport', () => {
 
     client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
 
-    expect(await client.until('0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 OK\r\nX-A: b\r\nDate: .*\r\nTransfer-Encoding: chunked\r\n\r\n/);
+    expect(await client.until('0\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 200 OK\r\nX-A: b\r\nDate: .*\r\nTransfer-Encoding: chunked\r\n\r\n/,
+    );
   });
 
   test('HEAD is answered with the length and no body, and the connection stays in step', async () => {
@@ -174,7 +205,11 @@ describe('requests through listener and transport', () => {
 
   test.each([
     ['204', 'HTTP/1.1 204 No Content\r\n\r\n', /^HTTP\/1\.1 204 No Content\r\nDate: [^\r]+\r\n\r\n$/],
-    ['304 with its length', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n', /304 Not Modified\r\nDate: [^\r]+\r\nContent-Length: 7\r\n\r\n$/],
+    [
+      '304 with its length',
+      'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n',
+      /304 Not Modified\r\nDate: [^\r]+\r\nContent-Length: 7\r\n\r\n$/,
+    ],
   ])('%s has no body and keeps the connection', async (_name, answer, expected) => {
     const { port: upstream } = await fixture.scripted(answer);
     const { port } = await fixture.gateway(upstream);
@@ -231,7 +266,9 @@ describe('requests through listener and transport', () => {
   });
 
   test('interim answers pass, save 100, and not to HTTP/1.0', async () => {
-    const { port: upstream } = await fixture.scripted('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const { port: upstream } = await fixture.scripted(
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+    );
     const { port } = await fixture.gateway(upstream);
 
     const modern = await fixture.ask(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
@@ -261,7 +298,10 @@ describe('requests through listener and transport', () => {
       },
     });
 
-    const received = await fixture.ask(refusing, 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
+    const received = await fixture.ask(
+      refusing,
+      'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
+    );
 
     expect(received).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
     expect(received).toContain('Connection: close\r\n');
@@ -280,15 +320,23 @@ describe('requests through listener and transport', () => {
   test('an answer that asks for another protocol says so', async () => {
     const { port } = await fixture.listen({
       handle: (exchange) => {
-        exchange.fail(new ProxyError('https_required', undefined, { headers: ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'] }));
+        exchange.fail(
+          new ProxyError('https_required', undefined, {
+            headers: ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'],
+          }),
+        );
         return { aborted: () => {}, finished: () => {} };
       },
     });
 
     const kept = await fixture.client(port);
     kept.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-    expect(await kept.until('}]}')).toMatch(/^HTTP\/1\.1 426 Upgrade Required\r\n.*Upgrade: TLS\/1\.2, HTTP\/1\.1\r\n.*Connection: Upgrade\r\n/s);
-    expect(await fixture.ask(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toContain('Connection: Upgrade, close\r\n');
+    expect(await kept.until('}]}')).toMatch(
+      /^HTTP\/1\.1 426 Upgrade Required\r\n.*Upgrade: TLS\/1\.2, HTTP\/1\.1\r\n.*Connection: Upgrade\r\n/s,
+    );
+    expect(await fixture.ask(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toContain(
+      'Connection: Upgrade, close\r\n',
+    );
   });
 
   test.each([
@@ -296,7 +344,9 @@ describe('requests through listener and transport', () => {
     ['chunked', {}],
   ])('a slow reader gets every byte as it was sent, %s', async (_name, headers) => {
     const sent = randomBytes(6_000_000);
-    const { port: upstream } = await fixture.httpServer((_request, response) => response.writeHead(200, headers).end(sent));
+    const { port: upstream } = await fixture.httpServer((_request, response) =>
+      response.writeHead(200, headers).end(sent),
+    );
     const { port } = await fixture.gateway(upstream);
     const answers = await Promise.all([1, 2, 3].map(() => ask(port, {})));
     const received = await Promise.all(

@@ -4,7 +4,14 @@ import type { HeaderList } from '../headers.js';
 import type { ByteSocket } from '../socket/socket.js';
 import { RangeTaker, StreamBody, type BodyOwner } from '../socket/stream-body.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
-import { MessageParser, Violation, type MessageEvents, type MessageFacts, type MessageHead, type ViolationKind } from '../wire/http1/http1.js';
+import {
+  MessageParser,
+  Violation,
+  type MessageEvents,
+  type MessageFacts,
+  type MessageHead,
+  type ViolationKind,
+} from '../wire/http1/http1.js';
 import { BodyPace } from './body-pace.js';
 import type { ListenerLimits } from './limits.js';
 

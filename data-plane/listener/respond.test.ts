@@ -14,29 +14,67 @@ describe('errorAnswer', () => {
     expect(parse(body.bytes)).toEqual({
       code: 5,
       message: 'No route matches this request.',
-      details: [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'NO_ROUTE', domain: 'sluice', metadata: { request_id: 'id-1' } }],
+      details: [
+        {
+          '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+          reason: 'NO_ROUTE',
+          domain: 'sluice',
+          metadata: { request_id: 'id-1' },
+        },
+      ],
     });
   });
 
   test('takes message, status, fields and violations from the detail', () => {
-    const detail = { message: 'Not so.', status: 308, headers: ['Location', '/b'], violations: [{ field: 'order.id', description: 'must be set' }] };
-    const { status, headers, body } = errorAnswer(new ProxyError('bad_argument', undefined, detail), 'id', 'application/json');
+    const detail = {
+      message: 'Not so.',
+      status: 308,
+      headers: ['Location', '/b'],
+      violations: [{ field: 'order.id', description: 'must be set' }],
+    };
+    const { status, headers, body } = errorAnswer(
+      new ProxyError('bad_argument', undefined, detail),
+      'id',
+      'application/json',
+    );
 
     expect(status).toBe(308);
     expect(headers.slice(-2)).toEqual(['Location', '/b']);
     expect(parse(body.bytes)).toMatchObject({
       message: 'Not so.',
-      details: [{}, { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: [{ field: 'order.id', description: 'must be set' }] }],
+      details: [
+        {},
+        {
+          '@type': 'type.googleapis.com/google.rpc.BadRequest',
+          fieldViolations: [{ field: 'order.id', description: 'must be set' }],
+        },
+      ],
     });
   });
 
-  test.each(['application/grpc', 'application/grpc+proto', 'Application/gRPC-Web+proto'])('answers %s callers with a gRPC status', (contentType) => {
-    const { status, headers, body } = errorAnswer(new ProxyError('no_endpoint', undefined, { message: 'größe 100%' }), 'id', contentType);
+  test.each(['application/grpc', 'application/grpc+proto', 'Application/gRPC-Web+proto'])(
+    'answers %s callers with a gRPC status',
+    (contentType) => {
+      const { status, headers, body } = errorAnswer(
+        new ProxyError('no_endpoint', undefined, { message: 'größe 100%' }),
+        'id',
+        contentType,
+      );
 
-    expect(status).toBe(200);
-    expect(headers).toEqual(['Content-Type', contentType, 'grpc-status', '14', 'grpc-message', 'gr%C3%B6%C3%9Fe 100%25', 'X-Sluice-Error', 'no_endpoint']);
-    expect(body.length).toBe(0);
-  });
+      expect(status).toBe(200);
+      expect(headers).toEqual([
+        'Content-Type',
+        contentType,
+        'grpc-status',
+        '14',
+        'grpc-message',
+        'gr%C3%B6%C3%9Fe 100%25',
+        'X-Sluice-Error',
+        'no_endpoint',
+      ]);
+      expect(body.length).toBe(0);
+    },
+  );
 
   test.each(Object.keys(errorTable) as ErrorKind[])('%s has an answer', (kind) => {
     const { status, body } = errorAnswer(new ProxyError(kind), 'id', undefined);

@@ -18,7 +18,14 @@ export function errorAnswer(error: ProxyError, requestId: string, requestContent
   const message = error.detail.message ?? tableMessage;
   const own = ['X-Sluice-Error', error.kind, ...(error.detail.headers ?? [])];
   if (isGrpc(requestContentType)) {
-    const status = ['Content-Type', requestContentType, 'grpc-status', String(code), 'grpc-message', percentEncoded(message)];
+    const status = [
+      'Content-Type',
+      requestContentType,
+      'grpc-status',
+      String(code),
+      'grpc-message',
+      percentEncoded(message),
+    ];
     return { status: 200, headers: [...status, ...own], body: new BufferedBody(new Uint8Array(0)) };
   }
   const body = Buffer.from(JSON.stringify({ code, message, details: details(error, requestId) }));

@@ -24,7 +24,10 @@ afterAll(() => fixture.close());
 async function send(bytes: string): Promise<{ statuses: number[]; requests: string[] }> {
   understood = [];
   const received = await fixture.ask(port, `${bytes}GET /after HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-  return { statuses: [...received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1])), requests: understood };
+  return {
+    statuses: [...received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1])),
+    requests: understood,
+  };
 }
 
 const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -73,10 +76,29 @@ describe('what two recipients could read in two ways is refused, and the connect
       'Transfer-Encoding:',
       'Transfer-Encoding: ,chunked',
       'Transfer-Encoding: chunked,',
-    ].map((fields): [string, string] => [`TE as ${JSON.stringify(fields)}`, post(`${fields}\r\nContent-Length: 5`, chunkedSmuggle)]),
-    ...['+0', '-0', '0x0', ' 0', '0 ', '0\t', '00000000000000', '0;\n', '0\n', '0\r', 'g', '0,0', '0\x00', '0;a=b\x00'].map(
-      (size): [string, string] => [`a chunk size of ${JSON.stringify(size)}`, post('Transfer-Encoding: chunked', `${size}\r\n\r\n${smuggled}`)],
-    ),
+    ].map((fields): [string, string] => [
+      `TE as ${JSON.stringify(fields)}`,
+      post(`${fields}\r\nContent-Length: 5`, chunkedSmuggle),
+    ]),
+    ...[
+      '+0',
+      '-0',
+      '0x0',
+      ' 0',
+      '0 ',
+      '0\t',
+      '00000000000000',
+      '0;\n',
+      '0\n',
+      '0\r',
+      'g',
+      '0,0',
+      '0\x00',
+      '0;a=b\x00',
+    ].map((size): [string, string] => [
+      `a chunk size of ${JSON.stringify(size)}`,
+      post('Transfer-Encoding: chunked', `${size}\r\n\r\n${smuggled}`),
+    ]),
     ['a chunk longer than its size', post('Transfer-Encoding: chunked', `3\r\nabcd\r\n0\r\n\r\n`)],
     ['a chunk extension with a bare LF', post('Transfer-Encoding: chunked', `1;a\n\r\nx\r\n0\r\n\r\n`)],
     ['TERM.EXT', post('Transfer-Encoding: chunked', `2;\nxx\r\n22\r\n0\r\n\r\n${smuggled}`)],
@@ -127,23 +149,63 @@ test('behind an HTTP/2 preface nothing is read as HTTP/1', async () => {
 describe('what can be read in one way only is forwarded so', () => {
   const after = 'GET /after a []';
   test.each<[string, string, string[]]>([
-    ['CL.0: a body that looks like a request', post(`Content-Length: ${smuggled.length}`, smuggled), [`POST /first a [${smuggled}]`, after]],
-    ['0.CL: a GET with a body', `GET /first HTTP/1.1\r\nHost: a\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`, [`GET /first a [${smuggled}]`, after]],
-    ['a HEAD with a body', `HEAD /first HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc`, ['HEAD /first a [abc]', after]],
+    [
+      'CL.0: a body that looks like a request',
+      post(`Content-Length: ${smuggled.length}`, smuggled),
+      [`POST /first a [${smuggled}]`, after],
+    ],
+    [
+      '0.CL: a GET with a body',
+      `GET /first HTTP/1.1\r\nHost: a\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
+      [`GET /first a [${smuggled}]`, after],
+    ],
+    [
+      'a HEAD with a body',
+      `HEAD /first HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc`,
+      ['HEAD /first a [abc]', after],
+    ],
     ['the same length twice', post('Content-Length: 3\r\nContent-Length: 3', 'abc'), ['POST /first a [abc]', after]],
     ['a length with zeros first', post('Content-Length: 003', 'abc'), ['POST /first a [abc]', after]],
-    ['a chunked body that looks like requests', post('Transfer-Encoding: chunked', `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`), [`POST /first a [${smuggled}]`, after]],
+    [
+      'a chunked body that looks like requests',
+      post('Transfer-Encoding: chunked', `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`),
+      [`POST /first a [${smuggled}]`, after],
+    ],
     ['CHUNKED', post('TRANSFER-ENCODING: CHUNKED', '1\r\na\r\n0\r\n\r\n'), ['POST /first a [a]', after]],
-    ['a chunk extension', post('Transfer-Encoding: chunked', '1;a="b;c"\r\na\r\n0;x\r\n\r\n'), ['POST /first a [a]', after]],
-    ['a length named by Connection', post('Connection: Content-Length\r\nContent-Length: 3', 'abc'), ['POST /first a [abc]', after]],
-    ['a coding named by Connection', post('Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked', '1\r\na\r\n0\r\n\r\n'), ['POST /first a [a]', after]],
-    ['a Host named by Connection', 'GET /first HTTP/1.1\r\nHost: a\r\nConnection: Host\r\n\r\n', ['GET /first a []', after]],
-    ['a trailer that would set the length', post('Transfer-Encoding: chunked', '1\r\na\r\n0\r\nContent-Length: 9\r\nTransfer-Encoding: x\r\n\r\n'), ['POST /first a [a]', after]],
+    [
+      'a chunk extension',
+      post('Transfer-Encoding: chunked', '1;a="b;c"\r\na\r\n0;x\r\n\r\n'),
+      ['POST /first a [a]', after],
+    ],
+    [
+      'a length named by Connection',
+      post('Connection: Content-Length\r\nContent-Length: 3', 'abc'),
+      ['POST /first a [abc]', after],
+    ],
+    [
+      'a coding named by Connection',
+      post('Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked', '1\r\na\r\n0\r\n\r\n'),
+      ['POST /first a [a]', after],
+    ],
+    [
+      'a Host named by Connection',
+      'GET /first HTTP/1.1\r\nHost: a\r\nConnection: Host\r\n\r\n',
+      ['GET /first a []', after],
+    ],
+    [
+      'a trailer that would set the length',
+      post('Transfer-Encoding: chunked', '1\r\na\r\n0\r\nContent-Length: 9\r\nTransfer-Encoding: x\r\n\r\n'),
+      ['POST /first a [a]', after],
+    ],
     ['absolute form with its Host', 'GET http://A/first?x HTTP/1.1\r\nHost: a\r\n\r\n', ['GET /first?x A []', after]],
     ['absolute form without a path', 'GET http://a?x HTTP/1.1\r\nHost: a\r\n\r\n', ['GET /?x a []', after]],
     ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', ['OPTIONS * a []', after]],
     ['empty lines before a request', `\r\n\r\nGET /first HTTP/1.1\r\nHost: a\r\n\r\n`, ['GET /first a []', after]],
-    ['an upgrade to h2c', 'GET /first HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nConnection: HTTP2-Settings\r\n\r\n', ['GET /first a []', after]],
+    [
+      'an upgrade to h2c',
+      'GET /first HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nConnection: HTTP2-Settings\r\n\r\n',
+      ['GET /first a []', after],
+    ],
   ])('%s', async (_name, bytes, expected) => {
     const { statuses, requests } = await send(bytes);
 
@@ -154,7 +216,10 @@ describe('what can be read in one way only is forwarded so', () => {
 
 describe('answers that could poison the next one', () => {
   test.each<[string, string]>([
-    ['a second answer behind the first', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison'],
+    [
+      'a second answer behind the first',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison',
+    ],
     ['a body behind 204', 'HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison'],
     ['a body behind 304', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\npoison'],
     ['a body longer than its length', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokpoison'],
@@ -162,7 +227,9 @@ describe('answers that could poison the next one', () => {
   ])('%s', async (_name, answer) => {
     const local = new Fixture();
     try {
-      const { port: upstream } = await local.scripted((request) => (request.includes('/first') ? answer : 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nclean'));
+      const { port: upstream } = await local.scripted((request) =>
+        request.includes('/first') ? answer : 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nclean',
+      );
       const { port: gateway } = await local.gateway(upstream);
       const first = await local.client(gateway);
       first.write('GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
@@ -179,11 +246,16 @@ describe('answers that could poison the next one', () => {
     const local = new Fixture();
     try {
       const { port: upstream } = await local.scripted((request) =>
-        request.startsWith('HEAD') ? 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison' : 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nclean',
+        request.startsWith('HEAD')
+          ? 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison'
+          : 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nclean',
       );
       const { port: gateway } = await local.gateway(upstream);
 
-      const received = await local.ask(gateway, 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      const received = await local.ask(
+        gateway,
+        'HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      );
 
       expect(received).not.toContain('poison');
       expect(received).toMatch(/clean$/);
@@ -197,7 +269,11 @@ describe('answers that could poison the next one', () => {
     try {
       const { port: gateway } = await local.listen({
         handle: (exchange) => {
-          exchange.respond(200, ['X-A', 'b\r\nSet-Cookie: evil=1', 'X-B', 'c\u560a\u560dSet-Cookie: evil=2', 'X\r\nSet-Cookie', 'evil=3'], { length: 0, start: () => {}, resume: () => {}, cancel: () => {} });
+          exchange.respond(
+            200,
+            ['X-A', 'b\r\nSet-Cookie: evil=1', 'X-B', 'c\u560a\u560dSet-Cookie: evil=2', 'X\r\nSet-Cookie', 'evil=3'],
+            { length: 0, start: () => {}, resume: () => {}, cancel: () => {} },
+          );
           return { aborted: () => {}, finished: () => {} };
         },
       });

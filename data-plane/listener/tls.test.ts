@@ -6,7 +6,7 @@ import { BufferedBody } from '../body.js';
 import type { RequestHandler } from '../exchange.js';
 import { eventually, Fixture } from './fixture.js';
 import type { ListenerTls } from './listener.js';
-import { localCertificate, shopCertificate, testAuthority } from './test-certificates.js';
+import { localCertificate, shopCertificate, testAuthority } from './certificates.fixture.js';
 
 let fixture: Fixture;
 beforeEach(() => {
@@ -15,7 +15,9 @@ beforeEach(() => {
 afterEach(() => fixture.close());
 
 const contexts = { shop: createSecureContext(shopCertificate), local: createSecureContext(localCertificate) };
-const bySni: ListenerTls = { secureContext: (name) => (name.endsWith('shop.example') ? contexts.shop : name === '' ? contexts.local : null) };
+const bySni: ListenerTls = {
+  secureContext: (name) => (name.endsWith('shop.example') ? contexts.shop : name === '' ? contexts.local : null),
+};
 
 /** Answers with what it knows of the client. */
 const peerHandler: RequestHandler = {
@@ -26,10 +28,20 @@ const peerHandler: RequestHandler = {
   },
 };
 
-async function askTls(port: number, serverName: string | null, first = '', ca = testAuthority): Promise<{ text: string; subject: string }> {
+async function askTls(
+  port: number,
+  serverName: string | null,
+  first = '',
+  ca = testAuthority,
+): Promise<{ text: string; subject: string }> {
   const raw = connect({ port, host: '127.0.0.1' });
   if (first !== '') raw.write(first);
-  const socket: TLSSocket = connectTls({ socket: raw, ca, checkServerIdentity: () => undefined, ...(serverName === null ? {} : { servername: serverName }) });
+  const socket: TLSSocket = connectTls({
+    socket: raw,
+    ca,
+    checkServerIdentity: () => undefined,
+    ...(serverName === null ? {} : { servername: serverName }),
+  });
   fixture.onClose(() => void socket.destroy());
   await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
   const subject = String(socket.getPeerCertificate().subject?.CN);
@@ -64,7 +76,11 @@ describe('a listener that speaks TLS', () => {
   });
 
   test('without a certificate for the name the handshake fails, and others go on', async () => {
-    const { port, listener } = await fixture.listen(peerHandler, {}, { tls: { secureContext: (name) => (name === 'shop.example' ? contexts.shop : null) } });
+    const { port, listener } = await fixture.listen(
+      peerHandler,
+      {},
+      { tls: { secureContext: (name) => (name === 'shop.example' ? contexts.shop : null) } },
+    );
 
     await expect(askTls(port, 'other.example')).rejects.toBeDefined();
     expect((await askTls(port, 'shop.example')).text).toContain('200 OK');
@@ -93,7 +109,10 @@ describe('a listener that speaks TLS', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     fixture.onClose(() => void server.close());
     const tls = { serverName: 'localhost', caPem: testAuthority, skipVerify: false };
-    const { port } = await fixture.gateway((server.address() as AddressInfo).port, { transport: { tls }, listen: { tls: bySni } });
+    const { port } = await fixture.gateway((server.address() as AddressInfo).port, {
+      transport: { tls },
+      listen: { tls: bySni },
+    });
     const socket = connectTls({ port, host: '127.0.0.1', ca: testAuthority, servername: 'shop.example' });
     fixture.onClose(() => void socket.destroy());
     socket.write('POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n');
@@ -108,23 +127,45 @@ describe('a listener that speaks TLS', () => {
 
 describe('endpoints that speak TLS', () => {
   async function tlsServer(): Promise<number> {
-    const server = createTlsServer({ ...localCertificate, ca: testAuthority, requestCert: true, rejectUnauthorized: false }, (socket) => {
-      const answer = `${String((socket as TLSSocket & { servername?: string }).servername)} ${String(socket.getPeerCertificate().subject?.CN)}`;
-      socket.on('error', () => {});
-      socket.on('data', () => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`));
-    });
+    const server = createTlsServer(
+      { ...localCertificate, ca: testAuthority, requestCert: true, rejectUnauthorized: false },
+      (socket) => {
+        const answer = `${(socket as TLSSocket & { servername?: string }).servername} ${String(socket.getPeerCertificate().subject?.CN)}`;
+        socket.on('error', () => {});
+        socket.on('data', () => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`));
+      },
+    );
     server.on('tlsClientError', () => {});
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     fixture.onClose(() => void server.close());
     return (server.address() as AddressInfo).port;
   }
-  const ask = async (port: number): Promise<string> => fixture.ask(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  const ask = async (port: number): Promise<string> =>
+    fixture.ask(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
 
   test.each([
-    ['the right name', { serverName: 'localhost', caPem: testAuthority, skipVerify: false }, /200 OK.*localhost undefined$/s],
+    [
+      'the right name',
+      { serverName: 'localhost', caPem: testAuthority, skipVerify: false },
+      /200 OK.*localhost undefined$/s,
+    ],
     ['the address', { serverName: '', caPem: testAuthority, skipVerify: false }, /200 OK.*false undefined$/s],
-    ['a certificate of its own', { serverName: 'localhost', caPem: testAuthority, skipVerify: false, certificatePem: shopCertificate.cert, keyPem: shopCertificate.key }, /localhost shop\.example$/s],
-    ['no verification', { serverName: 'wrong.example', caPem: '', skipVerify: true }, /200 OK.*wrong\.example undefined$/s],
+    [
+      'a certificate of its own',
+      {
+        serverName: 'localhost',
+        caPem: testAuthority,
+        skipVerify: false,
+        certificatePem: shopCertificate.cert,
+        keyPem: shopCertificate.key,
+      },
+      /localhost shop\.example$/s,
+    ],
+    [
+      'no verification',
+      { serverName: 'wrong.example', caPem: '', skipVerify: true },
+      /200 OK.*wrong\.example undefined$/s,
+    ],
     ['the wrong name', { serverName: 'wrong.example', caPem: testAuthority, skipVerify: false }, /502 .*"TLS_FAILED"/s],
     ['an unknown authority', { serverName: 'localhost', caPem: '', skipVerify: false }, /502 .*"TLS_FAILED"/s],
   ])('asked with %s', async (_name, tls, expected) => {
@@ -135,7 +176,9 @@ describe('endpoints that speak TLS', () => {
 
   test('an endpoint that does not speak TLS is tls_failed, one that nobody listens on connect_failed', async () => {
     const tls = { serverName: 'localhost', caPem: '', skipVerify: true };
-    const plain = await fixture.rawServer((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')));
+    const plain = await fixture.rawServer((socket) =>
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+    );
     const { port } = await fixture.gateway(plain, { transport: { tls } });
     const { port: nobody } = await fixture.gateway(1, { transport: { tls } });
 
@@ -145,7 +188,10 @@ describe('endpoints that speak TLS', () => {
 
   test('a handshake that is not answered is connect_timeout', async () => {
     const silent = await fixture.rawServer((socket) => socket.on('data', () => {}).on('end', () => socket.end()));
-    const { port } = await fixture.gateway(silent, { transport: { tls: { serverName: 'localhost', caPem: '', skipVerify: true } }, timeouts: { connectMs: 80 } });
+    const { port } = await fixture.gateway(silent, {
+      transport: { tls: { serverName: 'localhost', caPem: '', skipVerify: true } },
+      timeouts: { connectMs: 80 },
+    });
 
     expect(await ask(port)).toContain('"CONNECT_TIMEOUT"');
   });
@@ -175,7 +221,9 @@ describe('PROXY headers', () => {
   test('come before TLS', async () => {
     const { port } = await fixture.listen(peerHandler, {}, { ...trusted, tls: bySni });
 
-    expect((await askTls(port, 'shop.example', header)).text).toContain('{"address":"192.0.2.9","port":4711,"tlsServerName":"shop.example"}');
+    expect((await askTls(port, 'shop.example', header)).text).toContain(
+      '{"address":"192.0.2.9","port":4711,"tlsServerName":"shop.example"}',
+    );
   });
 
   test('from others are a bad request, and a trusted peer must send one', async () => {

@@ -28,7 +28,9 @@ describe('upgraded connections', () => {
     const client = await fixture.client(port);
 
     client.write(`${upgradeRequest}early`);
-    expect(await client.until('early')).toBe(`${switching.replace('Connection: Upgrade\r\nUpgrade: echo\r\nX-A: b\r\n', 'X-A: b\r\nUpgrade: echo\r\nConnection: Upgrade\r\n')}early`);
+    expect(await client.until('early')).toBe(
+      `${switching.replace('Connection: Upgrade\r\nUpgrade: echo\r\nX-A: b\r\n', 'X-A: b\r\nUpgrade: echo\r\nConnection: Upgrade\r\n')}early`,
+    );
 
     client.write('GET / HTTP/1.1\r\n\r\n');
     expect(await client.until('GET / HTTP/1.1\r\n\r\n')).toMatch(/earlyGET/);
@@ -122,7 +124,9 @@ describe('upgraded connections', () => {
   });
 
   test('an endpoint that does not upgrade answers as usual, and the connection goes on', async () => {
-    const { port: upstream } = await fixture.httpServer((request, response) => response.end(`plain ${request.url} ${request.headers.upgrade}`));
+    const { port: upstream } = await fixture.httpServer((request, response) =>
+      response.end(`plain ${request.url} ${request.headers.upgrade}`),
+    );
     const { port } = await fixture.gateway(upstream);
     const client = await fixture.client(port);
 
@@ -134,7 +138,9 @@ describe('upgraded connections', () => {
   test('the WebSocket library of the npm world talks through', async () => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     fixture.onClose(() => new Promise((resolve) => server.close(() => resolve())));
-    server.on('connection', (socket) => socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })));
+    server.on('connection', (socket) =>
+      socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
+    );
     await eventually(() => server.address() !== null);
     const { port } = await fixture.gateway((server.address() as { port: number }).port);
 

@@ -1,4 +1,4 @@
-import { connect as connectTcp, Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+import { connect as connectTcp, Socket, type OnReadOpts } from 'node:net';
 import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
 import { ReadBufferChoice, type SharedReadBuffer } from './read-buffer.js';
 
@@ -144,7 +144,13 @@ function uncork(socket: ByteSocket): void {
 }
 
 /** Connects; `onConnect` is told after the TLS handshake, if there is one. */
-export function openSocket(address: string, port: number, tls: ConnectionOptions | null, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
+export function openSocket(
+  address: string,
+  port: number,
+  tls: ConnectionOptions | null,
+  reads: SharedReadBuffer,
+  events: SocketEvents,
+): ByteSocket {
   const reader = new SocketReader(reads);
   const options = {
     host: address,
@@ -174,7 +180,7 @@ export function adoptSocket(accepted: Socket, reads: SharedReadBuffer, events: S
   accepted.destroy();
   const reader = new SocketReader(reads);
   const options = { handle, allowHalfOpen: true, writableHighWaterMark: socketBufferBytes, onread: reader.options };
-  const socket = new Socket(options as SocketConstructorOpts);
+  const socket = new Socket(options);
   const byteSocket = reader.readsFor(new ByteSocket(socket, events));
   socket.resume();
   return byteSocket;

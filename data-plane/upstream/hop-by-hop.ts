@@ -67,9 +67,13 @@ function namedBy(value: string, named: string[] | null): string[] | null {
 }
 
 function without(headers: HeaderList, names: readonly string[]): HeaderList {
-  return headers.filter((_, i) => !names.includes((headers[i & ~1] as string).toLowerCase()) || isHeader(headers[i & ~1] as string, 'te'));
+  return headers.filter(
+    (_, i) => !names.includes((headers[i & ~1] as string).toLowerCase()) || isHeader(headers[i & ~1] as string, 'te'),
+  );
 }
 
 function isPlainOption(value: string): boolean {
-  return value === 'keep-alive' || value === 'close' || value === 'Keep-Alive' || value === 'Upgrade' || value === 'upgrade';
+  return (
+    value === 'keep-alive' || value === 'close' || value === 'Keep-Alive' || value === 'Upgrade' || value === 'upgrade'
+  );
 }

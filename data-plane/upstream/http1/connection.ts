@@ -116,7 +116,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#writer.start(call);
   }
 
-  // ── from the request's writer ──
+  // From the request's writer.
 
   requestWritten(): void {
     const running = this.#running;
@@ -134,7 +134,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.fail(error);
   }
 
-  // ── from the socket ──
+  // From the socket.
 
   onConnect(): void {
     if (this.#state !== 'connecting') return;
@@ -211,7 +211,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     return this.#answersBefore > 0 && this.#writer.unsent ? 'upstream_unsent' : 'upstream_reset';
   }
 
-  // ── from the parser ──
+  // From the parser.
 
   onMessage(head: MessageHead, _bytes: Buffer, bodyStart: number, bodyEnd: number): void {
     if (head.status < 200) {
@@ -263,7 +263,8 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
 
   #onUpgrade(running: RunningCall, head: MessageHead): void {
     const protocol = headerValue(head.headers, 'upgrade');
-    if (running.call.upgrade === null || protocol === undefined || !this.#writer.done) throw new Violation('malformed', 'unasked upgrade');
+    if (running.call.upgrade === null || protocol === undefined || !this.#writer.done)
+      throw new Violation('malformed', 'unasked upgrade');
     this.#owner.wheel.clear(this.#readTimer);
     this.#owner.wheel.clear(this.#tryTimer);
     const tunnel = new TunnelEnd(this.#socket, this);
@@ -301,10 +302,12 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
   #idleMs(): number {
     const { idleTimeoutMs } = this.#owner.limits;
     const { keepAliveSeconds } = this.#parser.facts;
-    return keepAliveSeconds < 0 ? idleTimeoutMs : Math.max(1, Math.min(idleTimeoutMs, keepAliveSeconds * 1_000 - closeMarginMs));
+    return keepAliveSeconds < 0
+      ? idleTimeoutMs
+      : Math.max(1, Math.min(idleTimeoutMs, keepAliveSeconds * 1_000 - closeMarginMs));
   }
 
-  // ── from the answer's reader ──
+  // From the answer's reader.
 
   bodyStarted(): void {}
 

@@ -51,7 +51,16 @@ function send(transport: Transport, call: Partial<Call> = {}, onReply?: (body: B
       finish();
     },
   };
-  const whole: Call = { method: 'GET', target: '/', authority: 'a', headers: [], body: emptyBody, upgrade: null, timeouts: testTimeouts, ...call };
+  const whole: Call = {
+    method: 'GET',
+    target: '/',
+    authority: 'a',
+    headers: [],
+    body: emptyBody,
+    upgrade: null,
+    timeouts: testTimeouts,
+    ...call,
+  };
   outcome.active = transport.send(whole, observer);
   return outcome;
 }
@@ -99,9 +108,21 @@ describe('failures are named after what they prove', () => {
     ['after an interim answer', 'HTTP/1.1 103 Early Hints\r\n\r\n', ['informed 103', 'failed upstream_reset']],
     ['after the head', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n', ['replied 200', 'broken upstream_reset']],
     ['in the body', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', ['replied 200', 'broken upstream_reset']],
-    ['in a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc', ['replied 200', 'broken upstream_reset']],
-    ['before the last chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', ['replied 200', 'broken upstream_reset']],
-    ['in the trailers', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n', ['replied 200', 'broken upstream_reset']],
+    [
+      'in a chunk',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc',
+      ['replied 200', 'broken upstream_reset'],
+    ],
+    [
+      'before the last chunk',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+      ['replied 200', 'broken upstream_reset'],
+    ],
+    [
+      'in the trailers',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n',
+      ['replied 200', 'broken upstream_reset'],
+    ],
   ];
   const endings: readonly [string, (socket: Socket) => void][] = [
     ['ends', (socket) => socket.end()],
@@ -121,7 +142,11 @@ describe('failures are named after what they prove', () => {
 
   test.each<[string, string, ErrorKind]>([
     ['no HTTP', 'SSH-2.0-OpenSSH\r\n\r\n', 'upstream_malformed'],
-    ['length and chunked', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n', 'upstream_malformed'],
+    [
+      'length and chunked',
+      'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+      'upstream_malformed',
+    ],
     ['a split field', 'HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n', 'upstream_malformed'],
     ['an upgrade nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n', 'upstream_malformed'],
     ['endless interim answers', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(40), 'upstream_malformed'],
@@ -195,7 +220,12 @@ describe('timeouts', () => {
     ['no answer within readMs', { readMs: 60 }, '', ['failed upstream_timeout']],
     ['no head within perTryMs', { perTryMs: 60 }, '', ['failed upstream_timeout']],
     ['half a head within perTryMs', { perTryMs: 60 }, 'HTTP/1.1 200', ['failed upstream_timeout']],
-    ['a body that stops for readMs', { readMs: 60 }, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', ['replied 200', 'broken upstream_timeout']],
+    [
+      'a body that stops for readMs',
+      { readMs: 60 },
+      'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc',
+      ['replied 200', 'broken upstream_timeout'],
+    ],
   ])('%s', async (_name, timeouts, answer, expected) => {
     const { port } = await fixture.scripted(answer === '' ? () => null : answer);
     const outcome = send(fixture.transport(port), { timeouts: { ...testTimeouts, ...timeouts } });
@@ -268,7 +298,11 @@ describe('the pool', () => {
 
     await Promise.all([waiting.over, beyond.over]);
 
-    expect([held.events, waiting.events, beyond.events]).toEqual([[], ['failed pool_exhausted'], ['failed pool_exhausted']]);
+    expect([held.events, waiting.events, beyond.events]).toEqual([
+      [],
+      ['failed pool_exhausted'],
+      ['failed pool_exhausted'],
+    ]);
     held.active?.cancel();
   });
 
@@ -394,11 +428,27 @@ describe('request bodies', () => {
     ['no body with GET', { method: 'GET' }, /^GET \/ HTTP\/1\.1\r\nHost: a\r\n\r\n$/],
     ['no body with POST', { method: 'POST' }, /Host: a\r\nContent-Length: 0\r\n\r\n$/],
     ['a known body', { method: 'POST', body: new BufferedBody(Buffer.from('hi')) }, /Content-Length: 2\r\n\r\nhi$/],
-    ['a body with trailers', { method: 'POST', body: new BufferedBody(Buffer.from('hi'), ['X-T', '1']) }, /Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-T: 1\r\n\r\n$/],
+    [
+      'a body with trailers',
+      { method: 'POST', body: new BufferedBody(Buffer.from('hi'), ['X-T', '1']) },
+      /Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-T: 1\r\n\r\n$/,
+    ],
     ['TE', { headers: ['TE', 'trailers'] }, /TE: trailers\r\nConnection: TE\r\n\r\n$/],
-    ['fields that are the transport’s', { headers: ['Host', 'evil', 'content-LENGTH', '7', 'Transfer-Encoding', 'chunked', 'Connection', 'x', 'A', 'b'] }, /Host: a\r\nA: b\r\n\r\n$/],
-    ['values that would split the request', { headers: ['A', 'b\r\nHost: evil', 'B', 'x\u010ay', 'C:\r\nD', 'e'] }, /Host: a\r\nA: b {2}Host: evil\r\nB: x y\r\n\r\n$/],
-    ['a target that would', { target: '/a b\r\nHost: evil/ü' }, /^GET \/a%20b%0D%0AHost:%20evil\/%C3%BC HTTP\/1\.1\r\n/],
+    [
+      'fields that are the transport’s',
+      { headers: ['Host', 'evil', 'content-LENGTH', '7', 'Transfer-Encoding', 'chunked', 'Connection', 'x', 'A', 'b'] },
+      /Host: a\r\nA: b\r\n\r\n$/,
+    ],
+    [
+      'values that would split the request',
+      { headers: ['A', 'b\r\nHost: evil', 'B', 'x\u010ay', 'C:\r\nD', 'e'] },
+      /Host: a\r\nA: b {2}Host: evil\r\nB: x y\r\n\r\n$/,
+    ],
+    [
+      'a target that would',
+      { target: '/a b\r\nHost: evil/ü' },
+      /^GET \/a%20b%0D%0AHost:%20evil\/%C3%BC HTTP\/1\.1\r\n/,
+    ],
   ])('framing of %s', async (_name, call, expected) => {
     const { port, requests } = await fixture.scripted(ok);
     await send(fixture.transport(port), call).over;

@@ -155,8 +155,9 @@ class Http1Pool implements Transport, ConnectionOwner {
   #nextPending(): PooledCall | undefined {
     for (;;) {
       const pooled = this.#pending.shift();
-      if (pooled?.waiting != null) this.wheel.remove(pooled.waiting);
-      if (pooled === undefined || !pooled.done) return pooled;
+      if (pooled === undefined) return undefined;
+      if (pooled.waiting !== null) this.wheel.remove(pooled.waiting);
+      if (!pooled.done) return pooled;
     }
   }
 }

@@ -2,8 +2,33 @@ import { describe, expect, test } from 'vitest';
 import { readProxyHeader } from './proxy-protocol.js';
 
 const v2 = (command: number, family: number, ...rest: number[]): Buffer =>
-  Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, command, family, rest.length >> 8, rest.length & 255, ...rest]);
-const v6 = (...groups: number[]): number[] => [...groups.flatMap((group) => [group >> 8, group & 255]), ...new Array<number>(16).fill(1), 0x1f, 0x90, 0, 80];
+  Buffer.from([
+    0x0d,
+    0x0a,
+    0x0d,
+    0x0a,
+    0,
+    0x0d,
+    0x0a,
+    0x51,
+    0x55,
+    0x49,
+    0x54,
+    0x0a,
+    command,
+    family,
+    rest.length >> 8,
+    rest.length & 255,
+    ...rest,
+  ]);
+const v6 = (...groups: number[]): number[] => [
+  ...groups.flatMap((group) => [group >> 8, group & 255]),
+  ...new Array<number>(16).fill(1),
+  0x1f,
+  0x90,
+  0,
+  80,
+];
 
 describe('readProxyHeader', () => {
   test.each<[string, Buffer, string | null]>([

@@ -51,7 +51,9 @@ function readV2(bytes: Uint8Array): ProxyHeader | 'more' | 'malformed' {
   if ((versionAndCommand & 0xf) === 0) return { source: null, length };
   switch (family >> 4) {
     case 1:
-      return length < 28 ? 'malformed' : { source: { address: bytes.subarray(16, 20).join('.'), port: uint16(bytes, 24) }, length };
+      return length < 28
+        ? 'malformed'
+        : { source: { address: bytes.subarray(16, 20).join('.'), port: uint16(bytes, 24) }, length };
     case 2:
       return length < 52 ? 'malformed' : { source: { address: ipv6(bytes, 16), port: uint16(bytes, 48) }, length };
     default:
@@ -69,5 +71,10 @@ function ipv6(bytes: Uint8Array, at: number): string {
   const text = groups.join(':');
   const runs = text.match(/(?:^|:)0(?::0)+(?=:|$)/g) ?? [];
   const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
-  return longest === '' ? text : text.replace(longest, ':').replace(/^:(?!:)/, '::').replace(/([^:]):$/, '$1::');
+  return longest === ''
+    ? text
+    : text
+        .replace(longest, ':')
+        .replace(/^:(?!:)/, '::')
+        .replace(/([^:]):$/, '$1::');
 }
