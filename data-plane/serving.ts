@@ -4,10 +4,12 @@ import { ClientTrust } from './client-trust.js';
 import type { DataPlaneConfig } from './config.js';
 import type { NodeRuntime } from './follow/follow.js';
 import { createProbe, isDown, Prober } from './health/health.js';
+import { createHttp2Codec } from './listener/http2/http2.js';
 import { createListener, type Listener } from './listener/listener.js';
 import { Metrics } from './ops/ops.js';
 import { Proxy } from './proxy.js';
 import { RuntimeHolder, type PreparedConfig, type ServiceSettings } from './runtime/runtime.js';
+import { SharedReadBuffer } from './socket/read-buffer.js';
 import { createHttp1Transport } from './upstream/http1/pool.js';
 import { createHttp2Transport } from './upstream/http2/http2.js';
 import type { Transport } from './upstream/transport.js';
@@ -146,15 +148,17 @@ export class LocalServing implements Serving {
 
 /** Which transport speaks a service's protocol. */
 export function transports(wheel: TimerWheel): (service: ServiceSettings, endpoint: EndpointAddress) => Transport {
+  const reads = new SharedReadBuffer();
+  const codec = createHttp2Codec();
   return ({ protocol, tls }, { address, port }) => {
-    const options = { address, port, wheel, ...(tls === null ? {} : { tls }) };
+    const options = { address, port, wheel, reads, ...(tls === null ? {} : { tls }) };
     switch (protocol) {
       case 'http':
       case 'https':
         return createHttp1Transport(options);
       case 'grpc':
       case 'grpcs':
-        return createHttp2Transport(options);
+        return createHttp2Transport({ ...options, ...codec });
     }
   };
 }
