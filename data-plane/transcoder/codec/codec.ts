@@ -23,6 +23,7 @@ export class Codecs {
   readonly #tables = new Tables();
   readonly #reader: JsonToWire;
   readonly #printer: WireToJson;
+  readonly #out = new WireWriter();
 
   /** `find` looks a type up by its full name, for the contents of Any. */
   constructor(find: (typeName: string) => MessageType | undefined) {
@@ -36,9 +37,12 @@ export class Codecs {
 
   /** The wire form of a message. Throws ArgumentError with the path and offset of what does not fit; repeats no value. */
   read(type: MessageType, json: Uint8Array, options: ReadOptions): Uint8Array {
-    const out = new WireWriter(json.length);
+    const out = this.#out;
+    out.pos = 0;
     this.readInto(out, type, json, options);
-    return out.copy();
+    const wire = out.copy();
+    out.release();
+    return wire;
   }
 
   /** The same, written behind what `out` holds. */

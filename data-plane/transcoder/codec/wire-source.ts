@@ -170,8 +170,13 @@ export class WireSource {
 
   /** Few messages have fixed-size fields, so the view is made when the first is read. */
   #bits(): DataView {
+    return this.#view ?? this.#makeView();
+  }
+
+  #makeView(): DataView {
     const { buffer, byteOffset, byteLength } = this.src;
-    return (this.#view ??= new DataView(buffer, byteOffset, byteLength));
+    this.#view = new DataView(buffer, byteOffset, byteLength);
+    return this.#view;
   }
 
   #advance(bytes: number, end: number): void {
