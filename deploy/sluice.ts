@@ -17,6 +17,7 @@ const dataPlaneFlags: readonly (readonly [flag: string, about: string])[] = [
   ['--node-id <id>', 'the name of this node in the cluster'],
   ['--host <address>', 'where traffic is accepted (0.0.0.0)'],
   ['--http-port <port>', 'traffic (8080)'],
+  ['--workers <count>', 'processes that serve requests, 0 for one per core (1)'],
   ['--ops-host <address>', 'where health, metrics and debug pages are served (127.0.0.1)'],
   ['--ops-port <port>', 'health, metrics and debug pages (9902)'],
   ['--state-dir <folder>', 'where the last good snapshot is kept (.sluice/node-PORT)'],
@@ -39,7 +40,7 @@ const controlPlaneFlags: readonly (readonly [flag: string, about: string])[] = [
 const sharedFlags: readonly (readonly [flag: string, about: string])[] = [
   ['--cluster <name>', 'the cluster to belong to (default)'],
   ['--nats-url <url>', 'NATS (env NATS_URL, nats://127.0.0.1:4222)'],
-  ['--log-level <level>', 'debug, info, warn, error or silent (info)'],
+  ['--log-level <level>', 'debug, info, warn, error or silent (info; warn with --demo)'],
 ];
 
 async function main(): Promise<void> {
@@ -127,7 +128,7 @@ async function run(
 ): Promise<void> {
   const source = new ConfigReader(flags, process.env);
   try {
-    await work(source, createLog(source.text('logLevel', 'info'), {}));
+    await work(source, createLog(source.text('logLevel', flags['demo'] === true ? 'warn' : 'info'), {}));
   } catch (error) {
     process.stderr.write(`sluice: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(error instanceof ConfigError ? usage : 1);

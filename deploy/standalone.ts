@@ -42,22 +42,22 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
 async function start(options: StandaloneOptions, steps: StopStep[]): Promise<void> {
   const { controlPlane: controlConfig, dataPlane: dataConfig, log, print } = options;
   const broker = new MemoryBroker(log);
-  // The database takes longest to open; what does not need it starts meanwhile.
+  // The database takes longest to open; the demo services do not need it.
   const opening = openStore(options);
   if (options.demo) {
     const services = await startDemoServices(demoPorts);
     steps.push({ name: 'demo services', deadlineMs: 2_000, stop: () => services.close() });
   }
+  const store = await opening;
+  const registry = createRegistry(controlConfig.consul, log);
+  const controlPlane = await startControlPlane(controlConfig, { store, bus: broker.connect(), registry, log });
+  steps.push(...controlPlane.stopSteps.toReversed());
   const dataPlane = await startDataPlane(dataConfig, {
     bus: broker.connect(),
     log,
     softwareVersion: softwareVersion(),
   });
   steps.push(...dataPlane.stopSteps.toReversed());
-  const store = await opening;
-  const registry = createRegistry(controlConfig.consul, log);
-  const controlPlane = await startControlPlane(controlConfig, { store, bus: broker.connect(), registry, log });
-  steps.push(...controlPlane.stopSteps.toReversed());
   for (const [pages, host, port] of [
     [dataPlane, dataConfig.opsHost, dataConfig.opsPort],
     [controlPlane, controlConfig.opsHost, controlConfig.opsPort],
