@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** Process config of a node; a change needs a restart. */
 export interface DataPlaneConfig {
   /** Unique in the cluster; kept by the operator where status should continue over restarts. */
@@ -5,6 +7,8 @@ export interface DataPlaneConfig {
   readonly cluster: string;
   readonly host: string;
   readonly httpPort: number;
+  /** Processes that serve requests; with 1 the node is one process. */
+  readonly workers: number;
   readonly opsHost: string;
   readonly opsPort: number;
   readonly natsUrl: string;
@@ -19,11 +23,15 @@ export interface DataPlaneConfig {
   readonly drainDeadlineMs: number;
 }
 
+const maxWorkers = 256;
+
 /** Flags and environment, however they are spelt outside; throws an Error that names a bad one. */
 export interface ConfigSource {
   text(name: string, fallback: string): string;
   port(name: string, fallback: number): number;
   milliseconds(name: string, fallback: number): number;
+  /** A whole number up to `max`. */
+  count(name: string, fallback: number, max: number): number;
 }
 
 export function dataPlaneConfig(source: ConfigSource, hostName: string): DataPlaneConfig {
@@ -33,6 +41,8 @@ export function dataPlaneConfig(source: ConfigSource, hostName: string): DataPla
     cluster: source.text('cluster', 'default'),
     host: source.text('host', '0.0.0.0'),
     httpPort,
+    // 0: as many as there are cores.
+    workers: source.count('workers', 1, maxWorkers) || availableParallelism(),
     opsHost: source.text('opsHost', '127.0.0.1'),
     opsPort: source.port('opsPort', 9902),
     natsUrl: source.text('natsUrl', 'nats://127.0.0.1:4222'),

@@ -2,7 +2,8 @@ import { NodePhase } from '../proto/gen/sluice/v1/snapshot_pb.js';
 import { subjectsOf, type Bus } from '../proto/bus/bus.js';
 import type { DataPlaneConfig } from './config.js';
 import { createFollower, lastGoodFolder, type FollowerStatus } from './follow/follow.js';
-import { LocalServing, spareMs, type DataPlaneLog, type StopStep } from './serving.js';
+import { LocalServing, spareMs, type DataPlaneLog, type Serving, type StopStep } from './serving.js';
+import { serveByWorkers } from './workers/workers.js';
 
 export interface DataPlaneParts {
   readonly bus: Bus;
@@ -26,7 +27,8 @@ export async function startDataPlane(
   { bus, log, softwareVersion }: DataPlaneParts,
 ): Promise<DataPlane> {
   let isDetached = (): boolean => false;
-  const serving = new LocalServing(config, { log, registryIsSilent: () => isDetached() });
+  const parts = { log, registryIsSilent: () => isDetached() };
+  const serving: Serving = config.workers === 1 ? new LocalServing(config, parts) : serveByWorkers(config, parts);
   const port = await serving.listen();
   const follower = createFollower({
     bus,
@@ -40,7 +42,7 @@ export async function startDataPlane(
   });
   isDetached = () => follower.status.phase === NodePhase.DETACHED;
   await follower.start();
-  log.info('node accepts traffic', { port, node: config.nodeId });
+  log.info('node accepts traffic', { port, node: config.nodeId, workers: config.workers });
   let draining = false;
   return {
     port,

@@ -45,6 +45,14 @@ export class ConfigReader {
     );
   }
 
+  count(name: string, fallback: number, max: number): number {
+    const text = this.text(name, String(fallback));
+    if (/^\d{1,9}$/.test(text) && Number(text) <= max) return Number(text);
+    throw new ConfigError(
+      `${flagName(name)} (${variableName(name)}) must be a whole number from 0 to ${max}, not "${text}"`,
+    );
+  }
+
   milliseconds(name: string, fallback: number): number {
     const text = this.text(name, String(fallback));
     if (/^\d{1,9}$/.test(text)) return Number(text);

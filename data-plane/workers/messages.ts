@@ -1,0 +1,56 @@
+import type { Problem } from '../../proto/snapshot/problem.js';
+import type { DataPlaneConfig } from '../config.js';
+import type { Counted } from '../ops/ops.js';
+import type { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+
+/** What the primary process and its workers say to each other: plain data, which crosses as structured clones. */
+
+/** What the primary asks; a worker answers each in the order of arrival. */
+export type Call =
+  /** Comes first, once. */
+  | { readonly kind: 'start'; readonly config: DataPlaneConfig }
+  /** To compile a config, which changes nothing that runs. */
+  | { readonly kind: 'prepare'; readonly resources: readonly PlainResource[] }
+  /** To bring into force what was prepared. */
+  | { readonly kind: 'commit' }
+  /** Answers with the port. */
+  | { readonly kind: 'listen' }
+  /** To send a report now. */
+  | { readonly kind: 'report' }
+  /** Answers with a page of /debug/. */
+  | { readonly kind: 'page'; readonly name: string }
+  /** To finish what is in flight and send a last report. */
+  | { readonly kind: 'stop' };
+
+/** What the primary tells; nothing comes back. */
+export type Word =
+  | { readonly kind: 'discard' }
+  /** Complete sets, each an encoded sluice.v1.EndpointSet. */
+  | { readonly kind: 'endpoints'; readonly changed: readonly Uint8Array[]; readonly removed: readonly string[] }
+  | { readonly kind: 'registry'; readonly silent: boolean }
+  | { readonly kind: 'retire' };
+
+export type ToWorker = { readonly id: number; readonly call: Call } | { readonly word: Word };
+
+export type FromWorker =
+  /** Comes first: what was said before would have been lost. */
+  | { readonly kind: 'up' }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'fault'; readonly id: number; readonly reason: string; readonly problem: Problem | null }
+  /** About once a second without being asked, which also says that the worker is not stuck. */
+  | { readonly kind: 'report'; readonly report: Report }
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly message: string; readonly fields: LogFields };
+
+export interface Report {
+  /** Since the report before. */
+  readonly counted: Counted;
+  readonly connections: number;
+}
+
+export interface PlainResource {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly body: Uint8Array;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
