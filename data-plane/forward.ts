@@ -1,4 +1,4 @@
-import type { BodySource } from './body.js';
+import { BufferedBody, type BodySource } from './body.js';
 import type { Exchange, RequestHead } from './exchange.js';
 import { headerValue, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
@@ -36,19 +36,21 @@ export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, fa
       exchange.id,
       rewritten === null ? matchedText : '',
     ),
-    body: body.length === 0 ? body : new TrackedBody(body),
+    body: body instanceof BufferedBody || body.length === 0 ? body : new TrackedBody(body),
     upgrade,
   };
 }
 
 /**
  * The protocol that an HTTP/1.1 client asks to switch to (RFC 9110 section 7.8), or null. The caller passes a request with a body
- * on without the wish: its body comes before the switch, and a server may always ignore the wish.
+ * on without the wish: its body comes before the switch, and a server may always ignore the wish. A wish for h2c is not passed
+ * on: what followed would be requests that no route has been asked about.
  */
 function wantedUpgrade({ version, headers }: RequestHead): string | null {
   if (version !== '1.1') return null;
   const upgrade = headerValue(headers, 'upgrade');
-  if (upgrade === undefined || upgrade === '' || !hasToken(headerValue(headers, 'connection') ?? '', 'upgrade')) return null;
+  if (upgrade === undefined || upgrade === '' || hasToken(upgrade, 'h2c')) return null;
+  if (!hasToken(headerValue(headers, 'connection') ?? '', 'upgrade')) return null;
   return upgrade;
 }
 

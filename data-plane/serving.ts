@@ -10,7 +10,7 @@ import { Metrics } from './ops/ops.js';
 import { Proxy } from './proxy.js';
 import { RuntimeHolder, type PreparedConfig, type ServiceSettings } from './runtime/runtime.js';
 import { SharedReadBuffer } from './socket/read-buffer.js';
-import { createHttp1Transport } from './upstream/http1/pool.js';
+import { createHttp1Transport } from './upstream/http1/http1.js';
 import { createHttp2Transport } from './upstream/http2/http2.js';
 import type { Transport } from './upstream/transport.js';
 import { TimerWheel } from './wheel.js';
@@ -72,7 +72,8 @@ export class LocalServing implements Serving {
   constructor(config: DataPlaneConfig, { log, registryIsSilent }: ServingParts) {
     const { host, httpPort: port, drainDeadlineMs } = config;
     const nowMs = (): number => performance.now();
-    const transport = transports(this.#timers);
+    const reads = new SharedReadBuffer();
+    const transport = transports(this.#timers, reads);
     const runtime = new RuntimeHolder({ metrics: this.#metrics, random: Math.random, transport });
     const proxy = new Proxy({
       current: () => runtime.current(),
@@ -84,7 +85,7 @@ export class LocalServing implements Serving {
     });
     const services = (): ReturnType<RuntimeHolder['services']> => runtime.services();
     this.#runtime = runtime;
-    this.#listener = createListener({ host, port, wheel: this.#timers }, proxy);
+    this.#listener = createListener({ host, port, wheel: this.#timers, reads }, proxy);
     this.#prober = new Prober({
       services,
       registryIsSilent,
@@ -147,8 +148,10 @@ export class LocalServing implements Serving {
 }
 
 /** Which transport speaks a service's protocol. */
-export function transports(wheel: TimerWheel): (service: ServiceSettings, endpoint: EndpointAddress) => Transport {
-  const reads = new SharedReadBuffer();
+export function transports(
+  wheel: TimerWheel,
+  reads: SharedReadBuffer = new SharedReadBuffer(),
+): (service: ServiceSettings, endpoint: EndpointAddress) => Transport {
   const codec = createHttp2Codec();
   return ({ protocol, tls }, { address, port }) => {
     const options = { address, port, wheel, reads, ...(tls === null ? {} : { tls }) };

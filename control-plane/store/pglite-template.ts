@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 
 /**
- * An empty database as PGlite makes it, kept as an archive: to unpack it takes a
- * fifth of the time that making one anew takes (`PGlite.create` with and without it, in one run). It holds nothing of ours, so migrations run on it as on any
- * other; it is named after the version that made it, and one of another version is never read.
+ * An empty database as PGlite makes it, kept as an archive: unpacking it takes a fifth of the time that making one anew takes
+ * (`PGlite.create` with and without it, in one run). It holds nothing of ours, so migrations run on it as on any other; it is
+ * named after the version that made it, and one of another version is never read.
  */
 export async function readTemplate(): Promise<Blob | undefined> {
   try {
