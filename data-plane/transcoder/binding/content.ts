@@ -31,6 +31,28 @@ export function bodyFormat(contentType: string, profile: Profile): BodyFormat {
   throw new ProxyError('unsupported_media_type');
 }
 
+export function isForm(contentType: string): boolean {
+  return contentType.length >= formType.length && contentType.slice(0, formType.length).toLowerCase() === formType;
+}
+
+const formType = 'application/x-www-form-urlencoded';
+
+/** Whether an Accept takes anything that a transcoded method can answer (CN3). */
+export function isAcceptable(accept: string, isStream: boolean): boolean {
+  if (accept.trim() === '') return true;
+  return accept.split(',').some((part) => {
+    const [type = '', ...parameters] = part
+      .toLowerCase()
+      .split(';')
+      .map((it) => it.trim());
+    if (parameters.some((it) => /^q=0(\.0*)?$/.test(it))) return false;
+    const isJsonType = type === '*/*' || type === 'application/*' || type === 'application/json';
+    return isJsonType || (isStream ? streamTypes.has(type) : protobufTypes.has(type));
+  });
+}
+
+const streamTypes = new Set(['text/event-stream', 'application/x-ndjson', 'application/ndjson', 'application/jsonl']);
+
 /** Whether a body that has been taken was taken as JSON. */
 export function isJson(contentType: string): boolean {
   return !protobufTypes.has((contentType.split(';')[0] ?? '').trim().toLowerCase());

@@ -73,6 +73,11 @@ export class RequestPlan {
     return this.#body !== null;
   }
 
+  /** The body is the whole message, so that nothing is left to parameters. */
+  get isWholeBody(): boolean {
+    return this.#body !== null && this.#body.path.length === 0;
+  }
+
   /** The body is passed on as the bytes that it is (HB1). */
   get isHttpBody(): boolean {
     return this.#body?.isHttpBody ?? false;
@@ -189,7 +194,7 @@ export class RequestPlan {
   /** The fields of the query, without those that the path gives. A body that is the whole message leaves nothing to it (BD1). */
   #readQuery(query: string, bound: readonly ParameterField[]): ParameterField[] {
     const isStrict = this.#profile === 'strict';
-    const takesAll = this.#body !== null && this.#body.path.length === 0;
+    const takesAll = this.isWholeBody;
     if (takesAll && !isStrict) return [];
     const fields = this.#parameters.read(query, (name) => {
       if (this.#profile === 'grpc-gateway' || ignored.test(name)) return;

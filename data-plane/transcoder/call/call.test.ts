@@ -256,6 +256,32 @@ test('PATCH keeps a mask that is given, and refuses an unknown name, which the m
   expect(messageOf({ ...patchKinds, body: '' })).toEqual({});
 });
 
+test('BD14 a form is parameters where the body is not the whole message', () => {
+  const headers = ['Content-Type', 'application/x-www-form-urlencoded; charset=UTF-8'];
+
+  expect(
+    messageOf({ ...createBook, headers, query: '?request_id=r', body: 'book.title=a+b%26c&book.tags=x&book.tags=y' }),
+  ).toEqual({
+    shelf: '7',
+    requestId: 'r',
+    book: { title: 'a b&c', tags: ['x', 'y'] },
+  });
+  expect(violationOf({ ...createBook, headers, query: '?request_id=r', body: 'request_id=s' }).field).toBe(
+    'request_id',
+  );
+  expect(violationOf({ ...createBook, headers, body: 'book.copies=many' }).field).toBe('book.copies');
+});
+
+test('CP1, CN3 an encoded body and an Accept that nothing fits are refused', () => {
+  expect(() => callOf({ ...createBook, body: 'x', headers: ['Content-Encoding', 'gzip'] })).toThrow(
+    'unsupported_media_type',
+  );
+  expect(() =>
+    callOf({ ...createBook, profile: 'strict', headers: ['Accept', 'text/html, application/json;q=0'] }),
+  ).toThrow(expect.objectContaining({ status: 406 }));
+  callOf({ ...createBook, profile: 'strict', headers: ['Accept', 'text/html, */*;q=0.1'] });
+});
+
 test('BD13 a bad path value is a 400 with an empty body as well', () => {
   expect(violationOf(putKinds('put/{kinds.i32}', 'x', {})).field).toBe('kinds.i32');
 });

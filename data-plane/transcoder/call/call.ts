@@ -2,6 +2,7 @@ import { BufferedBody, emptyBody, type BodySink, type BodySource } from '../../b
 import { ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { TrackedBody } from '../../tracked-body.js';
+import { isAcceptable, isForm } from '../binding/content.js';
 import { ReplyStream } from '../stream/reply-stream.js';
 import { RequestStream } from '../stream/request-stream.js';
 import { StreamAnswer } from '../stream/stream-answer.js';
@@ -32,6 +33,12 @@ export interface Cancel {
  */
 export function prepareCall(request: TranscodedRequest, observer: CallReadiness): Cancel {
   const { method, request: plan } = request.binding;
+  const refusal = refusalOf(request);
+  if (refusal !== null) {
+    observer.failed(refusal);
+    return nothingToCancel;
+  }
+  if (isForm(contentTypeOf(request)) && !plan.isWholeBody) return prepareForm(request, observer);
   if (!plan.usesBody) {
     request.body.start(drain);
     attempt(
@@ -60,6 +67,34 @@ export function prepareCall(request: TranscodedRequest, observer: CallReadiness)
   });
   gather.start();
   return gather;
+}
+
+/** A form is parameters, as if they stood in the query (BD14). */
+function prepareForm(request: TranscodedRequest, observer: CallReadiness): Cancel {
+  const gather = new Gather(request.body, request.maxMessageBytes, 'payload_too_large', {
+    gathered: (form) =>
+      attempt(
+        observer,
+        () => formCall(request, form),
+        (call) => observer.ready(call),
+      ),
+    failed: (error) => observer.failed(error),
+  });
+  gather.start();
+  return gather;
+}
+
+/** What can be said without reading the body: an encoding that is not taken (CP1), an Accept that nothing fits (CN3). */
+function refusalOf({ binding, headers, body }: TranscodedRequest): ProxyError | null {
+  const encoding = headerValue(headers, 'content-encoding');
+  const isEncoded = encoding !== undefined && encoding.toLowerCase() !== 'identity' && body.length !== 0;
+  if (isEncoded && binding.request.usesBody) {
+    return new ProxyError('unsupported_media_type', undefined, { headers: ['Accept-Encoding', 'identity'] });
+  }
+  if (binding.profile !== 'strict' || binding.response.isHttpBody) return null;
+  const accept = headerValue(headers, 'accept') ?? '';
+  if (isAcceptable(accept, binding.method.serverStreaming)) return null;
+  return new ProxyError('bad_request', undefined, { status: 406, message: 'The method answers in JSON or protobuf.' });
 }
 
 /**
@@ -115,6 +150,13 @@ function unaryCall(request: TranscodedRequest, body: Uint8Array): GrpcCall {
   return callWith(request, new BufferedBody(plan.frame(bound, body, contentTypeOf(request))));
 }
 
+function formCall(request: TranscodedRequest, form: Uint8Array): GrpcCall {
+  const { request: plan } = request.binding;
+  const parameters = [queryOf(request.target), latin1.decode(form)].filter((text) => text !== '').join('&');
+  const bound = plan.bind(request.variables, parameters);
+  return callWith(request, new BufferedBody(plan.frame(bound, emptyBody.bytes, '')));
+}
+
 function streamedCall(request: TranscodedRequest): GrpcCall {
   const { request: plan } = request.binding;
   const bound = plan.bind(request.variables, queryOf(request.target));
@@ -144,6 +186,8 @@ function isGrpc(headers: HeaderList): boolean {
   const type = headerValue(headers, 'content-type') ?? '';
   return type === 'application/grpc' || /^application\/grpc([+;]|$)/i.test(type);
 }
+
+const latin1 = new TextDecoder('latin1');
 
 const nothingToCancel: Cancel = { cancel: () => {} };
 
