@@ -6,9 +6,9 @@ import { copyBytes } from './writer.js';
 const hex = '0123456789abcdef';
 const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 
-/** Of each byte below 0x80 how many bytes it takes in a JSON string: 1, 2 as `\n`, or 6 as `\u0001`. */
+/** How many bytes a byte takes in a JSON string: 1, 2 as `\n`, or 6 as `\u0001`; 0 for a part of a UTF-8 sequence. */
 const escapedLength = ((): Uint8Array => {
-  const table = new Uint8Array(128).fill(1);
+  const table = new Uint8Array(256).fill(1, 0, 0x80);
   table.fill(6, 0, 0x20);
   for (const byte of [0x22, 0x5c, 0x08, 0x0c, 0x0a, 0x0d, 0x09]) table[byte] = 2;
   return table;
@@ -196,16 +196,17 @@ export class JsonOutput {
     buf[at++] = 0x22;
     while (pos < end) {
       const byte = src[pos] as number;
-      if (byte < 0x80) {
-        const length = escapedLength[byte] as number;
-        if (length === 1) {
-          buf[at++] = byte;
-        } else {
-          this.pos = at;
-          this.reserve(end - pos + 6);
-          buf = this.buf;
-          at = writeEscape(buf, at, byte, length);
-        }
+      const escaped = escapedLength[byte] as number;
+      if (escaped === 1) {
+        buf[at++] = byte;
+        pos++;
+        continue;
+      }
+      if (escaped !== 0) {
+        this.pos = at;
+        this.reserve(end - pos + 6);
+        buf = this.buf;
+        at = writeEscape(buf, at, byte, escaped);
         pos++;
         continue;
       }

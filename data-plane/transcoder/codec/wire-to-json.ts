@@ -1,4 +1,5 @@
 import { fieldKind, type Field } from '../schema/types.js';
+import { FieldPlaces } from './field-places.js';
 import { JsonOutput } from './json-output.js';
 import { latin1, MapKeys } from './map-keys.js';
 import { printKnown } from './print-known.js';
@@ -34,9 +35,7 @@ export class WireToJson {
   emission: Emission = 'set';
   depth = 0;
   #disorders = 0;
-  /** For each message that is printed in any order: where the first and the last record of each field begin, plus one. */
-  #places = new Int32Array(1_024);
-  #top = 0;
+  readonly #places = new FieldPlaces();
 
   constructor(resolve: (typeName: string) => MessageTable | undefined) {
     this.resolve = resolve;
@@ -47,7 +46,7 @@ export class WireToJson {
     this.out.pos = 0;
     this.depth = 0;
     this.#disorders = 0;
-    this.#top = 0;
+    this.#places.clear();
     this.emission = emission;
   }
 
@@ -222,8 +221,8 @@ export class WireToJson {
     const base = this.#index(table, end);
     const out = this.out;
     for (const field of table.fields) {
-      const first = (this.#places[base + field.index * 2] as number) - 1;
-      const last = (this.#places[base + field.index * 2 + 1] as number) - 1;
+      const first = this.#places.first(base, field);
+      const last = this.#places.last(base, field);
       if (first < 0) {
         if (this.emission !== 'set') this.#unset(field);
         continue;
@@ -232,35 +231,21 @@ export class WireToJson {
       out.key(field);
       if (!this.#present(field, first, last, end)) out.pos = before;
     }
-    this.#top = base;
+    this.#places.leave(base);
     this.source.pos = end;
   }
 
   /** Finds the records of each field. Fields that the message does not have are passed over (PJ15). */
   #index(table: MessageTable, end: number): number {
-    const base = this.#top;
-    this.#top = base + table.placeCount;
-    if (this.#top > this.#places.length) {
-      const grown = new Int32Array(this.#top * 2);
-      grown.set(this.#places);
-      this.#places = grown;
-    }
-    const places = this.#places;
-    for (let i = base; i < this.#top; i++) places[i] = 0;
+    const base = this.#places.enter(table);
     const source = this.source;
     while (source.pos < end) {
       const at = source.pos;
       const tag = source.tag(end);
       const index = table.indexOf(tag >>> 3);
       const field = index < 0 ? undefined : table.fields[index];
-      const isKnown = field !== undefined && takesTag(field, tag);
-      if (isKnown && !(field.isClosedEnum && this.#isUnknownValue(field, end))) {
-        const place = base + index * 2;
-        if (places[place] === 0) {
-          places[place] = at + 1;
-          if (field.oneofMark >= 0) clearSibling(places, base, base + table.fields.length + field.oneofMark, index);
-        }
-        places[place + 1] = at + 1;
+      if (field !== undefined && takesTag(field, tag) && !(field.isClosedEnum && this.#isUnknownValue(field, end))) {
+        this.#places.add(base, table, field, at);
       }
       source.skip(tag, end, maxWireDepth);
     }
@@ -357,8 +342,8 @@ export class WireToJson {
       const end = source.src.length;
       const base = this.#index(current, end);
       const field = current.of(step);
-      const first = (this.#places[base + field.index * 2] as number) - 1;
-      const last = (this.#places[base + field.index * 2 + 1] as number) - 1;
+      const first = this.#places.first(base, field);
+      const last = this.#places.last(base, field);
       if (first < 0) return null;
       source.load(this.#payload(field, first, last, end));
       current = field.message();
@@ -371,10 +356,10 @@ export class WireToJson {
     const end = this.source.src.length;
     const base = this.#index(table, end);
     const field = table.of(step);
-    const first = (this.#places[base + field.index * 2] as number) - 1;
+    const first = this.#places.first(base, field);
     const out = this.out;
     if (first >= 0) {
-      const isPrinted = this.#present(field, first, (this.#places[base + field.index * 2 + 1] as number) - 1, end);
+      const isPrinted = this.#present(field, first, this.#places.last(base, field), end);
       if (isPrinted || !field.repeated) return;
       out.pos = 0;
     }
@@ -547,16 +532,6 @@ export class WireToJson {
 /** Whether a record with this tag can be the field's. Both ways of writing a list of scalars are read. */
 function takesTag(field: FieldTable, tag: number): boolean {
   return tag === field.tag || (field.isPackable && (tag & 7) === 2 && tag >>> 3 === field.tag >>> 3);
-}
-
-/** Of a oneof the last member counts; `memberPlace` holds the one before, plus one. */
-function clearSibling(places: Int32Array, base: number, memberPlace: number, index: number): void {
-  const before = (places[memberPlace] as number) - 1;
-  if (before >= 0 && before !== index) {
-    places[base + before * 2] = 0;
-    places[base + before * 2 + 1] = 0;
-  }
-  places[memberPlace] = index + 1;
 }
 
 /** Whether the enum value at the position is printed; one that a closed enum does not have is passed over. */
