@@ -18,11 +18,17 @@ import { MemoryTransport, type SentCall } from './transport.js';
 /** Small, so that inputs of some hundred bytes come to every limit. */
 export const wireLimits = { maxHeadBytes: 4_096, maxFieldBytes: 1_024, maxFields: 32, maxTargetBytes: 512 } as const;
 
+export interface Answer {
+  readonly pieces: readonly Buffer[];
+  /** What the service does then with the connection. */
+  readonly then: 'keeps' | 'ends' | 'resets';
+}
+
 /** One client's connection and what its service says. */
 export interface Script {
   readonly requests: readonly Buffer[];
-  /** What the service sends when it sees call `index`, and then whether it closes; null while it waits for more. */
-  answer(index: number, sent: SentCall, written: string): { readonly pieces: readonly Buffer[]; readonly end: boolean } | null;
+  /** What the service sends when it sees call `index`; null when the request is not complete. */
+  answer(index: number, sent: SentCall, written: string): Answer | null;
   readonly habits: SocketHabits;
 }
 
@@ -114,7 +120,7 @@ export class MemoryGateway implements RequestHandler {
   /** Everything that can happen happens; the service answers when nothing else does. */
   #play(client: MemorySocket, script: Script): void {
     let answered = 0;
-    for (;;) {
+    for (let turns = 0; turns < maxTurns; turns++) {
       let progress = client.step();
       for (const socket of this.#transport.sockets) progress = socket.step() || progress;
       if (progress) continue;
@@ -124,7 +130,7 @@ export class MemoryGateway implements RequestHandler {
       const answer = next.socket.destroyed ? null : script.answer(answered, next, this.#written(next));
       if (answer !== null) {
         next.socket.give(answer.pieces);
-        if (answer.end) next.socket.giveEnd();
+        if (answer.then !== 'keeps') next.socket.giveEnd(answer.then === 'resets');
       } else if (answered + 1 >= sent.length) {
         return;
       }
@@ -149,6 +155,9 @@ export class MemoryGateway implements RequestHandler {
   }
 }
 
+/** Far more than any script needs: a run that takes this many goes in a circle. */
+const maxTurns = 100_000;
+
 /** Takes a connection that turns out to speak HTTP/2: another fuzzer's matter. */
 const nobody: SocketEvents = { onConnect: () => {}, onBytes: () => {}, onDrain: () => {}, onPeerEnd: () => {}, onClose: () => {} };
 
@@ -157,7 +166,7 @@ const limits: ListenerLimits = { ...defaultLimits, ...wireLimits };
 const endpoints = create(EndpointSetSchema, { service: 'all', endpoints: [{ id: 'one', address: '127.0.0.1', port: 80, weight: 1, state: EndpointState.ACTIVE }] });
 
 const resources: readonly Resource[] = [
-  create(ResourceSchema, { kind: Kind.SERVICE, name: 'all', body: toBinary(ServiceSchema, create(ServiceSchema, { name: 'all', retries: { attempts: 1 } })) }),
+  create(ResourceSchema, { kind: Kind.SERVICE, name: 'all', body: toBinary(ServiceSchema, create(ServiceSchema, { name: 'all', retries: { attempts: 0 } })) }),
   create(ResourceSchema, {
     kind: Kind.ROUTE,
     name: 'all',

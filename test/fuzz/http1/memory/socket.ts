@@ -34,6 +34,7 @@ export class MemorySocket extends EventEmitter {
   #output = '';
   #paused = false;
   #peerEnded = false;
+  #peerResets = false;
   #endSeen = false;
   #closeSeen = false;
 
@@ -63,8 +64,13 @@ export class MemorySocket extends EventEmitter {
     this.#inbox.push(...pieces);
   }
 
-  giveEnd(): void {
+  giveEnd(asReset = false): void {
     this.#peerEnded = true;
+    this.#peerResets = asReset;
+  }
+
+  get hasUnread(): boolean {
+    return this.#inbox.length > 0 || (this.#peerEnded && !this.#endSeen);
   }
 
   /** Lets the next thing happen; false when there is nothing. */
@@ -92,6 +98,11 @@ export class MemorySocket extends EventEmitter {
 
   #end(): void {
     this.#endSeen = true;
+    if (this.#peerResets) {
+      this.emit('error', new Error('reset'));
+      this.destroy();
+      return;
+    }
     this.emit('end');
     if (!this.writable) this.destroyed = true;
   }

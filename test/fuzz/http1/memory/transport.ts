@@ -68,7 +68,8 @@ export class MemoryTransport implements Transport, ConnectionOwner {
 
   #usable(): { connection: ClientConnection; socket: MemorySocket } | undefined {
     const idle = this.#idle.pop();
-    return idle?.connection.isUsable === true ? idle : undefined;
+    // Bytes on their way to a connection that waits for none end it when they come; a call that went out before would race them.
+    return idle?.connection.isUsable === true && !idle.socket.hasUnread ? idle : undefined;
   }
 
   #open(connectMs: number): { connection: ClientConnection; socket: MemorySocket } {

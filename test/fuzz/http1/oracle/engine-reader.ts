@@ -24,13 +24,18 @@ export function readWithEngine(mode: 'request' | 'response', pieces: readonly Bu
     for (const piece of pieces) {
       for (let at = 0; at < piece.length; ) {
         at = parser.feed(piece, at, piece.length);
-        if (message.complete && !message.persists) return reading;
+        if (message.complete && !message.persists && !isInterim(message)) return reading;
       }
     }
-    if (ended && !parser.finish()) reading.refused = 'cut off';
+    if (ended ? !parser.finish() : !parser.betweenMessages) reading.refused = 'cut off';
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     reading.refused = `${error.kind}: ${error.message}`;
   }
   return reading;
+}
+
+/** What an interim answer says of the connection is about the answer to come. */
+function isInterim({ status }: Message): boolean {
+  return status >= 100 && status < 200;
 }

@@ -17,18 +17,22 @@ export function excusedRefusal(message: Message, code: string, raw: string): str
     case 'HPE_INVALID_CONTENT_LENGTH':
       return framesInTrailers(message);
     case 'HPE_INVALID_TRANSFER_ENCODING':
-      if (/\ntransfer-encoding:[ \t]*chunked *\t[ \t]*\r\n/i.test(raw)) return 'RFC 9110 section 5.5: a tab behind a value is not part of it';
-      return framesInTrailers(message);
+      return hasTabBehindCoding(raw) ? 'RFC 9110 section 5.5: a tab behind a value is not part of it' : framesInTrailers(message);
     default:
       return null;
   }
 }
 
-function areEqualRepeats(lengths: readonly string[]): boolean {
+export function areEqualRepeats(lengths: readonly string[]): boolean {
   return lengths.length > 1 && lengths.every((length) => /^\d+$/.test(length) && Number(length) === Number(lengths[0]));
 }
 
 function framesInTrailers({ trailers }: Message): string | null {
   const framing = valuesOf(trailers, 'content-length').length + valuesOf(trailers, 'transfer-encoding').length;
   return framing > 0 ? 'RFC 9110 section 6.5.1: framing fields among trailers mean nothing and are dropped' : null;
+}
+
+/** RFC 9110 section 5.5 has blanks and tabs behind a value not be part of it; node takes the tab for a part of the coding's name. */
+export function hasTabBehindCoding(raw: string): boolean {
+  return /\ntransfer-encoding:[ \t]*chunked *\t[ \t]*\r\n/i.test(raw);
 }

@@ -9,20 +9,7 @@ import { endToEnd, writtenToService } from './end-to-end.js';
 import { readWithEngine } from './engine-reader.js';
 import type { NodeReader } from './node-reader.js';
 import { show, type Message, type Reading } from './reading.js';
-
-/** What a case brought to light: `rule` says which promise is broken, `detail` how. */
-export interface Difference {
-  readonly rule: string;
-  readonly detail: string;
-}
-
-export interface RequestVerdict {
-  readonly difference: Difference | null;
-  /** Complete requests as they went to the service. */
-  readonly forwarded: readonly string[];
-  /** What distinguishes this case from others: how each side judged it. */
-  readonly signature: string;
-}
+import { differentInPieces, differentMessages, type Difference, type Verdict } from './verdict.js';
 
 /** Judges what one client sends on one connection. `seed` decides how the bytes are cut and how sockets behave. */
 export class RequestOracle {
@@ -35,7 +22,7 @@ export class RequestOracle {
     this.#node = node;
   }
 
-  judge(text: string, seed: number): RequestVerdict {
+  judge(text: string, seed: number): Verdict {
     const random = new Random(seed);
     const bytes = Buffer.from(text, 'latin1');
     const pieces = cut(random, bytes);
@@ -51,7 +38,7 @@ export class RequestOracle {
       this.#checkForwarded(parts, ours) ??
       differentForwards(whole, parts) ??
       compareReadings(ours, theirs, whole, text);
-    return { difference, forwarded: whole.calls.map(({ wire }) => wire), signature: signatureOf(ours, theirs, whole) };
+    return { difference, forwarded: whole.calls.flatMap(({ message, wire }) => (readCanonical('request', wire, false).message.complete ? [{ message, wire, isHead: false }] : [])), signature: signatureOf(ours, theirs, whole) };
   }
 
   #forward(pieces: readonly Buffer[], habits: SocketHabits): Run {
@@ -61,7 +48,7 @@ export class RequestOracle {
       answer: (_index, { call }, written) => {
         const { message } = readCanonical('request', written, false);
         if (!message.complete) return null;
-        return { pieces: [Buffer.from(call.method === 'HEAD' ? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n' : 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')], end: false };
+        return { pieces: [Buffer.from(call.method === 'HEAD' ? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n' : 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')], then: 'keeps' };
       },
     });
   }
@@ -97,13 +84,6 @@ function faultOf({ faults }: Run): Difference | null {
   return faults.length === 0 ? null : { rule: 'a connection ends when its client does', detail: faults.join('; ') };
 }
 
-/** A head that breaks off may be refused before its end or not; either way it is never a message. */
-function differentInPieces(whole: Reading, parts: Reading): Difference | null {
-  const complete = ({ messages, refused }: Reading): string => JSON.stringify([refused === null, messages.filter((message) => message.complete)]);
-  if (complete(whole) === complete(parts)) return null;
-  return { rule: 'bytes mean the same however they are cut', detail: `${complete(whole)} whole, ${complete(parts)} in pieces (${whole.refused}, ${parts.refused})` };
-}
-
 /** A request that is answered before its body has come closes the connection, so one of two runs may end before the other. */
 function differentForwards(whole: Run, parts: Run): Difference | null {
   const [first, second] = [meanings(whole), meanings(parts)];
@@ -126,17 +106,6 @@ function changedOnTheWay(came: Message, sent: Message, upgrade: boolean): string
   if (JSON.stringify(fields[0]) !== JSON.stringify(fields[1])) return `fields ${JSON.stringify(fields)}`;
   if (sent.complete && !came.complete) return 'a body that broke off has an end';
   if (sent.complete && sent.body !== came.body) return upgrade ? 'the body of an upgrade' : 'body';
-  return null;
-}
-
-export function differentMessages(ours: Message, theirs: Message): string | null {
-  if (ours.method !== theirs.method) return `method ${show(theirs.method)}`;
-  if (ours.target !== theirs.target) return `target ${show(theirs.target)}`;
-  if (ours.status !== theirs.status) return `status ${theirs.status}`;
-  if (JSON.stringify(ours.fields) !== JSON.stringify(theirs.fields)) return `fields ${show(theirs.fields.join('|'))}`;
-  if (ours.complete !== theirs.complete) return theirs.complete ? 'it ends before' : 'it does not end';
-  if (ours.complete && ours.body !== theirs.body) return `body ${show(theirs.body)}`;
-  if (ours.complete && JSON.stringify(ours.trailers) !== JSON.stringify(theirs.trailers)) return `trailers ${show(theirs.trailers.join('|'))}`;
   return null;
 }
 

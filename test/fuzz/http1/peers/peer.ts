@@ -1,0 +1,128 @@
+import { connect, type Socket } from 'node:net';
+import type { RunningServer } from '../../../../deploy/servers/servers.js';
+import type { Message } from '../oracle/reading.js';
+import { Player } from './player.js';
+import { Recorder, recordField } from './recorder.js';
+import { startPeer, type PeerName, type PeerPorts } from './servers.js';
+import { takeMessage, type Side } from './wire-reader.js';
+
+export type { PeerName } from './servers.js';
+
+/** What a peer made of one request: the request that it sent on, or how it refused. */
+export type Understood = { readonly record: Message } | { readonly refused: string };
+
+/** A peer that has said nothing for so long says nothing more. */
+const silenceMs = 1_000;
+
+/** Another proxy between us and services that record requests and play answers. */
+export class Peer {
+  readonly name: PeerName;
+  readonly #server: RunningServer;
+  readonly #ports: PeerPorts;
+  readonly #recorder: Recorder;
+  readonly #player: Player;
+
+  private constructor(name: PeerName, server: RunningServer, ports: PeerPorts, recorder: Recorder, player: Player) {
+    this.name = name;
+    this.#server = server;
+    this.#ports = ports;
+    this.#recorder = recorder;
+    this.#player = player;
+  }
+
+  static async start(name: PeerName): Promise<Peer> {
+    const [recorder, player] = [new Recorder(), new Player()];
+    const services = { recorder: await recorder.start(), player: await player.start() };
+    try {
+      const { server, ports } = await startPeer(name, services);
+      return new Peer(name, server, ports, recorder, player);
+    } catch (error) {
+      await Promise.all([recorder.close(), player.close()]);
+      throw error;
+    }
+  }
+
+  get version(): string {
+    return `${this.name} ${this.#server.version}`.trim();
+  }
+
+  /**
+   * Sends requests behind each other, on one connection as long as the peer keeps it, and tells for each what became of it.
+   * `extra` are requests that reached the service and belong to none.
+   */
+  async ask(requests: readonly string[]): Promise<{ readonly understood: readonly Understood[]; readonly extra: readonly Message[] }> {
+    this.#recorder.clear();
+    const answers = await this.#askAll(this.#ports.recorder, requests);
+    const understood = answers.map((answer) => this.#outcome(answer));
+    const used = new Set(understood.map((each) => ('record' in each ? each.record : null)));
+    return { understood, extra: this.#recorder.records.filter((record) => !used.has(record)) };
+  }
+
+  /** What a client of the peer gets of answers that a service gives; `isHead` where it asks for the head alone. */
+  async play(answers: readonly { readonly wire: string; readonly isHead: boolean }[]): Promise<readonly (Message | null)[]> {
+    this.#player.answers = answers.map(({ wire }) => wire);
+    return this.#askAll(this.#ports.player, answers.map(({ isHead }, i) => `${isHead ? 'HEAD' : 'GET'} /${i} HTTP/1.1\r\nHost: a\r\n\r\n`));
+  }
+
+  /** Sends what a client sent, on a connection of its own, and tells what became of its first `count` requests, as far as answered. */
+  async askRaw(text: string, count: number, isHead: (index: number) => boolean): Promise<Understood[]> {
+    const answers = await this.#exchange(this.#ports.recorder, text, isHead, count);
+    return answers.map((answer) => this.#outcome(answer));
+  }
+
+  /** Between calls of `askRaw`, none of which is running. */
+  forget(): void {
+    this.#recorder.clear();
+  }
+
+  async close(): Promise<void> {
+    await this.#server.stop();
+    await Promise.all([this.#recorder.close(), this.#player.close()]);
+  }
+
+  #outcome(answer: Message | null): Understood {
+    if (answer === null) return { refused: 'closed' };
+    const at = answer.fields.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === recordField);
+    const record = at < 0 ? undefined : this.#recorder.records[Number(answer.fields[at + 1])];
+    return record === undefined ? { refused: String(answer.status) } : { record };
+  }
+
+  /** An answer for each request; null where the peer closed without one. */
+  async #askAll(port: number, requests: readonly string[]): Promise<(Message | null)[]> {
+    const answers: (Message | null)[] = [];
+    while (answers.length < requests.length) {
+      const rest = requests.slice(answers.length);
+      const some = await this.#exchange(port, rest.join(''), (i) => rest[i]?.startsWith('HEAD ') === true, rest.length);
+      answers.push(...some);
+      if (some.length === 0) answers.push(null);
+    }
+    return answers.slice(0, requests.length);
+  }
+
+  /** Sends all; resolves with the final answers when there are `enough`, the peer has closed or says nothing more. */
+  #exchange(port: number, text: string, answersHead: (index: number) => boolean, enough: number): Promise<Message[]> {
+    return new Promise((resolve) => {
+      const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
+      const answers: Message[] = [];
+      let received = '';
+      const read = (whenNotHead: Side): void => {
+        for (;;) {
+          const taken = takeMessage(received, answersHead(answers.length) ? 'response to HEAD' : whenNotHead);
+          if (taken === null) return;
+          received = received.slice(taken.length);
+          if (taken.message.status >= 200) answers.push(taken.message);
+        }
+      };
+      socket.on('data', (bytes: Buffer) => {
+        received += bytes.toString('latin1');
+        read('response');
+        if (answers.length >= enough) socket.destroy();
+      });
+      socket.on('end', () => read('response at the end'));
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(answers));
+      socket.setTimeout(silenceMs, () => socket.destroy());
+      socket.write(text, 'latin1');
+    });
+  }
+}
