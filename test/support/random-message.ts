@@ -128,7 +128,7 @@ export class RandomMessages {
       for (let count = this.#random.below(4); count > 0; count--) {
         map.set(scalar(field.mapKey, this.#random), this.#value(field, depth));
       }
-    } else message.set(field, this.#value(field, depth) as never);
+    } else message.set(field, this.#value(field, depth));
   }
 
   #value(field: DescField, depth: number): unknown {

@@ -92,6 +92,7 @@ function finished(sent: Sent, bodies: Uint8Array[], trailers: HeaderList): Readi
   return read;
 }
 
+const as = (profile: 'envoy' | 'strict'): Sent => ({ ...watch, profile });
 const accepting = (accept: string): Sent => ({ ...watch, headers: ['Accept', accept] });
 const failed: HeaderList = ['grpc-status', '5', 'grpc-message', 'gone'];
 const status = '{"code":5,"message":"gone","details":[]}';
@@ -131,7 +132,7 @@ test.each([
   ],
   [
     'strict',
-    { ...watch, profile: 'strict' } as Sent,
+    as('strict'),
     'application/json',
     `{"result":${book('a')}}\n{"result":${book('b')}}\n`,
     '',
@@ -156,7 +157,7 @@ test.each([
 );
 
 test('ST1, ST2, ST4 envoy: an array, which an error leaves open and breaks off', () => {
-  const sent: Sent = { ...watch, profile: 'envoy' };
+  const sent: Sent = as('envoy');
   const bare = (name: string): string => `{"author":{"name":"${name}"}}`;
 
   expect(finished(sent, [author('a'), author('b')], ok).received.text).toBe(`[${bare('a')},${bare('b')}]`);
@@ -169,7 +170,7 @@ test('ST1, ST2, ST4 envoy: an array, which an error leaves open and breaks off',
 
 test.each([
   ['grpc-gateway wraps it', watch, `{"error":${status}}\n`],
-  ['envoy', { ...watch, profile: 'envoy' } as Sent, status],
+  ['envoy', as('envoy'), status],
   ['NDJSON', accepting('application/x-ndjson'), status],
   ['events', accepting('text/event-stream'), status],
 ])('ST3 an error before the first message has its own status: %s', (_title, sent, body) => {
