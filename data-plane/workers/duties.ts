@@ -4,17 +4,25 @@ import type { Problem } from '../../proto/snapshot/problem.js';
 import type { DataPlaneConfig } from '../config.js';
 import type { PreparedConfig } from '../runtime/runtime.js';
 import type { LocalServing, ServingParts } from '../serving.js';
-import type { Call, FromWorker, PlainResource, ToWorker, Word } from './messages.js';
+import type { Call, FromWorker, PageName, PlainResource, ToWorker, Word } from './messages.js';
 
 const reportMs = 1_000;
 
-export type MakeServing = (config: DataPlaneConfig, parts: ServingParts) => LocalServing;
+/** What a worker serves with. */
+export interface WorkerServing extends Pick<
+  LocalServing,
+  'prepareConfig' | 'applyEndpoints' | 'listen' | 'connections' | 'metrics' | 'retire' | 'stopSteps' | 'destroy'
+> {
+  readonly debug: Readonly<Record<PageName, () => unknown>>;
+}
+
+export type MakeServing = (config: DataPlaneConfig, parts: ServingParts) => WorkerServing;
 
 /** What a worker does: serves requests by what the primary process says, and answers it. It decides nothing. */
 export class Duties {
   readonly #make: MakeServing;
   readonly #send: (message: FromWorker) => void;
-  #serving: LocalServing | null = null;
+  #serving: WorkerServing | null = null;
   #prepared: PreparedConfig | null = null;
   #registryIsSilent = false;
   #reports: NodeJS.Timeout | undefined;
@@ -69,13 +77,13 @@ export class Duties {
       case 'report':
         return this.#report();
       case 'page':
-        return pageOf(this.#started, call.name);
+        return this.#started.debug[call.name]();
       case 'stop':
         return this.#stop();
     }
   }
 
-  get #started(): LocalServing {
+  get #started(): WorkerServing {
     if (this.#serving === null) throw new Error('the worker has not been started');
     return this.#serving;
   }
@@ -88,6 +96,7 @@ export class Duties {
     const log = { info: say('info'), warn: say('warn') };
     this.#serving = this.#make(config, { log, registryIsSilent: () => this.#registryIsSilent });
     this.#reports = setInterval(() => this.#report(), reportMs);
+    this.#reports.unref();
   }
 
   #prepare(resources: readonly PlainResource[]): void {
@@ -110,17 +119,6 @@ export class Duties {
     this.#started.destroy();
     clearInterval(this.#reports);
     this.#report();
-  }
-}
-
-function pageOf(serving: LocalServing, name: string): unknown {
-  switch (name) {
-    case 'routes':
-      return serving.debug.routes();
-    case 'endpoints':
-      return serving.debug.endpoints();
-    default:
-      throw new Error(`there is no page "${name}"`);
   }
 }
 

@@ -18,9 +18,11 @@ export type Call =
   /** To send a report now. */
   | { readonly kind: 'report' }
   /** Answers with a page of /debug/. */
-  | { readonly kind: 'page'; readonly name: string }
+  | { readonly kind: 'page'; readonly name: PageName }
   /** To finish what is in flight and send a last report. */
   | { readonly kind: 'stop' };
+
+export type PageName = 'routes' | 'endpoints';
 
 /** What the primary tells; nothing comes back. */
 export type Word =

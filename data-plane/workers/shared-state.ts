@@ -25,9 +25,8 @@ export class SharedState {
     return this.#resources !== null;
   }
 
-  /** Gives a new worker everything. When this resolves it is current, and gets what changes from then on. */
+  /** Gives a worker that is joining everything. When this resolves it is current, and gets what changes from then on. */
   async bring(worker: Worker): Promise<void> {
-    worker.state = 'joining';
     worker.tell({ kind: 'endpoints', changed: [...this.#endpoints.values()], removed: [] });
     let given: readonly PlainResource[] | null = null;
     while (given !== this.#resources) {
@@ -41,11 +40,14 @@ export class SharedState {
 
   /**
    * One worker compiles the config first, so that what no worker survives does not take all of them; then the others; then all
-   * commit. A refusal by any is thrown, and none runs the config then. Resolves when every worker runs it.
+   * commit. A refusal by any is thrown, and none runs the config then. Resolves when every worker runs it, which is at once when
+   * there are none any more.
    */
   async applyConfig(resources: readonly Resource[]): Promise<void> {
     const change = resources.map(({ kind, name, body }) => ({ kind, name, body }));
-    const prepared = new Set([await this.#try(change)]);
+    const first = await this.#try(change);
+    if (first === null) return;
+    const prepared = new Set([first]);
     const others = this.#current().filter((worker) => !prepared.has(worker));
     const outcomes = await Promise.allSettled(
       others.map(async (worker) => {
@@ -72,7 +74,7 @@ export class SharedState {
     }
   }
 
-  /** A change that still waits for a worker is refused. */
+  /** There will be no new worker: a change waits for none. */
   close(): void {
     this.#closed = true;
     for (const resume of this.#waiting.splice(0)) resume();
@@ -82,9 +84,10 @@ export class SharedState {
     return this.#workers().filter(({ isCurrent }) => isCurrent);
   }
 
-  async #try(resources: readonly PlainResource[]): Promise<Worker> {
+  async #try(resources: readonly PlainResource[]): Promise<Worker | null> {
     for (let ends = 0; ends < maxEndsAtTrial; ends++) {
       const worker = await this.#firstCurrent();
+      if (worker === null) return null;
       try {
         await worker.ask({ kind: 'prepare', resources });
         return worker;
@@ -95,11 +98,11 @@ export class SharedState {
     throw new Error(`${maxEndsAtTrial} workers ended while they compiled it`);
   }
 
-  async #firstCurrent(): Promise<Worker> {
+  async #firstCurrent(): Promise<Worker | null> {
     for (;;) {
-      if (this.#closed) throw new Error('the node stops');
       const [worker] = this.#current();
       if (worker !== undefined) return worker;
+      if (this.#closed) return null;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }

@@ -3,6 +3,7 @@ import type { DataPlaneConfig } from '../config.js';
 import { Metrics } from '../ops/ops.js';
 import { spareMs, type Serving, type ServingParts, type StopStep } from '../serving.js';
 import { forkByCluster } from './fork.js';
+import type { PageName } from './messages.js';
 import { Roster } from './roster.js';
 import { SharedState } from './shared-state.js';
 import type { Fork, Worker } from './worker.js';
@@ -95,7 +96,7 @@ export class WorkersServing implements Serving {
 
   retire(): void {
     this.#retiring = true;
-    for (const worker of this.#serving()) worker.tell({ kind: 'retire' });
+    for (const worker of this.#started()) worker.tell({ kind: 'retire' });
   }
 
   destroy(): void {
@@ -108,11 +109,16 @@ export class WorkersServing implements Serving {
   /** What it has to know it gets before it listens. */
   async #join(worker: Worker): Promise<void> {
     await worker.ask({ kind: 'start', config: this.#config });
-    await this.#state.bring(worker);
+    worker.state = 'joining';
     if (this.#registryIsSilent) worker.tell({ kind: 'registry', silent: true });
+    if (this.#retiring) worker.tell({ kind: 'retire' });
+    await this.#state.bring(worker);
     this.#port = (await worker.ask({ kind: 'listen' })) as number;
     worker.state = 'serving';
-    if (this.#retiring) worker.tell({ kind: 'retire' });
+  }
+
+  #started(): Worker[] {
+    return this.#roster.workers.filter(({ state }) => state !== 'starting');
   }
 
   #serving(): Worker[] {
@@ -124,7 +130,7 @@ export class WorkersServing implements Serving {
     const silent = this.#parts.registryIsSilent();
     if (silent === this.#registryIsSilent) return;
     this.#registryIsSilent = silent;
-    for (const worker of this.#serving()) worker.tell({ kind: 'registry', silent });
+    for (const worker of this.#started()) worker.tell({ kind: 'registry', silent });
   }
 
   async #stop(): Promise<void> {
@@ -154,11 +160,15 @@ async function finish(worker: Worker): Promise<void> {
   await worker.end;
 }
 
-function describe({ number, pid, state, startMs, connections, requests }: Worker): unknown {
+interface WorkerPage extends Pick<Worker, 'number' | 'pid' | 'state' | 'connections' | 'requests'> {
+  readonly upMs: number;
+}
+
+function describe({ number, pid, state, startMs, connections, requests }: Worker): WorkerPage {
   return { number, pid, state, upMs: Math.round(performance.now() - startMs), connections, requests };
 }
 
-function page(name: string, worker: Worker): Promise<unknown> {
+function page(name: PageName, worker: Worker): Promise<unknown> {
   return within(answerMs, worker.ask({ kind: 'page', name }));
 }
 

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { get, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -7,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startMember, type Member } from '../../deploy/cluster/member.js';
+import { entryPoint, startMember, type Member } from '../../deploy/cluster/member.js';
 import { freePorts, processTree, startNats, type RunningServer } from '../../deploy/servers/servers.js';
 import { natsBus } from '../../proto/bus/nats.js';
 import { RouteSchema } from '../../proto/gen/sluice/v1/config_pb.js';
@@ -233,6 +235,33 @@ describe('a node with two workers, told by a control plane over the real NATS', 
     await eventually('all its processes are gone', 5_000, () => pids.every(isGone));
     expect(pids).toHaveLength(3);
     expect(node.log()).not.toMatch(/overdue|"level":50/);
+  });
+});
+
+describe('`sluice data-plane --workers`', () => {
+  const run = async (...flags: string[]): Promise<{ code: number | null; output: string }> => {
+    const child = spawn(process.execPath, [entryPoint, 'data-plane', '--state-dir', tmpdir(), ...flags]);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += String(bytes)));
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return { code, output };
+  };
+
+  it('takes a whole number', async () => {
+    const { code, output } = await run('--workers', 'many');
+
+    expect(code).toBe(2);
+    expect(output).toContain('--workers (SLUICE_WORKERS) must be a whole number from 0 to 256, not "many"');
+  });
+
+  it('ends, with the reason, when the port is taken', async () => {
+    const upstream = await startUpstream();
+
+    const { code, output } = await run('--workers', '2', '--host', '127.0.0.1', '--http-port', String(upstream.port));
+
+    expect(code).toBe(1);
+    expect(output).toContain(`EADDRINUSE 127.0.0.1:${upstream.port}`);
+    await upstream.close();
   });
 });
 
