@@ -91,7 +91,7 @@ class ProxiedRequest implements RequestObserver, CallObserver {
       requireProtocol(this.#exchange.head, match.target.route, facts.secure);
       this.#target = match.target;
       match.target.upstream.requestsInFlight++;
-      this.#startDeadline(match.target.route.settings.timeouts.requestMs);
+      this.#startDeadline(match.target.requestMs);
       this.#shape(match, facts, match.target.binding);
     } catch (error) {
       this.#fail(asProxyError(error));

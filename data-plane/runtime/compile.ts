@@ -1,7 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import {
   RouteSchema,
-  SchemaSchema,
   ServiceSchema,
   type PathMatch,
   type Route,
@@ -12,9 +11,10 @@ import type { Problem } from '../../proto/snapshot/problem.js';
 import type { RouteMetrics } from '../ops/ops.js';
 import { compileRouter, type PathRule, type RouteCriteria, type RouteEntry, type Router } from '../router/router.js';
 import type { PathRule as UpstreamPathRule } from '../shape.js';
-import { loadSchema, profileOf, schemaBindings, type Binding, type Schema } from '../transcoder/transcoder.js';
+import { profileOf, type Binding, type Schema } from '../transcoder/transcoder.js';
 import type { Upstream } from '../upstream/upstream.js';
 import { Rewrite } from './rewrite.js';
+import type { SchemaCache } from './schema-cache.js';
 import { routeSettings, serviceSettings, type RouteSettings, type ServiceSettings } from './settings.js';
 
 /** What a matched request is handled by. */
@@ -23,6 +23,8 @@ export interface RouteTarget {
   /** The gRPC method that a transcoded route calls; null forwards the request. */
   readonly binding: Binding | null;
   readonly upstream: Upstream;
+  /** Milliseconds for the whole exchange; 0 is no limit. */
+  readonly requestMs: number;
 }
 
 export interface CompiledRoute {
@@ -36,6 +38,7 @@ export interface CompiledRoute {
 export interface RuntimeParts {
   upstream(service: ServiceSettings): Upstream;
   metrics(route: string): RouteMetrics;
+  readonly schemas: SchemaCache;
 }
 
 export interface CompiledConfig {
@@ -69,14 +72,14 @@ class Compiler {
     try {
       if (kind === Kind.SERVICE) this.#services.set(name, fromBinary(ServiceSchema, body));
       else if (kind === Kind.ROUTE) this.#routes.push(fromBinary(RouteSchema, body));
-      else if (kind === Kind.SCHEMA) this.#readSchema(name, fromBinary(SchemaSchema, body).descriptorSet);
+      else if (kind === Kind.SCHEMA) this.#readSchema(name, body);
     } catch {
       this.#problems.push({ kind, name, field: '', reason: 'cannot be decoded' });
     }
   }
 
-  #readSchema(name: string, descriptorSet: Uint8Array): void {
-    const { schema, problems } = loadSchema(descriptorSet);
+  #readSchema(name: string, body: Uint8Array): void {
+    const { schema, problems } = this.#parts.schemas.load(body);
     if (schema !== null) this.#schemas.set(name, schema);
     for (const { file, symbol, reason } of problems) {
       this.#problems.push({ kind: Kind.SCHEMA, name, field: 'descriptor_set', reason: `${file} ${symbol}: ${reason}` });
@@ -106,7 +109,10 @@ class Compiler {
     this.#compiled.push(compiled);
     const upstream = this.#parts.upstream(serviceSettings(service));
     if (route.transcode === undefined)
-      this.#entries.push({ ...routeCriteria(route), target: { route: compiled, binding: null, upstream } });
+      this.#entries.push({
+        ...routeCriteria(route),
+        target: { route: compiled, binding: null, upstream, requestMs: settings.timeouts.requestMs },
+      });
     else this.#addBindings(route, compiled, upstream);
   }
 
@@ -117,17 +123,26 @@ class Compiler {
       this.#report(route, 'transcode.schema', `there is no schema "${name}"`);
       return;
     }
-    const { bindings, problems } = schemaBindings(schema, { services, profile: profileOf(profile) });
+    const { bindings, problems } = this.#parts.schemas.bindings(schema, { services, profile: profileOf(profile) });
     for (const { symbol, template, reason } of problems)
       this.#report(route, 'transcode', `${symbol} ${template}: ${reason}`);
     for (const binding of bindings) {
-      this.#entries.push({ ...bindingCriteria(route, binding), target: { route: compiled, binding, upstream } });
+      const requestMs = compiled.settings.timeouts.requestMs || defaultRequestMs(binding);
+      this.#entries.push({
+        ...bindingCriteria(route, binding),
+        target: { route: compiled, binding, upstream, requestMs },
+      });
     }
   }
 
   #report(route: Route, field: string, reason: string): void {
     this.#problems.push({ kind: Kind.ROUTE, name: route.name, field, reason });
   }
+}
+
+/** A call of one message and one answer should not take longer by default; a stream may go on for as long as both sides like. */
+function defaultRequestMs({ method }: Binding): number {
+  return method.clientStreaming || method.serverStreaming ? 0 : 30_000;
 }
 
 /** What the router matches for a plain route. The control plane checks routes by this and by bindingCriteria. */

@@ -8,6 +8,7 @@ import type { Match, NoMatch, Router } from '../router/router.js';
 import type { Transport } from '../upstream/transport.js';
 import { Upstream } from '../upstream/upstream.js';
 import { compileConfig, type CompiledRoute, type RouteTarget } from './compile.js';
+import { SchemaCache } from './schema-cache.js';
 import type { ServiceSettings } from './settings.js';
 
 export type { CompiledRoute, RouteTarget } from './compile.js';
@@ -86,6 +87,7 @@ export interface PreparedConfig {
 /** Holds the runtime in force and the upstreams that outlive it. The follower feeds it; the proxy reads `current` once a request. */
 export class RuntimeHolder {
   readonly #options: RuntimeOptions;
+  readonly #schemas = new SchemaCache();
   #current: Runtime | null = null;
   #routes: readonly CompiledRoute[] = [];
   #upstreams: ReadonlyMap<string, KeyedUpstream> = new Map();
@@ -122,6 +124,7 @@ export class RuntimeHolder {
     const { router, routes, problems } = compileConfig(resources, {
       upstream: (service) => this.#upstreamFor(service, next),
       metrics: (route) => this.#options.metrics.route(route),
+      schemas: this.#schemas,
     });
     const [problem] = problems;
     if (problem !== undefined) throw new ConfigRefusedError(problem);

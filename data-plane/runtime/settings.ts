@@ -76,8 +76,7 @@ export interface RetrySettings {
   readonly budgetPercent: number;
 }
 
-const defaultTimeouts = { connectMs: 1_000, readMs: 60_000, writeMs: 60_000, perTryMs: 0 };
-const defaultTranscodedRequestMs = 30_000;
+const defaultTimeouts = { connectMs: 1_000, readMs: 60_000, writeMs: 60_000, requestMs: 0, perTryMs: 0 };
 const defaultActiveHealth = { intervalMs: 5_000, timeoutMs: 1_000, rise: 2, fall: 3 };
 const defaultRetries = { attempts: 1, budgetPercent: 20 };
 
@@ -142,11 +141,7 @@ export function routeSettings(route: Route, service: Service): RouteSettings {
     http: takes(route, RouteProtocol.HTTP),
     https: takes(route, RouteProtocol.HTTPS),
     httpsRedirect: route.httpsRedirect,
-    timeouts: timeoutSettings(
-      route.timeouts,
-      service.timeouts,
-      route.transcode === undefined ? 0 : defaultTranscodedRequestMs,
-    ),
+    timeouts: timeoutSettings(route.timeouts, service.timeouts),
     retries: retrySettings(route.retries, service.retries),
   };
 }
@@ -155,18 +150,14 @@ function takes(route: Route, protocol: RouteProtocol): boolean {
   return route.protocols.length === 0 || route.protocols.includes(protocol);
 }
 
-function timeoutSettings(
-  route: Timeouts | undefined,
-  service: Timeouts | undefined,
-  requestMs: number,
-): TimeoutSettings {
+function timeoutSettings(route: Timeouts | undefined, service: Timeouts | undefined): TimeoutSettings {
   const pick = (field: 'connect' | 'read' | 'write' | 'request' | 'perTry', fallbackMs: number): number =>
     milliseconds(route?.[field] ?? service?.[field]) ?? fallbackMs;
   return {
     connectMs: pick('connect', defaultTimeouts.connectMs),
     readMs: pick('read', defaultTimeouts.readMs),
     writeMs: pick('write', defaultTimeouts.writeMs),
-    requestMs: pick('request', requestMs),
+    requestMs: pick('request', defaultTimeouts.requestMs),
     perTryMs: pick('perTry', defaultTimeouts.perTryMs),
   };
 }

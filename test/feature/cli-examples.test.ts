@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { SchemaCache } from '../../data-plane/runtime/schema-cache.js';
 import { compileConfig } from '../../data-plane/runtime/compile.js';
 import { startAdmin } from '../support/admin.js';
 import { runCli } from '../support/cli.js';
@@ -41,7 +42,7 @@ function claimsOf(text: string): Claim[] {
 }
 
 /** Nothing is sent here, so nothing that sends is needed. */
-const noParts = { upstream: () => ({}), metrics: () => ({}) } as unknown as RuntimeParts;
+const noParts = { upstream: () => ({}), metrics: () => ({}), schemas: new SchemaCache() } as unknown as RuntimeParts;
 
 async function ask({ method, url, headers }: Claim): Promise<string> {
   const { router, problems } = compileConfig((await admin.store.read()).resources, noParts);

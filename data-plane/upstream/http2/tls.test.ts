@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BufferedBody } from '../../body.js';
 import { ProxyError } from '../../errors.js';
-import { localCertificate, shopCertificate, testAuthority } from '../../listener/test-certificates.js';
+import { localCertificate, shopCertificate, testAuthority } from '../../listener/certificates.fixture.js';
 import { TimerWheel } from '../../wheel.js';
 import type { UpstreamTls } from '../tls.js';
 import type { Transport } from '../transport.js';

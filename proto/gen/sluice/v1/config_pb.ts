@@ -306,7 +306,7 @@ export type Timeouts = Message<"sluice.v1.Timeouts"> & {
   write?: Duration | undefined;
 
   /**
-   * The whole exchange. Default: no limit for plain routes, 30 s for transcoded calls.
+   * The whole exchange. Default: no limit for plain routes and streams, 30 s for transcoded calls of one message and one answer.
    *
    * @generated from field: google.protobuf.Duration request = 4;
    */
