@@ -102,7 +102,10 @@ export class FieldIndex {
       const name = text.slice(marks[i], marks[i + 1]);
       const value = text.slice(marks[i + 2], marks[i + 3]);
       headers.push(name, value);
-      if (facts !== null) noteField(name, value, facts);
+      if (facts === null) continue;
+      if (isDelimiting(name))
+        refuseTabs(text, (marks[i + 1] as number) + 1, marks[i + 2] as number, marks[i + 3] as number);
+      noteField(name, value, facts);
     }
     return headers;
   }
@@ -115,6 +118,27 @@ function isValue(byte: number): boolean {
 
 function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB;
+}
+
+/** By these fields recipients tell whose request it is and where it ends. */
+function isDelimiting(name: string): boolean {
+  switch (name.length) {
+    case 4:
+      return isHeader(name, 'host');
+    case 14:
+      return isHeader(name, 'content-length');
+    case 17:
+      return isHeader(name, 'transfer-encoding');
+    default:
+      return false;
+  }
+}
+
+/** RFC 9110 section 5.5 lets tabs stand around a value; node and nginx refuse them there, and might be behind us. */
+function refuseTabs(text: string, from: number, valueStart: number, valueEnd: number): void {
+  for (let at = from; at < valueStart; at++) if (text.charCodeAt(at) === TAB) throw malformed('tab before the value');
+  for (let at = valueEnd; text.charCodeAt(at) !== CR; at++)
+    if (text.charCodeAt(at) === TAB) throw malformed('tab behind the value');
 }
 
 /** The length of a name rules out nearly every field before its letters are looked at. */

@@ -143,6 +143,14 @@ describe('requests', () => {
     ['NUL in a value', post('A: b\0c'), 'malformed'],
     ['DEL in a value', post('A: \x7f'), 'malformed'],
     ['a folded line', post('A: b\r\n c'), 'malformed'],
+    ['a tab before a transfer coding', post('Transfer-Encoding: \tchunked', '0\r\n\r\n'), 'malformed'],
+    ['a tab behind a length', post('Content-Length: 0\t'), 'malformed'],
+    ['a tab around a host', post('Host:\ta'), 'malformed'],
+    ...[';', ';;a', ';a=', ';a=b c', '; a', ';a="b', ';a="b"c', ';=b'].map((extension): [string, string, string] => [
+      `the chunk extension ${extension}`,
+      post('Transfer-Encoding: chunked', `1${extension}\r\nx\r\n0\r\n\r\n`),
+      'malformed',
+    ]),
     ['a folded first line', post(' A: b'), 'malformed'],
     ['blank before the colon', post('A : b'), 'malformed'],
     ['an empty name', post(': b'), 'malformed'],
@@ -271,6 +279,9 @@ describe('responses', () => {
     ['bare LF', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n'],
     ['length and chunked', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
     ['an empty line first', '\r\nHTTP/1.1 200 OK\r\n\r\n'],
+    ['a transfer coding on a 1xx', 'HTTP/1.1 103 x\r\nTransfer-Encoding: chunked\r\n\r\n'],
+    ['a transfer coding on a 204', 'HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n'],
+    ['a length on a 1xx', 'HTTP/1.1 103 x\r\nContent-Length: 4\r\n\r\n'],
   ])('%s is refused', (_name, input) => {
     expect(violation('response', input)).toMatch(/malformed|version/);
   });

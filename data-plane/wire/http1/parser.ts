@@ -160,6 +160,8 @@ export class MessageParser {
       throw malformed('Transfer-Encoding with Content-Length or HTTP/1.0');
     if (facts.chunked && this.#mode === 'response' && (message.status < 200 || message.status === 204))
       throw malformed('Transfer-Encoding in an answer that has no body');
+    if (facts.contentLength > 0 && this.#mode === 'response' && message.status < 200)
+      throw malformed('Content-Length in an interim answer');
     if (this.#mode === 'response' && (this.answersHead || isBodyless(message.status))) {
       this.#events.onMessage(message, bytes, bodyStart, bodyStart);
       return bodyStart;
