@@ -1,15 +1,15 @@
-/** Evaluations, at most: each one runs a whole case. */
-const maxTries = 3_000;
-
-/** The text with as much left out as can be while `fails` holds, first in large pieces and then byte by byte. */
-export function shrink(text: string, fails: (text: string) => boolean): string {
+/**
+ * The text with as much left out as can be while `fails` holds, first in large pieces and then byte by byte. `maxTries` bounds
+ * the work: each try runs a whole case.
+ */
+export async function shrink(text: string, fails: (text: string) => boolean | Promise<boolean>, maxTries = 3_000): Promise<string> {
   let best = text;
   let tries = 0;
   for (let size = Math.ceil(best.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < best.length && tries < maxTries; ) {
       const shorter = best.slice(0, at) + best.slice(at + size);
       tries++;
-      if (fails(shorter)) best = shorter;
+      if (await fails(shorter)) best = shorter;
       else at += size;
     }
   }

@@ -39,6 +39,8 @@ export interface Run {
   /** What the client got. */
   readonly answers: string;
   readonly clientCut: boolean;
+  /** Pieces of the client's that were not read. */
+  readonly unread: number;
   /** What is wrong whatever the bytes were: an exchange that never finished, a connection left open. */
   readonly faults: readonly string[];
 }
@@ -87,7 +89,7 @@ export class MemoryGateway implements RequestHandler {
     this.#play(client, script);
     const faults = this.#faults(client);
     const calls = this.#transport.sent.map((sent) => ({ message: sent.message, wire: this.#written(sent), upgrade: sent.call.upgrade !== null }));
-    const run = { calls, answers: client.output, clientCut: client.wasReset, faults };
+    const run = { calls, answers: client.output, clientCut: client.wasReset, unread: client.unread, faults };
     connection.destroy();
     client.step();
     return run;

@@ -69,6 +69,11 @@ export class MemorySocket extends EventEmitter {
     this.#peerResets = asReset;
   }
 
+  /** Pieces that the owner has not read. */
+  get unread(): number {
+    return this.#inbox.length;
+  }
+
   get hasUnread(): boolean {
     return this.#inbox.length > 0 || (this.#peerEnded && !this.#endSeen);
   }

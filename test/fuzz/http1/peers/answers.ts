@@ -1,7 +1,7 @@
 import { readCanonical, valuesOf } from '../oracle/canonical.js';
 import { endToEnd, writtenToClient } from '../oracle/end-to-end.js';
 import { show, type Message } from '../oracle/reading.js';
-import { linesOf, type PeerFinding } from './compare.js';
+import { linesOf, type PeerFinding } from './requests.js';
 import { hasLongName } from './excused.js';
 import type { Peer } from './peer.js';
 
@@ -15,7 +15,7 @@ export async function judgeAnswers(peer: Peer, answers: readonly AnswerOnTheWire
   const got = await peer.play(answers);
   return answers.flatMap(({ wire, isHead }, i) => {
     const detail = differenceOf(readCanonical('response', wire, isHead).message, got[i] ?? null);
-    return detail === null ? [] : [{ rule: `${peer.name} reads what the client gets as we do`, detail, wire }];
+    return detail === null ? [] : [{ rule: `${peer.name} reads what the client gets as we do`, detail, input: wire }];
   });
 }
 

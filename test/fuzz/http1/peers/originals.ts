@@ -3,13 +3,15 @@ import { readCanonical, valuesOf } from '../oracle/canonical.js';
 import { endToEnd, writtenToService } from '../oracle/end-to-end.js';
 import { readWithEngine } from '../oracle/engine-reader.js';
 import { show, type Message } from '../oracle/reading.js';
-import { linesOf, type PeerFinding } from './compare.js';
+import { linesOf, type PeerFinding } from './requests.js';
 import { excusedOriginal } from './excused.js';
 import type { Peer } from './peer.js';
 
 /** What a client sent, and what of it the gateway sent on: with its place among the client's requests. */
 export interface Original {
   readonly text: string;
+  /** Of its case. */
+  readonly seed: number;
   readonly forwarded: readonly { readonly message: number; readonly wire: string }[];
 }
 
@@ -28,11 +30,12 @@ async function judgeOriginal(peer: Peer, { text, forwarded }: Original): Promise
   const count = 1 + Math.max(...forwarded.map(({ message }) => message));
   const understood = await peer.askRaw(text, count, (i) => came[i]?.method === 'HEAD');
   for (const { message, wire } of forwarded) {
+    // What comes behind a refused one is not read by that peer.
+    if (understood.slice(0, message).some((each) => 'refused' in each && each.refused !== 'closed')) return null;
     const answer = understood[message];
     const refused = answer === undefined ? 'closed' : 'refused' in answer ? answer.refused : null;
     const detail = refused === null ? differenceOf(wire, answer as { record: Message }) : excusedOriginal(peer.name, came.slice(0, message + 1), refused) === null ? `refused with ${refused}` : null;
-    if (detail !== null) return { rule: `${peer.name} reads what the client sent as we do`, detail: `request ${message}: ${detail}`, wire: text };
-    // What comes behind a refused one is not read by that peer.
+    if (detail !== null) return { rule: `${peer.name} reads what the client sent as we do`, detail: `request ${message}: ${detail}`, input: text };
     if (refused !== null) return null;
   }
   return null;

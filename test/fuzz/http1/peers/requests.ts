@@ -5,7 +5,8 @@ import { excusedByPeer } from './excused.js';
 import type { Peer, PeerName, Understood } from './peer.js';
 
 export interface PeerFinding extends Difference {
-  readonly wire: string;
+  /** The message that was judged. */
+  readonly input: string;
 }
 
 /** Asks a peer what it understands by requests that left the gateway; each must reach its service as we meant it, and as one. */
@@ -13,9 +14,9 @@ export async function judgeForwarded(peer: Peer, wires: readonly string[]): Prom
   const { understood, extra } = await peer.ask(wires);
   const findings = wires.flatMap((wire, i) => {
     const detail = wrongOf(peer.name, readCanonical('request', wire, false).message, understood[i]);
-    return detail === null ? [] : [{ rule: `${peer.name} reads what is forwarded as we do`, detail, wire }];
+    return detail === null ? [] : [{ rule: `${peer.name} reads what is forwarded as we do`, detail, input: wire }];
   });
-  const unasked = extra.map((message) => ({ rule: `${peer.name} sees no request that we did not send`, detail: show(JSON.stringify(message)), wire: wires.join('') }));
+  const unasked = extra.map((message) => ({ rule: `${peer.name} sees no request that we did not send`, detail: show(JSON.stringify(message)), input: wires.join('') }));
   return [...findings, ...unasked];
 }
 
