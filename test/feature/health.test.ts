@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../deploy/servers/servers.js';
-import { localCertificate, testAuthority } from '../../data-plane/listener/test-certificates.js';
+import { localCertificate, testAuthority } from '../../data-plane/listener/certificates.fixture.js';
 import type { Endpoint } from '../../data-plane/balancer/balancer.js';
 import { isDown } from '../../data-plane/health/health.js';
 import { ProbeWhen, Protocol, type ActiveHealthSchema } from '../../proto/gen/sluice/v1/config_pb.js';
