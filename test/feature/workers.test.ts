@@ -196,27 +196,26 @@ describe('a node with two workers, told by a control plane over the real NATS', 
     expect(await counter('sluice_errors_total{kind="no_config"}')).toBe(0);
   });
 
-  it.each(['a second signal', 'the death of the primary process'])('ends with all its processes at %s', async (end) => {
-    const other = await startNode(`other-${end.length}`);
-    const primary = other.pid ?? 0;
-    await eventually('ready', 10_000, () => isReady(other));
-    const pids = await processTree(primary);
+  it('ends with all its processes at a second signal, and when its primary process is killed', async () => {
+    const [signalled, orphaned] = await Promise.all([startNode('signalled'), startNode('orphaned')]);
+    const others = [signalled, orphaned];
+    for (const other of others) await eventually('ready', 10_000, () => isReady(other));
+    const pids = (await Promise.all(others.map(({ pid }) => processTree(pid ?? 0)))).flat();
     const client = new TestClient();
-    const request = client.send(`${other.url}/held`).catch((error: Error) => error.message);
-    await eventually('a request in flight', 2_000, () => held.length === 1);
+    const requests = others.map(({ url }) => client.send(`${url}/held`).catch((error: Error) => error.message));
+    await eventually('requests in flight', 2_000, () => held.length === others.length);
 
-    process.kill(primary, end === 'a second signal' ? 'SIGTERM' : 'SIGKILL');
-    if (end === 'a second signal') {
-      await eventually('it drains', 2_000, () => other.log().includes('stopping'));
-      process.kill(primary, 'SIGTERM');
-    }
+    process.kill(orphaned.pid ?? 0, 'SIGKILL');
+    process.kill(signalled.pid ?? 0, 'SIGTERM');
+    await eventually('it drains', 2_000, () => signalled.log().includes('stopping'));
+    process.kill(signalled.pid ?? 0, 'SIGTERM');
 
     await eventually('nothing is left', 2_000, () => pids.every(isGone));
-    expect(pids).toHaveLength(3);
-    expect(await request).toMatch(/aborted|hang up|ECONNRESET/);
-    held.splice(0)[0]?.end();
+    expect(pids).toHaveLength(6);
+    for (const outcome of await Promise.all(requests)) expect(outcome).toMatch(/aborted|hang up|ECONNRESET/);
+    for (const response of held.splice(0)) response.end();
     client.close();
-    await other.stop();
+    await Promise.all(others.map((other) => other.stop()));
   });
 
   it('finishes every request in flight when it is told to stop, and leaves no process behind', async () => {
