@@ -557,7 +557,7 @@ const refusedByTheControlPlane: readonly Case[] = [
   [
     'a descriptor set that is something else',
     schema('# from the build', 'descriptor_set_file: junk.binpb'),
-    '4: schema "books" descriptor_set_file: is not a serialized google.protobuf.FileDescriptorSet: cant skip wire type 4',
+    '4: schema "books" descriptor_set_file: the bytes are not a serialized google.protobuf.FileDescriptorSet',
   ],
   [
     'a descriptor set with a bad template',
