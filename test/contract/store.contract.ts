@@ -305,7 +305,7 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
     for (let turn = 0; turn < 2; turn++) {
       const over = new AbortController();
       await new Promise<void>((resolve) => {
-        const elected = (epoch: bigint): void => void (epochs.push(epoch), resolve());
+        const elected = (epoch: bigint): void =>  (epochs.push(epoch), resolve());
         store.campaign('me', { elected, deposed: vi.fn<() => void>() }, over.signal);
       });
       over.abort();
