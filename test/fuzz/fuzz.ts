@@ -12,14 +12,23 @@ class UsageError extends Error {}
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { cases: { type: 'string', default: '100000' }, seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) } },
+    options: {
+      cases: { type: 'string', default: '100000' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    },
   });
   const [name = ''] = positionals;
   const fuzzer = fuzzers[name];
   if (fuzzer === undefined) throw new UsageError(`there is no fuzzer ${JSON.stringify(name)}`);
   const [cases, seed] = [count('cases', values.cases), count('seed', values.seed)];
   console.log(`fuzz ${name}: ${cases} cases of seed ${seed}`);
-  const { summary, findings } = await fuzzer({ cases, seed, requirePeers: false, log: (line) => console.error(line) });
+  const { summary, findings } = await fuzzer({
+    cases,
+    seed,
+    requirePeers: false,
+    brief: false,
+    log: (line) => console.error(line),
+  });
   for (const finding of findings) console.log(`\n${finding}`);
   console.log(`\n${summary}; ${findings.length === 0 ? 'nothing found' : `${findings.length} found`}`);
   return findings.length === 0 ? 0 : 1;

@@ -6,6 +6,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Without it, servers that cannot be had are left out, by name in the log. */
   readonly requirePeers: boolean;
+  /** Skips what costs most for each case in all but a third of the cases. */
+  readonly brief: boolean;
   readonly log: (line: string) => void;
 }
 

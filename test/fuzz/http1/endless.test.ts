@@ -15,7 +15,7 @@ function bytesUntilRefused(mode: 'request' | 'response', start: string, unit: st
   try {
     for (const bytes of [Buffer.from(start, 'latin1'), ...Array.from({ length: 256 }, () => piece)]) {
       taken += bytes.length;
-      for (let at = 0; at < bytes.length; ) at = parser.feed(bytes, at, bytes.length);
+      for (let at = 0; at < bytes.length;) at = parser.feed(bytes, at, bytes.length);
     }
     return null;
   } catch (error) {
@@ -58,7 +58,10 @@ describe('what does not end is refused at a limit', () => {
     const { answers } = new MemoryGateway().run({
       requests: [Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n')],
       habits: { scratch: null, stalls: () => false },
-      answer: () => ({ pieces: Array.from({ length: 10_000 }, () => Buffer.from('HTTP/1.1 103 Early Hints\r\n\r\n')), then: 'keeps' }),
+      answer: () => ({
+        pieces: Array.from({ length: 10_000 }, () => Buffer.from('HTTP/1.1 103 Early Hints\r\n\r\n')),
+        after: 'keeps',
+      }),
     });
 
     expect(answers.length).toBeLessThan(10_000);
@@ -81,7 +84,7 @@ test('empty lines before a request are passed over, and none is kept', () => {
   const parser = new MessageParser('request', wireLimits, quiet);
   const lines = Buffer.from('\r\n'.repeat(1_000));
 
-  for (let at = 0; at < lines.length; ) at = parser.feed(lines, at, lines.length);
+  for (let at = 0; at < lines.length;) at = parser.feed(lines, at, lines.length);
 
   expect(parser.betweenMessages).toBe(true);
 });

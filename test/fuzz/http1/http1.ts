@@ -10,17 +10,20 @@ const peerNames: readonly PeerName[] = ['nginx', 'haproxy'];
  * Holds the HTTP/1.1 engine against other parsers: generated and mutated requests and answers go through the gateway in memory;
  * what leaves it has to be what node:http, nginx and HAProxy read as the same.
  */
-export async function fuzzHttp1({ cases, seed, log, requirePeers }: FuzzOptions): Promise<FuzzResult> {
-  const peers = await startPeers(requirePeers, log);
+export async function fuzzHttp1({ requirePeers, ...options }: FuzzOptions): Promise<FuzzResult> {
+  const peers = await startPeers(requirePeers, options.log);
   try {
-    return await judgedBy(peers, { cases, seed, log });
+    return await judgedBy(peers, options);
   } finally {
     await Promise.all(peers.map((peer) => peer.close()));
   }
 }
 
-async function judgedBy(peers: readonly Peer[], { cases, seed, log }: Omit<FuzzOptions, 'requirePeers'>): Promise<FuzzResult> {
-  const jury = new Jury(peers, makeJudge());
+async function judgedBy(
+  peers: readonly Peer[],
+  { cases, seed, brief, log }: Omit<FuzzOptions, 'requirePeers'>,
+): Promise<FuzzResult> {
+  const jury = new Jury(peers, makeJudge(), brief ? 3 : 1);
   const startedMs = performance.now();
   let peakMib = 0;
   const campaign = await runCampaign({
@@ -30,7 +33,8 @@ async function judgedBy(peers: readonly Peer[], { cases, seed, log }: Omit<FuzzO
     onBatch: async (done) => {
       await jury.sit(done === cases);
       peakMib = Math.max(peakMib, process.memoryUsage.rss() / 2 ** 20);
-      if (done % 50_000 === 0 && done > 0) log(`${done} cases, ${Math.round(done / ((performance.now() - startedMs) / 1_000))} a second`);
+      if (done % 50_000 === 0 && done > 0)
+        log(`${done} cases, ${Math.round(done / ((performance.now() - startedMs) / 1_000))} a second`);
     },
   });
   const seconds = Math.round((performance.now() - startedMs) / 1_000);

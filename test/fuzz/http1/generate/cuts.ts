@@ -4,7 +4,7 @@ import type { Random } from './random.js';
 export function cut(random: Random, bytes: Buffer): Buffer[] {
   const way = random.below(4);
   const pieces: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + pieceLength(random, way, bytes.length));
     pieces.push(bytes.subarray(at, end));
     at = end;

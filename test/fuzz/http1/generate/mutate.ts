@@ -1,8 +1,36 @@
 import type { Random } from './random.js';
-import { chunkSizes, colons, connections, contentLengths, lineEnds, otherHopFields, transferEncodings } from './vocabulary.js';
+import {
+  chunkSizes,
+  colons,
+  connections,
+  contentLengths,
+  lineEnds,
+  otherHopFields,
+  transferEncodings,
+} from './vocabulary.js';
 
 const tokens: readonly string[] = [
-  ...lineEnds.odd, ...colons.odd, '\0', '\x7f', '\x80', '\xff', ' ', '\t', ',', ';', '0', '1', 'f', '0\r\n\r\n', 'HTTP/1.1', 'HTTP/1.0', 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n', 'A: b\r\n', ' A: b\r\n', 'Host: b\r\n', 'ffffffffffffffff',
+  ...lineEnds.odd,
+  ...colons.odd,
+  '\0',
+  '\x7f',
+  '\x80',
+  '\xff',
+  ' ',
+  '\t',
+  ',',
+  ';',
+  '0',
+  '1',
+  'f',
+  '0\r\n\r\n',
+  'HTTP/1.1',
+  'HTTP/1.0',
+  'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n',
+  'A: b\r\n',
+  ' A: b\r\n',
+  'Host: b\r\n',
+  'ffffffffffffffff',
 ];
 
 /** Text with one to four things done to it; `other` is a second text to splice with. */
@@ -42,13 +70,31 @@ const mutations: readonly Mutation[] = [
     return text.slice(0, random.below(text.length + 1)) + other.slice(random.below(other.length + 1));
   },
   function breakLineEnd(random, text) {
-    return editLines(text, '\r\n', (parts) => parts.join('\r\n'), random, (parts, at) => void (parts[at] = `${parts[at]}${random.pick(lineEnds.odd)}${parts.splice(at + 1, 1)[0] ?? ''}`));
+    return editLines(
+      text,
+      '\r\n',
+      (parts) => parts.join('\r\n'),
+      random,
+      (parts, at) => void (parts[at] = `${parts[at]}${random.pick(lineEnds.odd)}${parts.splice(at + 1, 1)[0] ?? ''}`),
+    );
   },
   function repeatLine(random, text) {
-    return editLines(text, '\r\n', (parts) => parts.join('\r\n'), random, (parts, at) => void parts.splice(random.below(parts.length), 0, parts[at] as string));
+    return editLines(
+      text,
+      '\r\n',
+      (parts) => parts.join('\r\n'),
+      random,
+      (parts, at) => void parts.splice(random.below(parts.length), 0, parts[at] as string),
+    );
   },
   function removeLine(random, text) {
-    return editLines(text, '\r\n', (parts) => parts.join('\r\n'), random, (parts, at) => void parts.splice(at, 1));
+    return editLines(
+      text,
+      '\r\n',
+      (parts) => parts.join('\r\n'),
+      random,
+      (parts, at) => void parts.splice(at, 1),
+    );
   },
   function addField(random, text) {
     const end = text.indexOf('\r\n');
@@ -79,7 +125,13 @@ function replace(text: string, at: number, length: number, insert: string): stri
   return text.slice(0, at) + insert + text.slice(at + length);
 }
 
-function editLines(text: string, separator: string, join: (parts: string[]) => string, random: Random, edit: (parts: string[], at: number) => void): string {
+function editLines(
+  text: string,
+  separator: string,
+  join: (parts: string[]) => string,
+  random: Random,
+  edit: (parts: string[], at: number) => void,
+): string {
   const parts = text.split(separator);
   edit(parts, random.below(parts.length));
   return join(parts);

@@ -1,6 +1,17 @@
 import { makeFraming } from './framing.js';
 import type { Random } from './random.js';
-import { colons, connections, fieldNames, fieldValues, hosts, lineEnds, methods, otherHopFields, targets, versions } from './vocabulary.js';
+import {
+  colons,
+  connections,
+  fieldNames,
+  fieldValues,
+  hosts,
+  lineEnds,
+  methods,
+  otherHopFields,
+  targets,
+  versions,
+} from './vocabulary.js';
 
 /**
  * What one client sends on one connection, as latin1 text: one request, at times two or three behind each other. Most are right
@@ -29,7 +40,19 @@ function makeRequest(random: Random): string {
 }
 
 function requestLine(random: Random, oddShare: number): string {
-  if (random.chance(oddShare / 8)) return random.pick(['GET /', 'GET', '', 'GET  / HTTP/1.1', 'GET\t/ HTTP/1.1', 'GET /  HTTP/1.1', ' GET / HTTP/1.1', 'GET / HTTP/1.1 ', 'GET /\tHTTP/1.1', 'GET\x0b/ HTTP/1.1']);
+  if (random.chance(oddShare / 8))
+    return random.pick([
+      'GET /',
+      'GET',
+      '',
+      'GET  / HTTP/1.1',
+      'GET\t/ HTTP/1.1',
+      'GET /  HTTP/1.1',
+      ' GET / HTTP/1.1',
+      'GET / HTTP/1.1 ',
+      'GET /\tHTTP/1.1',
+      'GET\x0b/ HTTP/1.1',
+    ]);
   const method = random.mostly(methods.usual, methods.odd, oddShare);
   const target = random.mostly(targets.usual, targets.odd, Math.max(0.05, oddShare));
   return `${method} ${target} ${random.mostly(versions.usual, versions.odd, oddShare)}`;
@@ -38,12 +61,25 @@ function requestLine(random: Random, oddShare: number): string {
 function hostFields(random: Random, oddShare: number): string[] {
   const host = `Host${random.mostly(colons.usual, colons.odd, oddShare / 4)}${random.mostly(hosts.usual, hosts.odd, oddShare)}`;
   if (!random.chance(oddShare)) return [host];
-  return random.pick([[], [host, host], [host, 'Host: b'], ['host: a'], ['HOST: a'], ['Host : a'], ['X-Host: a'], [host, 'X-Forwarded-Host: b']]);
+  return random.pick([
+    [],
+    [host, host],
+    [host, 'Host: b'],
+    ['host: a'],
+    ['HOST: a'],
+    ['Host : a'],
+    ['X-Host: a'],
+    [host, 'X-Forwarded-Host: b'],
+  ]);
 }
 
 export function makeField(random: Random, oddShare: number): string {
   const name = random.mostly(fieldNames.usual, fieldNames.odd, oddShare);
-  return name + random.mostly(colons.usual, colons.odd, oddShare / 2) + random.mostly(fieldValues.usual, fieldValues.odd, oddShare);
+  return (
+    name +
+    random.mostly(colons.usual, colons.odd, oddShare / 2) +
+    random.mostly(fieldValues.usual, fieldValues.odd, oddShare)
+  );
 }
 
 export function lineEnd(random: Random, oddShare: number): string {

@@ -1,4 +1,3 @@
-import { create, toBinary } from '@bufbuild/protobuf';
 import { ClientTrust } from '../../../../data-plane/client-trust.js';
 import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver } from '../../../../data-plane/exchange.js';
 import { ServerConnection, type ListenerContext } from '../../../../data-plane/listener/connection.js';
@@ -10,8 +9,7 @@ import { Proxy } from '../../../../data-plane/proxy.js';
 import { RuntimeHolder } from '../../../../data-plane/runtime/runtime.js';
 import type { ByteSocket, SocketEvents } from '../../../../data-plane/socket/socket.js';
 import { TimerWheel } from '../../../../data-plane/wheel.js';
-import { MetaSchema, RouteSchema, ServiceSchema } from '../../../../proto/gen/sluice/v1/config_pb.js';
-import { EndpointSetSchema, EndpointState, Kind, ResourceSchema, type Resource } from '../../../../proto/gen/sluice/v1/snapshot_pb.js';
+import { endpoints, resources } from './config.js';
 import { MemorySocket, type SocketHabits } from './socket.js';
 import { MemoryTransport, type SentCall } from './transport.js';
 
@@ -21,7 +19,7 @@ export const wireLimits = { maxHeadBytes: 4_096, maxFieldBytes: 1_024, maxFields
 export interface Answer {
   readonly pieces: readonly Buffer[];
   /** What the service does then with the connection. */
-  readonly then: 'keeps' | 'ends' | 'resets';
+  readonly after: 'keeps' | 'ends' | 'resets';
 }
 
 /** One client's connection and what its service says. */
@@ -88,7 +86,11 @@ export class MemoryGateway implements RequestHandler {
     client.giveEnd();
     this.#play(client, script);
     const faults = this.#faults(client);
-    const calls = this.#transport.sent.map((sent) => ({ message: sent.message, wire: this.#written(sent), upgrade: sent.call.upgrade !== null }));
+    const calls = this.#transport.sent.map((sent) => ({
+      message: sent.message,
+      wire: this.#written(sent),
+      upgrade: sent.call.upgrade !== null,
+    }));
     const run = { calls, answers: client.output, clientCut: client.wasReset, unread: client.unread, faults };
     connection.destroy();
     client.step();
@@ -116,7 +118,16 @@ export class MemoryGateway implements RequestHandler {
       socket.handOver(nobody);
       socket.destroy();
     };
-    return { handler: this, limits, wheel: this.#wheel, ids: new RequestIds(0, 0), date: new HttpDate(), phase: 'open', closed, speaksHttp2 };
+    return {
+      handler: this,
+      limits,
+      wheel: this.#wheel,
+      ids: new RequestIds(0, 0),
+      date: new HttpDate(),
+      phase: 'open',
+      closed,
+      speaksHttp2,
+    };
   }
 
   /** Everything that can happen happens; the service answers when nothing else does. */
@@ -132,7 +143,7 @@ export class MemoryGateway implements RequestHandler {
       const answer = next.socket.destroyed ? null : script.answer(answered, next, this.#written(next));
       if (answer !== null) {
         next.socket.give(answer.pieces);
-        if (answer.then !== 'keeps') next.socket.giveEnd(answer.then === 'resets');
+        if (answer.after !== 'keeps') next.socket.giveEnd(answer.after === 'resets');
       } else if (answered + 1 >= sent.length) {
         return;
       }
@@ -149,9 +160,13 @@ export class MemoryGateway implements RequestHandler {
     const faults: string[] = [];
     const service = this.#runtime.upstream('all');
     if (!client.isClosed) faults.push('the client has ended and its connection is open');
-    if (this.#closed !== (client.isClosed ? 1 : 0)) faults.push(`the connection was reported closed ${this.#closed} times`);
+    if (this.#closed !== (client.isClosed ? 1 : 0))
+      faults.push(`the connection was reported closed ${this.#closed} times`);
     if (this.#finished !== this.#begun) faults.push(`${this.#finished} of ${this.#begun} exchanges finished`);
-    const inFlight = [service?.requestsInFlight, ...(service?.endpoints.map((endpoint) => endpoint.requestsInFlight) ?? [])];
+    const inFlight = [
+      service?.requestsInFlight,
+      ...(service?.endpoints.map((endpoint) => endpoint.requestsInFlight) ?? []),
+    ];
     if (inFlight.some((count) => count !== 0)) faults.push(`requests in flight are counted as ${inFlight.join(', ')}`);
     return faults;
   }
@@ -161,27 +176,12 @@ export class MemoryGateway implements RequestHandler {
 const maxTurns = 100_000;
 
 /** Takes a connection that turns out to speak HTTP/2: another fuzzer's matter. */
-const nobody: SocketEvents = { onConnect: () => {}, onBytes: () => {}, onDrain: () => {}, onPeerEnd: () => {}, onClose: () => {} };
+const nobody: SocketEvents = {
+  onConnect: () => {},
+  onBytes: () => {},
+  onDrain: () => {},
+  onPeerEnd: () => {},
+  onClose: () => {},
+};
 
 const limits: ListenerLimits = { ...defaultLimits, ...wireLimits };
-
-const endpoints = create(EndpointSetSchema, { service: 'all', endpoints: [{ id: 'one', address: '127.0.0.1', port: 80, weight: 1, state: EndpointState.ACTIVE }] });
-
-const resources: readonly Resource[] = [
-  create(ResourceSchema, { kind: Kind.SERVICE, name: 'all', body: toBinary(ServiceSchema, create(ServiceSchema, { name: 'all', retries: { attempts: 0 } })) }),
-  create(ResourceSchema, {
-    kind: Kind.ROUTE,
-    name: 'all',
-    body: toBinary(
-      RouteSchema,
-      create(RouteSchema, {
-        name: 'all',
-        service: 'all',
-        paths: [{ kind: { case: 'prefix', value: '/' } }],
-        preserveHost: true,
-        stripPath: false,
-        meta: create(MetaSchema, { createdRevision: 1n, ordinal: 0 }),
-      }),
-    ),
-  }),
-];

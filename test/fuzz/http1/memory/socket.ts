@@ -44,12 +44,16 @@ export class MemorySocket extends EventEmitter {
   }
 
   open(events: SocketEvents): ByteSocket {
-    return readEvents(this as unknown as Socket, this.#habits.scratch === null ? events : throughScratch(events, this.#habits.scratch));
+    return readEvents(
+      this as unknown as Socket,
+      this.#habits.scratch === null ? events : throughScratch(events, this.#habits.scratch),
+    );
   }
 
   /** All that was written, as latin1 text. Bytes are looked at as late as a kernel would, so a buffer used again shows. */
   get output(): string {
-    for (const data of this.#written) this.#output += typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
+    for (const data of this.#written)
+      this.#output += typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
     this.#written = [];
     return this.#output;
   }

@@ -1,5 +1,9 @@
 import type { ProxyError } from '../../../../data-plane/errors.js';
-import { ClientConnection, type ConnectionOwner, type RunningCall } from '../../../../data-plane/upstream/http1/connection.js';
+import {
+  ClientConnection,
+  type ConnectionOwner,
+  type RunningCall,
+} from '../../../../data-plane/upstream/http1/connection.js';
 import { defaultTransportLimits, type Http1TransportLimits } from '../../../../data-plane/upstream/http1/limits.js';
 import type { ActiveCall, Call, CallObserver, Transport } from '../../../../data-plane/upstream/transport.js';
 import type { TimerWheel } from '../../../../data-plane/wheel.js';

@@ -4,16 +4,22 @@ import { newMessage, type Message } from './reading.js';
  * Reads one message as RFC 9112 has it written and in no other way. Written apart from the engine, plainly and with regexes, to
  * judge what the gateway sends. `fault` says what is not canonical; a message that breaks off is no fault, but not complete.
  */
-export function readCanonical(mode: 'request' | 'response', text: string, answersHead: boolean): { readonly message: Message; readonly rest: string; readonly fault: string | null } {
+export function readCanonical(
+  mode: 'request' | 'response',
+  text: string,
+  answersHead: boolean,
+): { readonly message: Message; readonly rest: string; readonly fault: string | null } {
   const message = newMessage();
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd < 0) return { message, rest: '', fault: null };
   const [startLine = '', ...lines] = text.slice(0, headEnd).split('\r\n');
   const fault = mode === 'request' ? readRequestLine(startLine, message) : readStatusLine(startLine, message);
   const after = text.slice(headEnd + 4);
-  const fieldFault = fault ?? readFields(lines, message.fields) ?? (mode === 'request' ? hostFault(message.fields) : null);
+  const fieldFault =
+    fault ?? readFields(lines, message.fields) ?? (mode === 'request' ? hostFault(message.fields) : null);
   if (fieldFault !== null) return { message, rest: after, fault: fieldFault };
-  const bodyless = mode === 'response' && (answersHead || message.status < 200 || message.status === 204 || message.status === 304);
+  const bodyless =
+    mode === 'response' && (answersHead || message.status < 200 || message.status === 204 || message.status === 304);
   if (bodyless) {
     message.complete = true;
     return { message, rest: after, fault: bodylessFault(message) };
@@ -38,7 +44,10 @@ function readStatusLine(line: string, message: Message): string | null {
 
 function readFields(lines: readonly string[], fields: string[]): string | null {
   for (const line of lines) {
-    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): ((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)$/.exec(line);
+    const match =
+      /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): ((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)$/.exec(
+        line,
+      );
     if (match === null) return `field line ${line}`;
     fields.push(match[1] as string, match[2] as string);
   }
@@ -56,11 +65,16 @@ function bodylessFault({ status, fields }: Message): string | null {
   return (status < 200 || status === 204) && framed > 0 ? 'a framing field where none may be' : null;
 }
 
-function readBody(mode: 'request' | 'response', text: string, message: Message): { rest: string; fault: string | null } {
+function readBody(
+  mode: 'request' | 'response',
+  text: string,
+  message: Message,
+): { rest: string; fault: string | null } {
   const lengths = valuesOf(message.fields, 'content-length');
   const codings = valuesOf(message.fields, 'transfer-encoding');
   if (lengths.length + codings.length > 1) return { rest: text, fault: 'more than one framing field' };
-  if (codings.length === 1) return codings[0] === 'chunked' ? readChunked(text, message) : { rest: text, fault: `coding ${codings[0]}` };
+  if (codings.length === 1)
+    return codings[0] === 'chunked' ? readChunked(text, message) : { rest: text, fault: `coding ${codings[0]}` };
   if (lengths.length === 0 && mode === 'response') {
     // Until the connection ends; the caller knows how it ended.
     message.body = text;

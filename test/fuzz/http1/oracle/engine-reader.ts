@@ -3,11 +3,25 @@ import { wireLimits } from '../memory/gateway.js';
 import { newMessage, type Message, type Reading } from './reading.js';
 
 /** What our parser understands of bytes that come in these pieces. A refused message that was begun stays, as incomplete. */
-export function readWithEngine(mode: 'request' | 'response', pieces: readonly Buffer[], answersHead: boolean, ended: boolean): Reading {
+export function readWithEngine(
+  mode: 'request' | 'response',
+  pieces: readonly Buffer[],
+  answersHead: boolean,
+  ended: boolean,
+): Reading {
   const reading: Reading = { messages: [], refused: null };
   let message: Message = newMessage();
   const begin = (head: MessageHead, body: string, complete: boolean): void => {
-    message = { ...newMessage(), method: head.method, target: head.target, status: head.status, fields: head.headers, body, complete, persists: parser.facts.persists };
+    message = {
+      ...newMessage(),
+      method: head.method,
+      target: head.target,
+      status: head.status,
+      fields: head.headers,
+      body,
+      complete,
+      persists: parser.facts.persists,
+    };
     reading.messages.push(message);
   };
   const parser = new MessageParser(mode, wireLimits, {
@@ -22,7 +36,7 @@ export function readWithEngine(mode: 'request' | 'response', pieces: readonly Bu
   parser.answersHead = answersHead;
   try {
     for (const piece of pieces) {
-      for (let at = 0; at < piece.length; ) {
+      for (let at = 0; at < piece.length;) {
         at = parser.feed(piece, at, piece.length);
         if (message.complete && !message.persists && !isInterim(message)) return reading;
       }

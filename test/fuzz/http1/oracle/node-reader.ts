@@ -38,8 +38,7 @@ export class NodeReader {
   #upgraded = false;
 
   constructor() {
-    const builtin = (process.getBuiltinModule as (id: string) => object | undefined)('_http_common');
-    this.#types = (builtin as { HTTPParser: NativeParserClass }).HTTPParser;
+    this.#types = (process.getBuiltinModule('_http_common') as { HTTPParser: NativeParserClass }).HTTPParser;
     this.#parser = new this.#types();
     this.#listen();
     for (const method of METHODS) {
@@ -68,7 +67,8 @@ export class NodeReader {
     this.#parser.initialize(type, {}, maxHeaderSize, this.#types.kLenientNone);
     const bytes = Buffer.from(text, 'latin1');
     const result = this.#parser.execute(bytes);
-    const beyondUpgrade = this.#upgraded && typeof result === 'number' && result < bytes.length ? 'bytes behind an upgrade' : null;
+    const beyondUpgrade =
+      this.#upgraded && typeof result === 'number' && result < bytes.length ? 'bytes behind an upgrade' : null;
     return { messages: this.#messages, refused: typeof result === 'number' ? beyondUpgrade : result.code };
   }
 
@@ -79,7 +79,17 @@ export class NodeReader {
       this.#fields.push(...fields);
       this.#target += target;
     };
-    parser[kOnHeadersComplete] = (_major: number, _minor: number, fields: string[] | undefined, method: number, target: string | undefined, status: number, _reason: string, upgrade: boolean, persists: boolean) => {
+    parser[kOnHeadersComplete] = (
+      _major: number,
+      _minor: number,
+      fields: string[] | undefined,
+      method: number,
+      target: string | undefined,
+      status: number,
+      _reason: string,
+      upgrade: boolean,
+      persists: boolean,
+    ) => {
       this.#methodNumber = method;
       this.#upgraded ||= upgrade;
       return this.#onHead(fields, target, method, status, persists);
@@ -94,7 +104,13 @@ export class NodeReader {
     };
   }
 
-  #onHead(fields: string[] | undefined, target: string | undefined, method: number, status: number | undefined, persists: boolean): number {
+  #onHead(
+    fields: string[] | undefined,
+    target: string | undefined,
+    method: number,
+    status: number | undefined,
+    persists: boolean,
+  ): number {
     this.#message = {
       ...newMessage(),
       method: this.#methods.get(method) ?? '',

@@ -5,7 +5,7 @@ import type { SocketHabits } from '../memory/socket.js';
 import { readCanonical, valuesOf } from './canonical.js';
 import { endToEnd, writtenToClient } from './end-to-end.js';
 import { readWithEngine } from './engine-reader.js';
-import { excusedRefusal, hasTabBehindCoding } from './excused.js';
+import { isExcused } from './excused.js';
 import type { NodeReader } from './node-reader.js';
 import { show, type Message, type Reading } from './reading.js';
 import { differentInPieces, differentMessages, type Difference, type Verdict } from './verdict.js';
@@ -48,40 +48,53 @@ export class ResponseOracle {
     const bytes = Buffer.from(text, 'latin1');
     const pieces = cut(random, bytes);
     const isHead = asked.startsWith('HEAD');
-    const then = random.pick(endings);
-    const ended = then !== 'resets';
+    const after = random.pick(endings);
+    const ended = after !== 'resets';
     const ours = firstAnswer(readWithEngine('response', [bytes], isHead, ended));
     const theirs = firstAnswer(this.#node.responses(text, isHead, ended));
-    const whole = this.#answer(asked, [bytes], then, { scratch: this.#scratch, stalls: () => false });
-    const parts = this.#answer(asked, pieces, then, { scratch: random.chance(0.5) ? this.#scratch : null, stalls: () => random.chance(0.2) });
+    const whole = this.#answer(asked, [bytes], after, { scratch: this.#scratch, stalls: () => false });
+    const parts = this.#answer(asked, pieces, after, {
+      scratch: random.chance(0.5) ? this.#scratch : null,
+      stalls: () => random.chance(0.2),
+    });
     const difference =
       differentInPieces(ours, firstAnswer(readWithEngine('response', pieces, isHead, ended))) ??
       this.#check(whole, asked, ours, text) ??
       this.#check(parts, asked, ours, text) ??
-      compareReadings(ours, theirs, text);
-    return { difference, forwarded: finalAnswer(whole, isHead), signature: `${last(ours)?.status} ${ours.refused} ${last(theirs)?.status} ${theirs.refused} ${whole.clientCut}` };
+      compareReadings(ours, theirs);
+    return {
+      difference,
+      forwarded: finalAnswer(whole, isHead),
+      signature: `${last(ours)?.status} ${ours.refused} ${last(theirs)?.status} ${theirs.refused} ${whole.clientCut}`,
+    };
   }
 
-  #answer(asked: string, pieces: readonly Buffer[], then: Answer['then'], habits: SocketHabits): Run {
+  #answer(asked: string, pieces: readonly Buffer[], after: Answer['after'], habits: SocketHabits): Run {
     return this.#gateway.run({
       requests: [Buffer.from(asked + secondRequest, 'latin1')],
       habits,
-      answer: (index) => (index === 0 ? { pieces, then } : { pieces: [Buffer.from(clean)], then: 'keeps' }),
+      answer: (index) => (index === 0 ? { pieces, after } : { pieces: [Buffer.from(clean)], after: 'keeps' }),
     });
   }
 
   #check(run: Run, asked: string, ours: Reading, text: string): Difference | null {
     if (run.faults.length > 0) return { rule: 'a connection ends when its client does', detail: run.faults.join('; ') };
     const { received, rest, fault } = splitAnswers(run, asked.startsWith('HEAD'));
-    if (fault !== null) return { rule: 'what the client gets is canonical', detail: `${show(fault)} in ${show(run.answers)}` };
+    if (fault !== null)
+      return { rule: 'what the client gets is canonical', detail: `${show(fault)} in ${show(run.answers)}` };
     const finals = received.filter(({ message }) => message.status >= 200 || message.status === 101);
     const [first, second] = finals;
-    if (first === undefined) return run.clientCut || ours.refused === null ? null : { rule: 'the client is answered or cut off', detail: show(run.answers) };
+    if (first === undefined)
+      return run.clientCut || ours.refused === null
+        ? null
+        : { rule: 'the client is answered or cut off', detail: show(run.answers) };
     if (first.message.status === 101) return checkTunnel(run, asked, ours, rest, text);
     if (finals.length > 2 || rest !== '') return { rule: 'one answer to one request', detail: show(run.answers) };
     const changed = changedOnTheWay(first.message, ours, run);
-    if (changed !== null) return { rule: 'the client gets what the service sent', detail: `${changed}: ${show(run.answers)}` };
-    if (second !== undefined && second.message.body !== 'clean') return { rule: 'an answer holds nothing of the one before', detail: show(run.answers) };
+    if (changed !== null)
+      return { rule: 'the client gets what the service sent', detail: `${changed}: ${show(run.answers)}` };
+    if (second !== undefined && second.message.body !== 'clean')
+      return { rule: 'an answer holds nothing of the one before', detail: show(run.answers) };
     return this.#misread(received, asked.startsWith('HEAD'), run);
   }
 
@@ -92,8 +105,13 @@ export class ResponseOracle {
       const reading = this.#node.responses(wire, answersHead, !run.clientCut);
       const [theirs] = reading.messages;
       if (!message.complete && run.clientCut) continue;
-      const wrong = reading.refused ?? (theirs === undefined || reading.messages.length > 1 ? `${reading.messages.length} answers` : differentMessages(message, theirs));
-      if (wrong !== null) return { rule: 'node reads what the client gets as we do', detail: `${wrong}: ${show(wire)}` };
+      const wrong =
+        reading.refused ??
+        (theirs === undefined || reading.messages.length > 1
+          ? `${reading.messages.length} answers`
+          : differentMessages(message, theirs));
+      if (wrong !== null)
+        return { rule: 'node reads what the client gets as we do', detail: `${wrong}: ${show(wire)}` };
     }
     return null;
   }
@@ -112,7 +130,10 @@ function last({ messages }: Reading): Message | undefined {
 }
 
 /** All that a client received, message by message; `rest` is what comes behind a switch of protocols. */
-function splitAnswers({ answers, clientCut }: Run, isHead: boolean): { readonly received: readonly Received[]; readonly rest: string; readonly fault: string | null } {
+function splitAnswers(
+  { answers, clientCut }: Run,
+  isHead: boolean,
+): { readonly received: readonly Received[]; readonly rest: string; readonly fault: string | null } {
   const received: Received[] = [];
   let text = answers;
   let answersHead = isHead;
@@ -137,15 +158,22 @@ function finalAnswer(run: Run, isHead: boolean): Verdict['forwarded'] {
 
 /** Whether something other than the end of the connection ends it. */
 function isFramed({ status, fields }: Message): boolean {
-  return status < 200 || status === 204 || status === 304 || valuesOf(fields, 'content-length').length + valuesOf(fields, 'transfer-encoding').length > 0;
+  return (
+    status < 200 ||
+    status === 204 ||
+    status === 304 ||
+    valuesOf(fields, 'content-length').length + valuesOf(fields, 'transfer-encoding').length > 0
+  );
 }
 
 /** After a switch that was asked for and granted, bytes pass as they are, both ways. */
 function checkTunnel(run: Run, asked: string, ours: Reading, rest: string, text: string): Difference | null {
   const granted = last(ours);
-  if (!asked.includes('Upgrade') || granted?.status !== 101) return { rule: 'an upgrade is asked for and granted', detail: show(run.answers) };
+  if (!asked.includes('Upgrade') || granted?.status !== 101)
+    return { rule: 'an upgrade is asked for and granted', detail: show(run.answers) };
   const sent = run.calls[0]?.wire ?? '';
-  if (!text.endsWith(`\r\n\r\n${rest}`)) return { rule: 'a tunnel passes bytes on', detail: `${show(rest)} of ${show(text)}` };
+  if (!text.endsWith(`\r\n\r\n${rest}`))
+    return { rule: 'a tunnel passes bytes on', detail: `${show(rest)} of ${show(text)}` };
   return sent.endsWith(`\r\n\r\n${secondRequest}`) ? null : { rule: 'a tunnel passes bytes on', detail: show(sent) };
 }
 
@@ -164,19 +192,26 @@ function changedOnTheWay(got: Message, ours: Reading, run: Run): string | null {
 }
 
 /** Node as a client of the service reads the same answer, and refuses none that we pass on, but for what is excused by name. */
-function compareReadings(ours: Reading, theirs: Reading, text: string): Difference | null {
+function compareReadings(ours: Reading, theirs: Reading): Difference | null {
   const [mine, other] = [last(ours), last(theirs)];
-  if (mine === undefined || mine.status < 200 || !mine.complete || hasTabBehindCoding(text)) return null;
+  if (mine === undefined || mine.status < 200 || !mine.complete) return null;
   if (theirs.refused !== null) {
-    if (excusedRefusal(mine, theirs.refused, text) !== null || closesTooSoon(theirs)) return null;
-    return { rule: 'what node refuses of a service is not passed on', detail: `${theirs.refused}; ours is ${JSON.stringify(mine)}` };
+    if (isExcused(mine, theirs.refused) || closesTooSoon(theirs)) return null;
+    return {
+      rule: 'what node refuses of a service is not passed on',
+      detail: `${theirs.refused}; ours is ${JSON.stringify(mine)}`,
+    };
   }
   const different = other === undefined ? 'no answer' : differentMessages(mine, other);
-  return different === null ? null : { rule: 'node reads the same answer', detail: `${different}; ours is ${JSON.stringify(mine)}` };
+  return different === null
+    ? null
+    : { rule: 'node reads the same answer', detail: `${different}; ours is ${JSON.stringify(mine)}` };
 }
 
 /** RFC 9112 section 9.6: `close` is about the connection after the final answer; node takes an interim one for the last already. */
 function closesTooSoon(theirs: Reading): boolean {
   const interim = last(theirs);
-  return theirs.refused === 'HPE_CLOSED_CONNECTION' && interim !== undefined && interim.status < 200 && !interim.persists;
+  return (
+    theirs.refused === 'HPE_CLOSED_CONNECTION' && interim !== undefined && interim.status < 200 && !interim.persists
+  );
 }

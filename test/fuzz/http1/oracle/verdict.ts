@@ -21,14 +21,18 @@ export function differentMessages(ours: Message, theirs: Message): string | null
   if (JSON.stringify(ours.fields) !== JSON.stringify(theirs.fields)) return `fields ${show(theirs.fields.join('|'))}`;
   if (ours.complete !== theirs.complete) return theirs.complete ? 'it ends before' : 'it does not end';
   if (ours.complete && ours.body !== theirs.body) return `body ${show(theirs.body)}`;
-  if (ours.complete && JSON.stringify(ours.trailers) !== JSON.stringify(theirs.trailers)) return `trailers ${show(theirs.trailers.join('|'))}`;
+  if (ours.complete && JSON.stringify(ours.trailers) !== JSON.stringify(theirs.trailers))
+    return `trailers ${show(theirs.trailers.join('|'))}`;
   return null;
 }
 
 /** A head that breaks off may be refused before its end or not; either way it is never a message. */
 export function differentInPieces(whole: Reading, parts: Reading): Difference | null {
-  const complete = ({ messages, refused }: Reading): string => JSON.stringify([refused === null, messages.filter((message) => message.complete)]);
+  const complete = ({ messages, refused }: Reading): string =>
+    JSON.stringify([refused === null, messages.filter((message) => message.complete)]);
   if (complete(whole) === complete(parts)) return null;
-  return { rule: 'bytes mean the same however they are cut', detail: `${complete(whole)} whole, ${complete(parts)} in pieces (${whole.refused}, ${parts.refused})` };
+  return {
+    rule: 'bytes mean the same however they are cut',
+    detail: `${complete(whole)} whole, ${complete(parts)} in pieces (${whole.refused}, ${parts.refused})`,
+  };
 }
-

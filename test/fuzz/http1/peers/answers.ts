@@ -25,7 +25,9 @@ function differenceOf(sent: Message, got: Message | null): string | null {
   if (got.status !== sent.status) return `status ${got.status}`;
   if (got.body !== sent.body) return `body ${show(got.body)}`;
   const theirs = new Set(linesOf(got.fields));
-  const written = valuesOf(sent.fields, 'content-type').some((value, i) => value === '' || i > 0) ? withoutContentType : writtenToClient;
+  const written = valuesOf(sent.fields, 'content-type').some((value, i) => value === '' || i > 0)
+    ? withoutContentType
+    : writtenToClient;
   const missing = linesOf(endToEnd(sent.fields, written)).filter((line) => !theirs.has(line));
   return missing.length === 0 ? null : `without ${show(missing.join('\n'))}`;
 }

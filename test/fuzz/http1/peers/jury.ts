@@ -19,15 +19,21 @@ export class Jury {
   judged = 0;
   readonly #peers: readonly Peer[];
   readonly #judge: (fuzzCase: FuzzCase) => Verdict;
+  readonly #originalsOneIn: number;
   readonly #looks = new Looks();
+  #cases = 0;
   #requests: string[] = [];
   #originals: Original[] = [];
   #answers: AnswerOnTheWire[] = [];
 
-  /** `judge` runs a case through the gateway, to make findings small. */
-  constructor(peers: readonly Peer[], judge: (fuzzCase: FuzzCase) => Verdict) {
+  /**
+   * `judge` runs a case through the gateway, to make findings small. What clients sent needs a connection for each case, so it is
+   * given to the peers for one in `originalsOneIn` only.
+   */
+  constructor(peers: readonly Peer[], judge: (fuzzCase: FuzzCase) => Verdict, originalsOneIn: number) {
     this.#peers = peers;
     this.#judge = judge;
+    this.#originalsOneIn = originalsOneIn;
   }
 
   add({ kind, text, seed }: FuzzCase, { forwarded }: Verdict): void {
@@ -35,7 +41,7 @@ export class Jury {
       this.#answers.push(...forwarded);
     } else if (forwarded.length > 0) {
       this.#requests.push(...forwarded.map(({ wire }) => wire));
-      this.#originals.push({ text, seed, forwarded });
+      if (this.#cases++ % this.#originalsOneIn === 0) this.#originals.push({ text, seed, forwarded });
     }
   }
 
@@ -47,7 +53,12 @@ export class Jury {
     await Promise.all(this.#peers.map((peer) => this.#ask(peer, requests, originals, answers)));
   }
 
-  async #ask(peer: Peer, requests: readonly string[], originals: readonly Original[], answers: readonly AnswerOnTheWire[]): Promise<void> {
+  async #ask(
+    peer: Peer,
+    requests: readonly string[],
+    originals: readonly Original[],
+    answers: readonly AnswerOnTheWire[],
+  ): Promise<void> {
     this.judged += requests.length + originals.length + answers.length;
     for (const found of await judgeForwarded(peer, requests)) {
       await this.#keep(found, async (wire) => (await judgeForwarded(peer, [wire])).length > 0);

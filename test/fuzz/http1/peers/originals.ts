@@ -4,7 +4,7 @@ import { endToEnd, writtenToService } from '../oracle/end-to-end.js';
 import { readWithEngine } from '../oracle/engine-reader.js';
 import { show, type Message } from '../oracle/reading.js';
 import { linesOf, type PeerFinding } from './requests.js';
-import { excusedOriginal } from './excused.js';
+import { isExcusedOriginal } from './excused.js';
 import type { Peer } from './peer.js';
 
 /** What a client sent, and what of it the gateway sent on: with its place among the client's requests. */
@@ -34,8 +34,18 @@ async function judgeOriginal(peer: Peer, { text, forwarded }: Original): Promise
     if (understood.slice(0, message).some((each) => 'refused' in each && each.refused !== 'closed')) return null;
     const answer = understood[message];
     const refused = answer === undefined ? 'closed' : 'refused' in answer ? answer.refused : null;
-    const detail = refused === null ? differenceOf(wire, answer as { record: Message }) : excusedOriginal(peer.name, came.slice(0, message + 1), refused) === null ? `refused with ${refused}` : null;
-    if (detail !== null) return { rule: `${peer.name} reads what the client sent as we do`, detail: `request ${message}: ${detail}`, input: text };
+    const detail =
+      refused === null
+        ? differenceOf(wire, answer as { record: Message })
+        : isExcusedOriginal(peer.name, came.slice(0, message + 1), refused)
+          ? null
+          : `refused with ${refused}`;
+    if (detail !== null)
+      return {
+        rule: `${peer.name} reads what the client sent as we do`,
+        detail: `request ${message}: ${detail}`,
+        input: text,
+      };
     if (refused !== null) return null;
   }
   return null;
@@ -63,5 +73,7 @@ function originForm({ method, target, fields }: Message): string {
 /** Peers leave hop-by-hop fields in, or add some of their own; what we send on has to be there. */
 function missingFields(ours: Message, record: Message): string {
   const theirs = new Set(linesOf(record.fields));
-  return linesOf(endToEnd(ours.fields, writtenToService)).filter((line) => !theirs.has(line)).join('\n');
+  return linesOf(endToEnd(ours.fields, writtenToService))
+    .filter((line) => !theirs.has(line))
+    .join('\n');
 }

@@ -19,25 +19,28 @@ export class Peer {
   readonly name: PeerName;
   readonly #server: RunningServer;
   readonly #ports: PeerPorts;
-  readonly #recorder: Recorder;
-  readonly #player: Player;
+  readonly #services: PeerServices;
 
-  private constructor(name: PeerName, server: RunningServer, ports: PeerPorts, recorder: Recorder, player: Player) {
+  private constructor(name: PeerName, server: RunningServer, ports: PeerPorts, services: PeerServices) {
     this.name = name;
     this.#server = server;
     this.#ports = ports;
-    this.#recorder = recorder;
-    this.#player = player;
+    this.#services = services;
   }
 
   static async start(name: PeerName): Promise<Peer> {
-    const [recorder, player] = [new Recorder(), new Player()];
-    const services = { recorder: await recorder.start(), player: await player.start() };
+    const services = { recorder: new Recorder(), rawRecorder: new Recorder(), player: new Player() };
+    const { recorder, rawRecorder, player } = services;
     try {
-      const { server, ports } = await startPeer(name, services);
-      return new Peer(name, server, ports, recorder, player);
+      const at = {
+        recorder: await recorder.start(),
+        rawRecorder: await rawRecorder.start(),
+        player: await player.start(),
+      };
+      const { server, ports } = await startPeer(name, at);
+      return new Peer(name, server, ports, services);
     } catch (error) {
-      await Promise.all([recorder.close(), player.close()]);
+      await closeAll(services);
       throw error;
     }
   }
@@ -50,41 +53,42 @@ export class Peer {
    * Sends requests behind each other, on one connection as long as the peer keeps it, and tells for each what became of it.
    * `extra` are requests that reached the service and belong to none.
    */
-  async ask(requests: readonly string[]): Promise<{ readonly understood: readonly Understood[]; readonly extra: readonly Message[] }> {
-    this.#recorder.clear();
+  async ask(
+    requests: readonly string[],
+  ): Promise<{ readonly understood: readonly Understood[]; readonly extra: readonly Message[] }> {
+    const { recorder } = this.#services;
+    recorder.clear();
     const answers = await this.#askAll(this.#ports.recorder, requests);
-    const understood = answers.map((answer) => this.#outcome(answer));
+    const understood = answers.map((answer) => outcome(answer, recorder));
     const used = new Set(understood.map((each) => ('record' in each ? each.record : null)));
-    return { understood, extra: this.#recorder.records.filter((record) => !used.has(record)) };
+    return { understood, extra: recorder.records.filter((record) => !used.has(record)) };
   }
 
   /** What a client of the peer gets of answers that a service gives; `isHead` where it asks for the head alone. */
-  async play(answers: readonly { readonly wire: string; readonly isHead: boolean }[]): Promise<readonly (Message | null)[]> {
-    this.#player.answers = answers.map(({ wire }) => wire);
-    return this.#askAll(this.#ports.player, answers.map(({ isHead }, i) => `${isHead ? 'HEAD' : 'GET'} /${i} HTTP/1.1\r\nHost: a\r\n\r\n`));
+  async play(
+    answers: readonly { readonly wire: string; readonly isHead: boolean }[],
+  ): Promise<readonly (Message | null)[]> {
+    this.#services.player.answers = answers.map(({ wire }) => wire);
+    return this.#askAll(
+      this.#ports.player,
+      answers.map(({ isHead }, i) => `${isHead ? 'HEAD' : 'GET'} /${i} HTTP/1.1\r\nHost: a\r\n\r\n`),
+    );
   }
 
   /** Sends what a client sent, on a connection of its own, and tells what became of its first `count` requests, as far as answered. */
   async askRaw(text: string, count: number, isHead: (index: number) => boolean): Promise<Understood[]> {
-    const answers = await this.#exchange(this.#ports.recorder, text, isHead, count);
-    return answers.map((answer) => this.#outcome(answer));
+    const answers = await this.#exchange(this.#ports.rawRecorder, text, isHead, count);
+    return answers.map((answer) => outcome(answer, this.#services.rawRecorder));
   }
 
-  /** Between calls of `askRaw`, none of which is running. */
+  /** Between calls of `askRaw`, none of which is running: forgets what it was asked. */
   forget(): void {
-    this.#recorder.clear();
+    this.#services.rawRecorder.clear();
   }
 
   async close(): Promise<void> {
     await this.#server.stop();
-    await Promise.all([this.#recorder.close(), this.#player.close()]);
-  }
-
-  #outcome(answer: Message | null): Understood {
-    if (answer === null) return { refused: 'closed' };
-    const at = answer.fields.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === recordField);
-    const record = at < 0 ? undefined : this.#recorder.records[Number(answer.fields[at + 1])];
-    return record === undefined ? { refused: String(answer.status) } : { record };
+    await closeAll(this.#services);
   }
 
   /** An answer for each request; null where the peer closed without one. */
@@ -125,4 +129,23 @@ export class Peer {
       socket.write(text, 'latin1');
     });
   }
+}
+
+interface PeerServices {
+  /** For requests that are known to end where we say, so that each that arrives has to be one of them. */
+  readonly recorder: Recorder;
+  /** For what clients sent: the rest of it may still arrive when nobody asks any more. */
+  readonly rawRecorder: Recorder;
+  readonly player: Player;
+}
+
+async function closeAll({ recorder, rawRecorder, player }: PeerServices): Promise<void> {
+  await Promise.all([recorder.close(), rawRecorder.close(), player.close()]);
+}
+
+function outcome(answer: Message | null, recorder: Recorder): Understood {
+  if (answer === null) return { refused: 'closed' };
+  const at = answer.fields.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === recordField);
+  const record = at < 0 ? undefined : recorder.records[Number(answer.fields[at + 1])];
+  return record === undefined ? { refused: String(answer.status) } : { record };
 }

@@ -1,31 +1,35 @@
-import { freePort, startHaproxy, type RunningServer } from '../../../../deploy/servers/servers.js';
+import { freePorts, startHaproxy, type RunningServer } from '../../../../deploy/servers/servers.js';
 import { startNginx } from '../../../bench/peers/nginx.js';
 
 export type PeerName = 'nginx' | 'haproxy';
 
-/** Ports of the peer: in front of the service that records requests, and of the one that plays answers. */
+/** What a peer stands in front of, by the port it listens on: a service that records requests, one more of them, and one that plays answers. */
 export interface PeerPorts {
   readonly recorder: number;
+  readonly rawRecorder: number;
   readonly player: number;
 }
 
-/** Starts a peer in front of services at two ports. */
-export async function startPeer(name: PeerName, services: PeerPorts): Promise<{ readonly server: RunningServer; readonly ports: PeerPorts }> {
-  const second = await freePort();
-  if (name === 'nginx') {
-    const first = await freePort();
-    const server = await startNginx({ name: 'fuzz-nginx', port: first, http: nginxHttp({ recorder: first, player: second }, services) });
-    return { server, ports: { recorder: first, player: second } };
-  }
-  const server = await startHaproxy({ config: (first) => haproxyConfig({ recorder: first, player: second }, services) });
-  return { server, ports: { recorder: server.port, player: second } };
+const roles = ['recorder', 'rawRecorder', 'player'] as const;
+
+/** Starts a peer in front of services at these ports. */
+export async function startPeer(
+  name: PeerName,
+  services: PeerPorts,
+): Promise<{ readonly server: RunningServer; readonly ports: PeerPorts }> {
+  const [recorder, rawRecorder, player] = (await freePorts(3)) as [number, number, number];
+  const ports = { recorder, rawRecorder, player };
+  const server =
+    name === 'nginx'
+      ? await startNginx({ name: 'fuzz-nginx', port: recorder, http: nginxHttp(ports, services) })
+      : await startHaproxy({ port: recorder, config: () => haproxyConfig(ports, services) });
+  return { server, ports };
 }
 
 /** nginx as near to passing on all it takes as it can be told to. */
 function nginxHttp(ports: PeerPorts, services: PeerPorts): string {
   return `
-  upstream recorder { server 127.0.0.1:${services.recorder} max_fails=0; keepalive 4; keepalive_requests 1000000000; }
-  upstream player { server 127.0.0.1:${services.player} max_fails=0; keepalive 4; keepalive_requests 1000000000; }
+  ${roles.map((role) => `upstream ${role} { server 127.0.0.1:${services[role]} max_fails=0; keepalive 4; keepalive_requests 1000000000; }`).join('\n  ')}
   underscores_in_headers on;
   ignore_invalid_headers off;
   large_client_header_buffers 4 32k;
@@ -38,14 +42,7 @@ function nginxHttp(ports: PeerPorts, services: PeerPorts): string {
   proxy_pass_header Date;
   proxy_pass_header Server;
   proxy_pass_header X-Accel-Redirect;
-  server {
-    listen 127.0.0.1:${ports.recorder};
-    location / { proxy_pass http://recorder; }
-  }
-  server {
-    listen 127.0.0.1:${ports.player};
-    location / { proxy_pass http://player; }
-  }`;
+  ${roles.map((role) => `server { listen 127.0.0.1:${ports[role]}; location / { proxy_pass http://${role}; } }`).join('\n  ')}`;
 }
 
 /** The option is for HTTP/1.0 requests with content, which HAProxy otherwise takes only of some methods. */
@@ -61,18 +58,15 @@ defaults
   timeout server 5s
   http-reuse always
 
-frontend recorder
-  bind 127.0.0.1:${ports.recorder}
-  default_backend recorder
+${roles.map((role) => haproxyRole(role, ports[role], services[role])).join('\n')}`;
+}
 
-backend recorder
-  server one 127.0.0.1:${services.recorder}
+function haproxyRole(role: string, port: number, service: number): string {
+  return `frontend ${role}
+  bind 127.0.0.1:${port}
+  default_backend ${role}
 
-frontend player
-  bind 127.0.0.1:${ports.player}
-  default_backend player
-
-backend player
-  server one 127.0.0.1:${services.player}
+backend ${role}
+  server one 127.0.0.1:${service}
 `;
 }

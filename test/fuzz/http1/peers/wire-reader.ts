@@ -28,7 +28,8 @@ export function takeMessage(text: string, side: Side): { readonly message: Messa
 /** The index after the body, or -1 when it is not all there. */
 function takeBody(text: string, from: number, message: Message, side: Side): number {
   const { status } = message;
-  if (side === 'response to HEAD' || (side !== 'request' && (status < 200 || status === 204 || status === 304))) return from;
+  if (side === 'response to HEAD' || (side !== 'request' && (status < 200 || status === 204 || status === 304)))
+    return from;
   if (valuesOf(message.fields, 'transfer-encoding').length > 0) return takeChunks(text, from, message);
   const [length] = valuesOf(message.fields, 'content-length');
   if (length === undefined && side === 'response') return -1;
