@@ -1,22 +1,15 @@
 import { BufferedBody, type BodySource } from './body.js';
 import type { Exchange, RequestHead } from './exchange.js';
-import { headerValue, type HeaderList } from './headers.js';
+import { headerValue } from './headers.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
 import { upstreamHeaders, upstreamTarget, type ClientFacts } from './shape.js';
 import { TrackedBody } from './tracked-body.js';
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
+import type { Call } from './upstream/transport.js';
 
-/** A request as it will be sent, whichever endpoint gets it. */
-export interface Outgoing {
-  readonly method: string;
-  readonly target: string;
-  /** '' takes the endpoint's. */
-  readonly authority: string;
-  readonly headers: HeaderList;
-  readonly body: BodySource;
-  readonly upgrade: string | null;
-}
+/** A request as it will be sent, whichever endpoint gets it; an `authority` of '' takes the endpoint's. */
+export type Outgoing = Omit<Call, 'timeouts'>;
 
 /** What a plain route sends: the client's request, with the path and the fields that the route's rules make of it. */
 export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {

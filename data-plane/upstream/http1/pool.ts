@@ -3,6 +3,7 @@ import { ProxyError } from '../../errors.js';
 import { SharedReadBuffer } from '../../socket/read-buffer.js';
 import { openSocket } from '../../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
+import { tlsOptions, type UpstreamTls } from '../tls.js';
 import type { ActiveCall, Call, CallObserver, Transport } from '../transport.js';
 import { ClientConnection, type ConnectionOwner, type RunningCall } from './connection.js';
 import { defaultTransportLimits, type Http1TransportLimits } from './limits.js';
@@ -14,17 +15,6 @@ export interface Http1TransportOptions extends Partial<Http1TransportLimits> {
   /** Shared by all sockets of the process; a transport without one has its own. */
   readonly reads?: SharedReadBuffer;
   readonly tls?: UpstreamTls;
-}
-
-export interface UpstreamTls {
-  /** Sent as SNI and checked against the certificate; '' checks against the address. */
-  readonly serverName: string;
-  /** PEM; '' trusts what the system trusts. */
-  readonly caPem: string;
-  readonly skipVerify: boolean;
-  /** PEM of the gateway's own certificate and key, for endpoints that ask for one. */
-  readonly certificatePem?: string;
-  readonly keyPem?: string;
 }
 
 /**
@@ -72,7 +62,7 @@ class Http1Pool implements Transport, ConnectionOwner {
     this.wheel = options.wheel;
     this.#options = options;
     this.#reads = options.reads ?? new SharedReadBuffer();
-    this.#tls = options.tls === undefined ? null : tlsOptions(options.tls);
+    this.#tls = options.tls === undefined ? null : tlsOptions(options.tls, 'http/1.1');
   }
 
   send(call: Call, observer: CallObserver): ActiveCall {
@@ -174,15 +164,4 @@ function failSoon(pooled: PooledCall, kind: 'upstream_unsent' | 'pool_exhausted'
     pooled.done = true;
     pooled.observer.failed(new ProxyError(kind));
   });
-}
-
-function tlsOptions(tls: UpstreamTls): ConnectionOptions {
-  return {
-    ALPNProtocols: ['http/1.1'],
-    rejectUnauthorized: !tls.skipVerify,
-    ...(tls.serverName === '' ? {} : { servername: tls.serverName }),
-    ...(tls.caPem === '' ? {} : { ca: tls.caPem }),
-    ...(tls.certificatePem === undefined ? {} : { cert: tls.certificatePem }),
-    ...(tls.keyPem === undefined ? {} : { key: tls.keyPem }),
-  };
 }
