@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { fuzzHttp1 } from './http1.js';
 
-/** `SLUICE_FUZZ_SEED=N npx vitest run test/fuzz` repeats a run. */
-const seed = Number(process.env['SLUICE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+/** The same cases each time, so that a change is what turns this red; `SLUICE_FUZZ_SEED=N npx vitest run test/fuzz` tries others. */
+const seed = Number(process.env['SLUICE_FUZZ_SEED'] ?? 20_000);
 
 test(
   `node, nginx and HAProxy read what the gateway forwards as it was meant (seed ${seed})`,
