@@ -118,7 +118,8 @@ function makeEnd(random: Random, oddShare: number): string {
     : random.pick(['0', '0', '0', '000', '0;x=y']);
   let text = size + random.mostly(lineEnds.usual, lineEnds.odd, oddShare);
   for (let count = random.chance(0.25) ? 1 + random.below(2) : 0; count > 0; count--) {
-    text += (oddShare > 0 ? random.pick(trailers) : 'X-T: 1') + random.mostly(lineEnds.usual, lineEnds.odd, oddShare);
+    text +=
+      (random.chance(0.5) ? random.pick(trailers) : 'X-T: 1') + random.mostly(lineEnds.usual, lineEnds.odd, oddShare);
   }
   return text + random.mostly(lineEnds.usual, [...lineEnds.odd, ''], oddShare);
 }

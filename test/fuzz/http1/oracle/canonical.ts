@@ -108,10 +108,26 @@ function readChunked(text: string, message: Message): { rest: string; fault: str
 function readTrailers(text: string, message: Message): { rest: string; fault: string | null } {
   const section = text.startsWith('\r\n') ? '' : text.slice(0, Math.max(0, text.indexOf('\r\n\r\n') + 2));
   if (section === '' && !text.startsWith('\r\n')) return { rest: '', fault: null };
-  const fault = readFields(section.split('\r\n').slice(0, -1), message.trailers);
+  const fault = readFields(section.split('\r\n').slice(0, -1), message.trailers) ?? trailerFault(message.trailers);
   message.complete = fault === null;
   return { rest: text.slice(section.length + 2), fault };
 }
+
+/** RFC 9110 section 6.5.1: what frames, routes or speaks of the connection cannot come behind. */
+function trailerFault(trailers: readonly string[]): string | null {
+  const misplaced = trailers.find((name, i) => i % 2 === 0 && notBehind.has(name.toLowerCase()));
+  return misplaced === undefined ? null : `trailer ${misplaced}`;
+}
+
+const notBehind: ReadonlySet<string> = new Set([
+  'content-length',
+  'transfer-encoding',
+  'host',
+  'connection',
+  'upgrade',
+  'te',
+  'trailer',
+]);
 
 export function valuesOf(fields: readonly string[], lowerName: string): string[] {
   return fields.filter((_, i) => i % 2 === 1 && (fields[i - 1] as string).toLowerCase() === lowerName);

@@ -1,3 +1,5 @@
+import { withoutBlanks } from './reading.js';
+
 /**
  * The fields of a message that are for its final recipient, as RFC 9110 section 7.6.1 has it and without those that the gateway
  * writes itself. Written apart from the gateway's own rule, to judge it.
@@ -6,7 +8,7 @@ export function endToEnd(fields: readonly string[], gatewayWrites: ReadonlySet<s
   const dropped = new Set(hopByHop);
   for (let i = 0; i < fields.length; i += 2) {
     if (lower(fields, i) === 'connection')
-      for (const option of (fields[i + 1] as string).split(',')) dropped.add(option.trim().toLowerCase());
+      for (const option of (fields[i + 1] as string).split(',')) dropped.add(withoutBlanks(option).toLowerCase());
   }
   return fields.filter((_, i) => {
     const name = lower(fields, i - (i % 2));

@@ -13,6 +13,8 @@ export function isExcused(message: Message, code: string): boolean {
       return hasEqualLengths(message) || framesInTrailers(message);
     case 'HPE_INVALID_CONTENT_LENGTH':
     case 'HPE_INVALID_TRANSFER_ENCODING':
+    // What node says when it refuses anything of a request that asks for an upgrade.
+    case 'bytes behind an upgrade':
       return framesInTrailers(message);
     default:
       return false;

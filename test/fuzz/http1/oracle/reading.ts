@@ -30,3 +30,8 @@ export function newMessage(): Message {
 export function show(text: string): string {
   return JSON.stringify(text).replace(/[\x7f-\xff]/g, (char) => `\\x${char.charCodeAt(0).toString(16)}`);
 }
+
+/** Blanks and tabs off both ends, as RFC 9110 section 5.6.3 has it; `trim` takes more. */
+export function withoutBlanks(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '');
+}

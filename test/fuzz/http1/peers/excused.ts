@@ -14,7 +14,7 @@ export function isExcusedOriginal(peer: PeerName, came: readonly Message[], stat
   if (message === undefined) return false;
   if (status === 'closed') return peer === 'nginx' && came.slice(0, -1).some(holdsClose);
   if (status === '400' && hasEqualLengths(message)) return true;
-  if (status === '400' && peer === 'haproxy' && (framesInTrailers(message) || isAbsoluteWithoutPath(message)))
+  if (status === '400' && peer === 'haproxy' && (hasStrangeTrailers(message) || isAbsoluteWithoutPath(message)))
     return true;
   return isExcused(peer, message, status);
 }
@@ -56,6 +56,11 @@ export function hasLongName(fields: readonly string[]): boolean {
 /** RFC 9110 section 7.6.1: options are whole tokens. For nginx any value that holds `close` closes. */
 function holdsClose({ fields }: Message): boolean {
   return valuesOf(fields, 'connection').some((value) => /close/i.test(value));
+}
+
+/** RFC 9110 section 6.5.1: what is for the head means nothing behind the body, and is dropped; HAProxy checks it all the same. */
+function hasStrangeTrailers(message: Message): boolean {
+  return framesInTrailers(message) || valuesOf(message.trailers, 'host').length > 1;
 }
 
 /** RFC 9112 section 3.2.2: an absolute form may have a query and no path. */

@@ -1,18 +1,14 @@
-import { connect, type Socket } from 'node:net';
 import type { RunningServer } from '../../../../deploy/servers/servers.js';
 import type { Message } from '../oracle/reading.js';
+import { exchange } from './exchange.js';
 import { Player } from './player.js';
 import { Recorder, recordField } from './recorder.js';
 import { startPeer, type PeerName, type PeerPorts } from './servers.js';
-import { takeMessage, type Side } from './wire-reader.js';
 
 export type { PeerName } from './servers.js';
 
 /** What a peer made of one request: the request that it sent on, or how it refused. */
 export type Understood = { readonly record: Message } | { readonly refused: string };
-
-/** A peer that has said nothing for so long says nothing more. */
-const silenceMs = 1_000;
 
 /** Another proxy between us and services that record requests and play answers. */
 export class Peer {
@@ -77,7 +73,7 @@ export class Peer {
 
   /** Sends what a client sent, on a connection of its own, and tells what became of its first `count` requests, as far as answered. */
   async askRaw(text: string, count: number, isHead: (index: number) => boolean): Promise<Understood[]> {
-    const answers = await this.#exchange(this.#ports.rawRecorder, text, isHead, count);
+    const answers = await exchange(this.#ports.rawRecorder, text, isHead, count);
     return answers.map((answer) => outcome(answer, this.#services.rawRecorder));
   }
 
@@ -96,38 +92,11 @@ export class Peer {
     const answers: (Message | null)[] = [];
     while (answers.length < requests.length) {
       const rest = requests.slice(answers.length);
-      const some = await this.#exchange(port, rest.join(''), (i) => rest[i]?.startsWith('HEAD ') === true, rest.length);
+      const some = await exchange(port, rest.join(''), (i) => rest[i]?.startsWith('HEAD ') === true, rest.length);
       answers.push(...some);
       if (some.length === 0) answers.push(null);
     }
     return answers.slice(0, requests.length);
-  }
-
-  /** Sends all; resolves with the final answers when there are `enough`, the peer has closed or says nothing more. */
-  #exchange(port: number, text: string, answersHead: (index: number) => boolean, enough: number): Promise<Message[]> {
-    return new Promise((resolve) => {
-      const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
-      const answers: Message[] = [];
-      let received = '';
-      const read = (whenNotHead: Side): void => {
-        for (;;) {
-          const taken = takeMessage(received, answersHead(answers.length) ? 'response to HEAD' : whenNotHead);
-          if (taken === null) return;
-          received = received.slice(taken.length);
-          if (taken.message.status >= 200) answers.push(taken.message);
-        }
-      };
-      socket.on('data', (bytes: Buffer) => {
-        received += bytes.toString('latin1');
-        read('response');
-        if (answers.length >= enough) socket.destroy();
-      });
-      socket.on('end', () => read('response at the end'));
-      socket.on('error', () => {});
-      socket.on('close', () => resolve(answers));
-      socket.setTimeout(silenceMs, () => socket.destroy());
-      socket.write(text, 'latin1');
-    });
   }
 }
 

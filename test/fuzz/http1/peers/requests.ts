@@ -25,6 +25,8 @@ export async function judgeForwarded(peer: Peer, wires: readonly string[]): Prom
 }
 
 function wrongOf(name: PeerName, sent: Message, understood: Understood | undefined): string | null {
+  // Only a shorter one, made from a finding.
+  if (!sent.complete) return null;
   if (understood === undefined) return 'no answer';
   if ('refused' in understood)
     return isExcused(name, sent, understood.refused) ? null : `refused with ${understood.refused}`;

@@ -1,5 +1,5 @@
 import { valuesOf } from '../oracle/canonical.js';
-import { newMessage, type Message } from '../oracle/reading.js';
+import { newMessage, withoutBlanks, type Message } from '../oracle/reading.js';
 
 /** What is read; only the end of the connection ends some answers. */
 export type Side = 'request' | 'response' | 'response to HEAD' | 'response at the end';
@@ -60,9 +60,4 @@ function takeChunks(text: string, from: number, message: Message): number {
     const colon = line.indexOf(':');
     message.trailers.push(line.slice(0, colon), withoutBlanks(line.slice(colon + 1)));
   }
-}
-
-/** `trim` takes off more than RFC 9110 section 5.5 does. */
-function withoutBlanks(value: string): string {
-  return value.replace(/^[ \t]+|[ \t]+$/g, '');
 }
