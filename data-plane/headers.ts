@@ -33,3 +33,8 @@ export function isHeader(name: string, lowerName: string): boolean {
   }
   return true;
 }
+
+/** Without blanks and tabs around it (RFC 9110 section 5.6.3). `String.trim` takes more: a no-break space is no blank in a field. */
+export function trimBlanks(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '');
+}

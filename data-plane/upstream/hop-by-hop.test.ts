@@ -26,6 +26,10 @@ describe('stripHopByHop', () => {
     expect(stripHopByHop(headers)).toEqual(['X-Three', '3']);
   });
 
+  test('an option behind a no-break space is another option', () => {
+    expect(stripHopByHop(['Connection', '\xa0X-A, \tX-B ', 'X-A', '1', 'X-B', '2'])).toEqual(['X-A', '1']);
+  });
+
   test('keeps TE when it offers trailers, and nothing else of it', () => {
     expect(stripHopByHop(['TE', 'gzip, trailers', 'Connection', 'TE'])).toEqual(['TE', 'trailers']);
   });

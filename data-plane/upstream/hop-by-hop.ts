@@ -1,4 +1,4 @@
-import { isHeader, type HeaderList } from '../headers.js';
+import { isHeader, trimBlanks, type HeaderList } from '../headers.js';
 
 /**
  * A copy of `headers` without what belongs to one connection only (RFC 9110 section 7.6.1): Connection and the fields it
@@ -24,7 +24,7 @@ export function hasToken(value: string, token: string): boolean {
   if (value.length === token.length) return value === token || value.toLowerCase() === token;
   if (value.length < token.length) return false;
   for (const part of value.split(',')) {
-    if (part.trim().toLowerCase() === token) return true;
+    if (trimBlanks(part).toLowerCase() === token) return true;
   }
   return false;
 }
@@ -62,7 +62,7 @@ function isHopByHop(name: string): boolean {
 /** Adds the options of a Connection field, in lower case, unless it is one of the usual ones that name no field. */
 function namedBy(value: string, named: string[] | null): string[] | null {
   if (isPlainOption(value)) return named;
-  const options = value.split(',').map((part) => part.trim().toLowerCase());
+  const options = value.split(',').map((part) => trimBlanks(part).toLowerCase());
   return named === null ? options : [...named, ...options];
 }
 

@@ -1,4 +1,4 @@
-import { isHeader, type HeaderList } from '../../headers.js';
+import { isHeader, trimBlanks, type HeaderList } from '../../headers.js';
 import { COLON, CR, DEL, isTokenByte, LF, SPACE, TAB } from './bytes.js';
 import { malformed, Violation } from './violation.js';
 
@@ -177,7 +177,7 @@ function noteConnection(value: string, facts: FieldFacts): void {
     return;
   }
   for (const part of value.toLowerCase().split(',')) {
-    const option = part.trim();
+    const option = trimBlanks(part);
     if (option === 'close') facts.notePersistence(true);
     else if (option === 'keep-alive') facts.notePersistence(false);
     else if (option === 'upgrade') facts.upgradeOption = true;
