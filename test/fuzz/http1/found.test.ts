@@ -44,6 +44,11 @@ const found: readonly [name: string, kind: CaseKind, input: string][] = [
     'HTTP/1.1 199 \r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 301 \r\nContent-Length: 0\r\n\r\n',
   ],
   ['a length on an interim answer', 'response', 'HTTP/1.1 199 \r\nContent-Length: 47\r\n\r\nHTTP/1.1 304 \r\n\r\n'],
+  [
+    'an option of Connection behind a no-break space',
+    'request',
+    'E / HTTP/1.1\r\nHost: a\r\nConnection: \xa0X-A\r\nX-A:\r\n\r\n',
+  ],
 ];
 
 test.each(found)('%s', (_name, kind, text) => {

@@ -81,7 +81,7 @@ export const transferEncodings = [
 export const transferEncodingNames = ['Transfer-Encoding', 'transfer-encoding', 'TRANSFER-ENCODING', 'Transfer-Encoding ', ' Transfer-Encoding', 'Transfer-Encoding\t', 'Transfer\r\n-Encoding', 'Transfer_Encoding', 'Transfer-Encoding\0', 'Transfer-Encoding\x0b', 'X\nTransfer-Encoding', 'X\rTransfer-Encoding', 'Transfer-Encodin\xe7', 'TE', 'Proxy-Transfer-Encoding'];
 
 // prettier-ignore
-export const connections = ['keep-alive', 'close', 'Close', 'Keep-Alive', 'close, keep-alive', 'keep-alive, close', 'Content-Length', 'Transfer-Encoding', 'Host', 'close, Content-Length', 'Content-Length, Transfer-Encoding, Host', 'X-A', 'x-b, close', 'Upgrade', 'upgrade, x-a', 'Upgrade, HTTP2-Settings', 'TE', 'Cookie', 'Via', 'X-Forwarded-For', 'Connection', '', ',', ', ,', 'close;a=b', '"close"', 'close close', 'c\0lose', 'clo se', '\xa0close', 'Authorization', 'Expect', 'Trailer', 'Proxy-Connection'];
+export const connections = ['keep-alive', 'close', 'Close', 'Keep-Alive', 'close, keep-alive', 'keep-alive, close', 'Content-Length', 'Transfer-Encoding', 'Host', 'close, Content-Length', 'Content-Length, Transfer-Encoding, Host', 'X-A', 'x-b, close', 'Upgrade', 'upgrade, x-a', 'Upgrade, HTTP2-Settings', 'TE', 'Cookie', 'Via', 'X-Forwarded-For', 'Connection', '', ',', ', ,', 'close;a=b', '"close"', 'close close', 'c\0lose', 'clo se', '\xa0close', '\xa0X-A', 'X-A\xa0', '\x0bX-A', 'x-b ,\tX-A', 'Authorization', 'Expect', 'Trailer', 'Proxy-Connection'];
 
 // prettier-ignore
 export const otherHopFields = [

@@ -45,11 +45,15 @@ function nginxHttp(ports: PeerPorts, services: PeerPorts): string {
   ${roles.map((role) => `server { listen 127.0.0.1:${ports[role]}; location / { proxy_pass http://${role}; } }`).join('\n  ')}`;
 }
 
-/** The option is for HTTP/1.0 requests with content, which HAProxy otherwise takes only of some methods. */
+/**
+ * The option is for HTTP/1.0 requests with content, which HAProxy otherwise takes only of some methods. The buffer holds a whole
+ * batch: a head that lies across the end of a full one is refused.
+ */
 function haproxyConfig(ports: PeerPorts, services: PeerPorts): string {
   return `global
   nbthread 1
   h1-accept-payload-with-any-method
+  tune.bufsize 1048576
 
 defaults
   mode http
