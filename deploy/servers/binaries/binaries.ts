@@ -4,9 +4,10 @@ import { delimiter, join } from 'node:path';
 
 import { downloadPackage } from './download.js';
 import { libraryDirs, libraryEnv } from './libraries.js';
+import { withLock } from './lock.js';
 import { run } from './run.js';
 
-export { libraryEnv, run };
+export { libraryEnv, run, withLock };
 
 export type ServerName = 'postgres' | 'nats-server' | 'consul' | 'haproxy';
 /** What benchmarks compare with, and measure with. */
