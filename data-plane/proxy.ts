@@ -4,24 +4,15 @@ import type { ClientTrust } from './client-trust.js';
 import { errorTable, ProxyError } from './errors.js';
 import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver, Tunnel } from './exchange.js';
 import { forwardRequest, isReplayable, type Outgoing } from './forward.js';
-import { headerValue, type HeaderList } from './headers.js';
+import type { HeaderList } from './headers.js';
 import { reportConnectFailure, reportServerError, reportSuccess } from './health/health.js';
 import type { Metrics } from './ops/ops.js';
 import { mayRetry } from './retry.js';
 import type { Match } from './router/router.js';
 import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
 import { addReplyFields, upstreamHeaders, type ClientFacts } from './shape.js';
-import {
-  grpcTimeout,
-  prepareCall,
-  readReply,
-  type Answer,
-  type Binding,
-  type Cancel,
-  type GrpcCall,
-  type TranscodedRequest,
-} from './transcoder/transcoder.js';
-import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
+import { TranscodedExchange, type TranscodedObserver } from './transcoded-exchange.js';
+import { grpcTimeout, type Answer, type Binding, type GrpcCall } from './transcoder/transcoder.js';
 import type { ActiveCall, CallObserver } from './upstream/transport.js';
 import { WheelTimer, type TimerWheel } from './wheel.js';
 
@@ -55,20 +46,15 @@ export interface ProxyContext {
   nowMs(): number;
 }
 
-/** Bytes of one message, either way, of a transcoded call. */
-const maxMessageBytes = 4 * 1024 * 1024;
-
 /** Most requests need one attempt, so none of them makes a list of its own. */
 const noEndpoints: readonly Endpoint[] = [];
 
-class ProxiedRequest implements RequestObserver, CallObserver {
+class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserver {
   readonly #context: ProxyContext;
   readonly #exchange: Exchange;
   #target: RouteTarget | null = null;
   #outgoing: Outgoing | null = null;
-  #transcoded: TranscodedRequest | null = null;
-  /** The transcoder is reading a body, from the client or from the service. */
-  #transcoding: Cancel | null = null;
+  #transcoded: TranscodedExchange | null = null;
   #endpoint: Endpoint | null = null;
   #tried: readonly Endpoint[] = noEndpoints;
   #active: ActiveCall | null = null;
@@ -99,29 +85,17 @@ class ProxiedRequest implements RequestObserver, CallObserver {
   }
 
   #shape(match: Match<RouteTarget>, facts: ClientFacts, binding: Binding | null): void {
-    if (binding === null) this.#send(forwardRequest(this.#exchange, match, facts));
-    else this.#transcode(match, facts, binding);
+    if (binding === null) {
+      this.#send(forwardRequest(this.#exchange, match, facts));
+      return;
+    }
+    this.#transcoded = new TranscodedExchange(this.#exchange, match, facts, binding, this);
+    this.#transcoded.start();
   }
 
-  #transcode(match: Match<RouteTarget>, facts: ClientFacts, binding: Binding): void {
-    const { head, body, id } = this.#exchange;
-    this.#transcoded = {
-      binding,
-      variables: match.variables(),
-      target: head.target,
-      headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, ''),
-      body,
-      maxMessageBytes,
-      takesTrailers: hasToken(headerValue(head.headers, 'te') ?? '', 'trailers'),
-    };
-    this.#transcoding = prepareCall(this.#transcoded, {
-      ready: (call) => this.#callService(call, match.target),
-      failed: (error) => this.#fail(error),
-    });
-  }
-
-  #callService({ target, headers, body, timeoutMs }: GrpcCall, { route }: RouteTarget): void {
-    this.#transcoding = null;
+  /** What the transcoder makes of the client's request. */
+  call({ target, headers, body, timeoutMs }: GrpcCall): void {
+    const { route } = this.#target as RouteTarget;
     if (timeoutMs !== null) this.#startDeadline(timeoutMs);
     if (timeoutMs === 0) this.#fail(new ProxyError('request_deadline'));
     else this.#send({ method: 'POST', target, authority: route.settings.service.host, headers, body, upgrade: null });
@@ -166,16 +140,17 @@ class ProxiedRequest implements RequestObserver, CallObserver {
       this.#exchange.respond(status, this.#signed(headers), body);
       return;
     }
-    this.#transcoding = readReply(this.#transcoded, status, headers, body, {
-      answered: (answer) => this.#answer(answer),
-      failed: (error) => this.#fail(error),
-    });
+    this.#transcoded.replied(status, headers, body);
   }
 
-  #answer({ status, headers, body, grpcCode }: Answer): void {
-    this.#transcoding = null;
+  /** What the transcoder makes of the service's reply. */
+  answered({ status, headers, body, grpcCode }: Answer): void {
     this.#judge(isServiceFault(grpcCode));
     this.#exchange.respond(status, this.#signed(headers), body);
+  }
+
+  broken(error: ProxyError): void {
+    this.#fail(error);
   }
 
   upgraded(status: number, headers: HeaderList, tunnel: Tunnel): void {
@@ -228,13 +203,14 @@ class ProxiedRequest implements RequestObserver, CallObserver {
 
   /** After the answer's head has gone out this can only break the connection off; `exchange.fail` knows. */
   #fail(error: ProxyError): void {
+    const told = this.#transcoded?.fail(error) === true;
     this.#stop(error);
-    this.#exchange.fail(this.#transcoded === null ? error : asGrpcError(error));
+    if (told) this.#context.metrics.error(error.kind);
+    else this.#exchange.fail(this.#transcoded === null ? error : asGrpcError(error));
   }
 
   #stop(error: ProxyError): void {
-    this.#transcoding?.cancel(error);
-    this.#transcoding = null;
+    this.#transcoded?.cancel(error);
     this.#active?.cancel();
     this.#active = null;
   }

@@ -6,7 +6,7 @@
 export { loadSchema, type Schema, type SchemaProblem } from './schema/schema.js';
 export type { Binding } from './binding/binding.js';
 export { schemaBindings, type BindingOptions } from './binding/bindings.js';
-export { prepareCall, readReply, type CallReadiness, type Cancel, type ReplyObserver } from './call/call.js';
+export { prepareCall, readReply, type CallReadiness, type Cancel, type Reply, type ReplyObserver } from './call/call.js';
 export type { Answer, GrpcCall, TranscodedRequest } from './call/request.js';
 export { grpcTimeout } from './call/metadata.js';
 export { profileOf, type Profile } from './profile.js';

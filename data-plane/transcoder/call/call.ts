@@ -26,6 +26,15 @@ export interface Cancel {
   cancel(error: ProxyError): void;
 }
 
+/** An answer that is being made of a reply. */
+export interface Reply extends Cancel {
+  /**
+   * Ends an answer that has begun with what the error is, where its format can tell, and else breaks it off; the service is read
+   * no more. False, with nothing done, when no answer has begun.
+   */
+  fail(error: ProxyError): boolean;
+}
+
 /**
  * Makes the gRPC call of an HTTP request. A body that is one message is gathered, up to the limit; one that is many becomes
  * frames as it arrives; one that the binding does not use is read and dropped, so that the client's going away is noticed
@@ -108,16 +117,16 @@ export function readReply(
   headers: HeaderList,
   body: BodySource,
   observer: ReplyObserver,
-): Cancel {
+): Reply {
   if (status !== 200 || !isGrpc(headers)) {
     body.cancel(new ProxyError('upstream_malformed'));
     observer.answered(statusAnswer(request, notGrpc(status), headers, []));
-    return nothingToCancel;
+    return noReply;
   }
   if (request.binding.method.serverStreaming) {
     const stream = new ReplyStream(body, request.maxMessageBytes, new StreamAnswer(request, headers, observer));
     stream.open();
-    return stream;
+    return { cancel: (error) => stream.cancel(error), fail: (error) => stream.breakOff(error) };
   }
   const gather = new Gather(body, request.maxMessageBytes + 5, 'upstream_too_large', {
     gathered: (bytes, trailers) =>
@@ -129,7 +138,7 @@ export function readReply(
     failed: (error) => observer.failed(error),
   });
   gather.start();
-  return gather;
+  return { cancel: (error) => gather.cancel(error), fail: () => false };
 }
 
 /** Reports what `make` throws; what it makes goes to `done`, whose own exceptions are not taken for it. */
@@ -190,5 +199,6 @@ function isGrpc(headers: HeaderList): boolean {
 const latin1 = new TextDecoder('latin1');
 
 const nothingToCancel: Cancel = { cancel: () => {} };
+const noReply: Reply = { cancel: () => {}, fail: () => false };
 
 const drain: BodySink = { write: () => true, end: () => {}, fail: () => {} };

@@ -69,6 +69,12 @@ export class ReplyStream implements BodySource, BodySink {
     this.#source.cancel(reason);
   }
 
+  /** Ends the answer with the error; false when it has not begun. What has ended already ends as it did. */
+  breakOff(error: ProxyError): boolean {
+    if (this.#begun && !this.#done) this.#stop(error);
+    return this.#begun;
+  }
+
   write(chunk: Uint8Array): boolean {
     if (this.#done) return true;
     const texts: Uint8Array[] = [];
