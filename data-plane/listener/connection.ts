@@ -30,6 +30,9 @@ export interface ListenerContext {
   closed(connection: ServerConnection): void;
 }
 
+/** Of what is read to tell whether a first line is of HTTP. */
+const longestFirstLine = 256;
+
 /** `lingering`: the last answer is out, the client has yet to read it and close. */
 type State = 'open' | 'tunnel' | 'lingering' | 'closed';
 
@@ -49,6 +52,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   #state: State = 'open';
   /** No byte has come yet, or too few to tell HTTP/2 by prior knowledge from HTTP/1. */
   #isNew = true;
+  /** The first bytes, until they have been read. */
   #greeting: Buffer | null = null;
   #peer: Peer | null = null;
   #exchange: Http1Exchange | null = null;
@@ -106,8 +110,13 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
       return false;
     }
     this.#isNew = false;
+    if (isHttp2 === 'no') {
+      this.#greeting = greeting;
+      const kept = this.#reader.onBytes(greeting, 0, greeting.length, owned && greeting === more);
+      this.#greeting = null;
+      return kept;
+    }
     this.#greeting = null;
-    if (isHttp2 === 'no') return this.#reader.onBytes(greeting, 0, greeting.length, owned && greeting === more);
     this.#state = 'closed';
     this.#reader.stop(new ProxyError('client_closed'));
     this.#forgetTimers();
@@ -204,7 +213,8 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#keepAlive = false;
     const exchange = this.#exchange;
     if (exchange === null) {
-      this.#answerAlone(error);
+      if (this.#greeting !== null && isForeign(this.#greeting)) this.#linger();
+      else this.#answerAlone(error);
     } else {
       this.#socket.pause();
       // What read the body has failed by now and may have answered already.
@@ -309,4 +319,10 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     const isHalfClosed = this.#state === 'open';
     if (!isHalfClosed || this.#exchange?.answerBegun !== true) this.#socket.destroy();
   }
+}
+
+/** The first line has as many words as a request line, but neither a target nor a version: no answer in HTTP/1 is waited for. */
+function isForeign(greeting: Buffer): boolean {
+  const [line = ''] = greeting.toString('latin1', 0, longestFirstLine).split('\r\n', 1);
+  return line.split(' ').length > 2 && !/[/:*]/.test(line);
 }

@@ -81,6 +81,22 @@ describe('one port, two protocols', () => {
     expect(await fixture.ask(port, 'PRI * HT')).not.toContain('200');
   });
 
+  const prefaces: [title: string, bytes: string, answer: RegExp][] = [
+    ['is no request line of any kind is closed without a word', 'INVALID CONNECTION PREFACE\r\n\r\n', /^$/],
+    ['is a malformed request line is told so', 'GET / HTTX/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
+    ['is of HTTP/0.9 is told so', 'GET /\r\n\r\n', /^HTTP\/1\.1 400 /],
+    [
+      'begins the preface of HTTP/2 and goes on otherwise gets GOAWAY',
+      'PRI * HTTP/2.0\r\n\r\nXY\r\n\r\n',
+      /protocolError$/,
+    ],
+  ];
+  test.each(prefaces)('a first line that %s', async (_title, bytes, answer) => {
+    const { port } = await fixture.listen(versionHandler);
+
+    expect(await fixture.ask(port, bytes)).toMatch(answer);
+  });
+
   test('a listener that drains takes its HTTP/2 connections along', async () => {
     const { port, listener } = await fixture.listen(versionHandler);
     const session = open(`http://127.0.0.1:${port}`);

@@ -129,7 +129,6 @@ describe('what two recipients could read in two ways is refused, and the connect
     ['a name with a blank', 'GET /first HTTP/1.1\r\nHost: a\r\nA b: c\r\n\r\n'],
     ['a value with NUL', 'GET /first HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n'],
     ['CONNECT', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n'],
-    ['half an HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n'],
   ];
   test.each(cases)('%s', async (_name, bytes) => {
     const { statuses, requests } = await send(bytes);

@@ -547,6 +547,8 @@ describe('the first bytes', () => {
     ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore', 'yes'],
     ['PUT / HTTP/1.1\r\n', 'no'],
     ['P', 'more'],
+    ['PRI * HTTP/2.0\r', 'more'],
+    ['PRI * HTTP/2.0\r\n\r\nXY', 'yes'],
     ['PRI * HTTP/1.1', 'no'],
   ];
   it.each(cases)('%j are HTTP/2: %s', (bytes, answer) => {

@@ -24,9 +24,12 @@ export function serveHttp2(
   return new Http2ServerConnection(open, source, context);
 }
 
+/** `PRI * HTTP/2.0` and the line end: nothing else begins so, and what is wrong behind it is told in HTTP/2. */
+const prefaceLineBytes = 16;
+
 /** Whether a connection's first bytes are HTTP/2 by prior knowledge; `more` when they may become so. */
 export function beginsHttp2(bytes: Uint8Array): 'yes' | 'no' | 'more' {
-  const length = Math.min(bytes.length, clientPreface.length);
+  const length = Math.min(bytes.length, prefaceLineBytes);
   if (clientPreface.compare(bytes, 0, length, 0, length) !== 0) return 'no';
-  return length === clientPreface.length ? 'yes' : 'more';
+  return length === prefaceLineBytes ? 'yes' : 'more';
 }
