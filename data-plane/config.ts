@@ -7,6 +7,11 @@ export interface DataPlaneConfig {
   readonly cluster: string;
   readonly host: string;
   readonly httpPort: number;
+  /** Null: TLS is not spoken with clients. */
+  readonly tlsPort: number | null;
+  /** Files of a certificate, PEM, for names that no certificate of the config has; '' for none. Both or neither. */
+  readonly tlsCert: string;
+  readonly tlsKey: string;
   /** Processes that serve requests; with 1 the node is one process. */
   readonly workers: number;
   readonly opsHost: string;
@@ -41,6 +46,9 @@ export function dataPlaneConfig(source: ConfigSource, hostName: string): DataPla
     cluster: source.text('cluster', 'default'),
     host: source.text('host', '0.0.0.0'),
     httpPort,
+    tlsPort: source.text('tlsPort', '') === 'off' ? null : source.port('tlsPort', 8443),
+    tlsCert: source.text('tlsCert', ''),
+    tlsKey: source.text('tlsKey', ''),
     // 0: as many as there are cores.
     workers: source.count('workers', 1, maxWorkers) || availableParallelism(),
     opsHost: source.text('opsHost', '127.0.0.1'),

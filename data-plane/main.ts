@@ -3,6 +3,7 @@ import { subjectsOf, type Bus } from '../proto/bus/bus.js';
 import type { DataPlaneConfig } from './config.js';
 import { createFollower, lastGoodFolder, type FollowerStatus } from './follow/follow.js';
 import { LocalServing, spareMs, type DataPlaneLog, type Serving, type StopStep } from './serving.js';
+import { readTlsBase } from './tls-base.js';
 import { serveByWorkers } from './workers/workers.js';
 
 export interface DataPlaneParts {
@@ -14,6 +15,8 @@ export interface DataPlaneParts {
 
 export interface DataPlane {
   readonly port: number;
+  /** Null: TLS is not spoken. */
+  readonly tlsPort: number | null;
   ready(): { readonly ready: boolean; readonly detail: Readonly<Record<string, unknown>> };
   metrics(): Promise<string>;
   readonly debug: Readonly<Record<string, () => unknown>>;
@@ -27,9 +30,9 @@ export async function startDataPlane(
   { bus, log, softwareVersion }: DataPlaneParts,
 ): Promise<DataPlane> {
   let isDetached = (): boolean => false;
-  const parts = { log, registryIsSilent: () => isDetached() };
+  const parts = { log, tls: await readTlsBase(config), registryIsSilent: () => isDetached() };
   const serving: Serving = config.workers === 1 ? new LocalServing(config, parts) : serveByWorkers(config, parts);
-  const port = await serving.listen();
+  const { http: port, tls: tlsPort } = await serving.listen();
   const follower = createFollower({
     bus,
     subjects: subjectsOf(config.cluster),
@@ -42,10 +45,11 @@ export async function startDataPlane(
   });
   isDetached = () => follower.status.phase === NodePhase.DETACHED;
   await follower.start();
-  log.info('node accepts traffic', { port, node: config.nodeId, workers: config.workers });
+  log.info('node accepts traffic', { port, tlsPort, node: config.nodeId, workers: config.workers });
   let draining = false;
   return {
     port,
+    tlsPort,
     ready: () => ({ ready: serving.ready && !draining, detail: { draining, ...describe(follower.status) } }),
     metrics: async () => (await serving.metrics()).render([...serving.gauges, ...gauges(follower.status)]),
     debug: { follow: () => describe(follower.status), ...serving.debug },

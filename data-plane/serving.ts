@@ -5,11 +5,12 @@ import type { DataPlaneConfig } from './config.js';
 import type { NodeRuntime } from './follow/follow.js';
 import { createProbe, isDown, Prober } from './health/health.js';
 import { createHttp2Codec } from './listener/http2/http2.js';
-import { createListener, type Listener } from './listener/listener.js';
+import { createListener, SecureContexts, type Listener } from './listener/listener.js';
 import { Metrics } from './ops/ops.js';
 import { Proxy } from './proxy.js';
 import { RuntimeHolder, type PreparedConfig, type ServiceSettings } from './runtime/runtime.js';
 import { SharedReadBuffer } from './socket/read-buffer.js';
+import type { TlsBase } from './tls-base.js';
 import { createHttp1Transport } from './upstream/http1/http1.js';
 import { createHttp2Transport } from './upstream/http2/http2.js';
 import type { Transport } from './upstream/transport.js';
@@ -20,8 +21,8 @@ import { TimerWheel } from './wheel.js';
  * Made first and listening later, so that it may have a config by then.
  */
 export interface Serving extends NodeRuntime {
-  /** Resolves with the port when connections are accepted, and rejects when they cannot be. */
-  listen(): Promise<number>;
+  /** Resolves when connections are accepted, and rejects when they cannot be on one of the ports. */
+  listen(): Promise<ServingPorts>;
   /** Whether there is a config, and someone to serve it. */
   readonly ready: boolean;
   readonly gauges: readonly (readonly [name: string, help: string, value: number])[];
@@ -34,6 +35,12 @@ export interface Serving extends NodeRuntime {
   readonly stopSteps: readonly StopStep[];
   /** What is left, now. */
   destroy(): void;
+}
+
+export interface ServingPorts {
+  readonly http: number;
+  /** Null: TLS is not spoken. */
+  readonly tls: number | null;
 }
 
 export interface StopStep {
@@ -49,6 +56,7 @@ export interface DataPlaneLog {
 
 export interface ServingParts {
   readonly log: DataPlaneLog;
+  readonly tls: TlsBase;
   /** No control plane is heard: what the registry said of endpoints may have become untrue. */
   registryIsSilent(): boolean;
 }
@@ -66,11 +74,13 @@ export class LocalServing implements Serving {
   readonly #timers = new TimerWheel();
   readonly #metrics = new Metrics();
   readonly #runtime: RuntimeHolder;
+  readonly #certificates: SecureContexts;
   readonly #listener: Listener;
+  readonly #tlsListener: Listener | null;
   readonly #prober: Prober;
 
-  constructor(config: DataPlaneConfig, { log, registryIsSilent }: ServingParts) {
-    const { host, httpPort: port, drainDeadlineMs } = config;
+  constructor(config: DataPlaneConfig, { log, tls, registryIsSilent }: ServingParts) {
+    const { host, httpPort, tlsPort, drainDeadlineMs } = config;
     const nowMs = (): number => performance.now();
     const reads = new SharedReadBuffer();
     const transport = transports(this.#timers, reads);
@@ -85,7 +95,11 @@ export class LocalServing implements Serving {
     });
     const services = (): ReturnType<RuntimeHolder['services']> => runtime.services();
     this.#runtime = runtime;
-    this.#listener = createListener({ host, port, wheel: this.#timers, reads }, proxy);
+    this.#certificates = new SecureContexts({ ...tls, ticketKeys: Buffer.from(tls.ticketKeys) });
+    const listenerOptions = { host, wheel: this.#timers, reads };
+    this.#listener = createListener({ ...listenerOptions, port: httpPort }, proxy);
+    this.#tlsListener =
+      tlsPort === null ? null : createListener({ ...listenerOptions, port: tlsPort, tls: this.#certificates }, proxy);
     this.#prober = new Prober({
       services,
       registryIsSilent,
@@ -95,16 +109,25 @@ export class LocalServing implements Serving {
       log,
     });
     this.stopSteps = [
-      { name: 'listener', deadlineMs: drainDeadlineMs + spareMs, stop: () => this.#listener.close(drainDeadlineMs) },
+      {
+        name: 'listener',
+        deadlineMs: drainDeadlineMs + spareMs,
+        stop: async () => void (await Promise.all(this.#listeners.map((each) => each.close(drainDeadlineMs)))),
+      },
       { name: 'prober', deadlineMs: spareMs, stop: () => this.#prober.close() },
       { name: 'upstreams', deadlineMs: spareMs, stop: () => runtime.close() },
     ];
   }
 
-  async listen(): Promise<number> {
+  async listen(): Promise<ServingPorts> {
     const { port } = await this.#listener.listen();
+    const secure = await this.#tlsListener?.listen();
     this.#prober.start();
-    return port;
+    return { http: port, tls: secure?.port ?? null };
+  }
+
+  get #listeners(): Listener[] {
+    return this.#tlsListener === null ? [this.#listener] : [this.#listener, this.#tlsListener];
   }
 
   get ready(): boolean {
@@ -112,7 +135,7 @@ export class LocalServing implements Serving {
   }
 
   get connections(): number {
-    return this.#listener.connections;
+    return this.#listeners.reduce((sum, { connections }) => sum + connections, 0);
   }
 
   get gauges(): [string, string, number][] {
@@ -137,11 +160,11 @@ export class LocalServing implements Serving {
   }
 
   retire(): void {
-    this.#listener.retire();
+    for (const listener of this.#listeners) listener.retire();
   }
 
   destroy(): void {
-    this.#listener.destroy();
+    for (const listener of this.#listeners) listener.destroy();
     this.#runtime.destroy();
     this.#timers.close();
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { createSecureContext, TLSSocket, type SecureContext, type TLSSocketOptions } from 'node:tls';
+import { TLSSocket, type SecureContext, type TLSSocketOptions } from 'node:tls';
 import type { SharedReadBuffer } from '../socket/read-buffer.js';
 import { adoptSocket, readEvents, socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
@@ -9,10 +9,18 @@ import type { PeerSource } from './peer.js';
 export interface ListenerTls {
   /**
    * The certificate for the name that a client asks for, '' when it asks for none; asked anew for each handshake, so certificates
-   * change while connections last. Null falls back to the one for '', and without that the handshake fails.
+   * change while connections last. Null falls back to the one for ''; where that is null, every handshake is refused.
    */
   secureContext(serverName: string): SecureContext | null;
+  /** Hears once of every handshake that was begun. */
+  ended?(result: HandshakeResult): void;
 }
+
+/**
+ * `resumed`: complete, with a session from before. `failed`: the client and we found no common ground, or it broke the protocol.
+ * `closed`: the client left. `refused`: there is no certificate.
+ */
+export type HandshakeResult = 'complete' | 'resumed' | 'failed' | 'closed' | 'timeout' | 'refused';
 
 export interface AcceptOptions {
   readonly tls: ListenerTls | null;
@@ -33,6 +41,9 @@ export interface Accepted {
   /** Bytes that came with the PROXY header; the connection's first. */
   readonly firstBytes: Buffer | null;
 }
+
+/** A fatal alert, as RFC 8446 section 6 has it, in a record of its own. */
+const unrecognizedName = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 112]);
 
 /**
  * Brings a TCP connection to the point where HTTP begins: PROXY header, then TLS handshake, where either is asked for, within one
@@ -58,15 +69,22 @@ class Acceptance {
   readonly #timer: WheelTimer;
   readonly #onData = (bytes: Buffer): void => this.#readHeader(bytes);
   #held: Buffer = Buffer.alloc(0);
+  #isSecuring = false;
 
   constructor(raw: Socket, options: AcceptOptions, ready: (accepted: Accepted) => void) {
     this.#raw = raw;
     this.#options = options;
     this.#ready = ready;
-    this.#timer = new WheelTimer(() => raw.destroy());
+    this.#timer = new WheelTimer(() => {
+      this.#secured('timeout');
+      raw.destroy();
+    });
     options.wheel.set(this.#timer, options.timeoutMs);
     raw.on('error', ignore);
-    raw.once('close', () => options.wheel.remove(this.#timer));
+    raw.once('close', () => {
+      options.wheel.remove(this.#timer);
+      this.#secured('closed');
+    });
     if (options.proxyHeaderFrom(raw.remoteAddress ?? '')) {
       raw.on('data', this.#onData);
       raw.once('end', () => raw.destroy());
@@ -102,19 +120,31 @@ class Acceptance {
     if (tls === null) return;
     this.#raw.pause();
     if (rest !== null) this.#raw.unshift(rest);
+    this.#isSecuring = true;
+    const secureContext = tls.secureContext('');
+    if (secureContext === null) {
+      this.#refuse();
+      return;
+    }
     const options: TLSSocketOptions & { highWaterMark: number } = {
       isServer: true,
-      secureContext: tls.secureContext('') ?? createSecureContext(),
+      secureContext,
       SNICallback: (serverName, done) => done(null, tls.secureContext(serverName) ?? undefined),
       ALPNProtocols: ['h2', 'http/1.1'],
       highWaterMark: socketBufferBytes,
     };
     const secure = new TLSSocket(this.#raw, options);
     const failed = (): void => void secure.destroy();
-    secure.once('error', failed);
+    secure.once('error', (error: NodeJS.ErrnoException) => {
+      this.#secured(error.code === 'ECONNRESET' ? 'closed' : 'failed');
+      failed();
+    });
+    secure.once('end', failed);
     secure.once('close', failed);
     secure.once('secure', () => {
+      secure.off('end', failed);
       secure.off('close', failed);
+      this.#secured(secure.isSessionReused() ? 'resumed' : 'complete');
       this.#done({
         source,
         open: (events) => readEvents(secure, events),
@@ -122,6 +152,22 @@ class Acceptance {
         firstBytes: null,
       });
     });
+  }
+
+  /** Lets the client speak first, since to close on what it has sent would reset the alert away. */
+  #refuse(): void {
+    this.#raw.once('data', () => {
+      this.#secured('refused');
+      this.#raw.end(unrecognizedName);
+      this.#raw.resume();
+    });
+    this.#raw.once('end', () => this.#raw.destroy());
+    this.#raw.resume();
+  }
+
+  #secured(result: HandshakeResult): void {
+    if (this.#isSecuring) this.#options.tls?.ended?.(result);
+    this.#isSecuring = false;
   }
 
   #done(accepted: Accepted): void {

@@ -33,7 +33,13 @@ export interface ListenerOptions {
   readonly onAcceptError?: (error: Error) => void;
 }
 
-export type { ListenerTls } from './accept.js';
+export type { HandshakeResult, ListenerTls } from './accept.js';
+export {
+  CertificateRefusedError,
+  SecureContexts,
+  type CertificateExpiry,
+  type ServedCertificate,
+} from './secure-contexts.js';
 export type { ListenerLimits } from './limits.js';
 
 export type ListenerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';

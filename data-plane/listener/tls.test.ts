@@ -1,11 +1,17 @@
-import { createServer as createTlsServer, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BufferedBody } from '../body.js';
 import type { RequestHandler } from '../exchange.js';
 import { eventually, Fixture } from './fixture.js';
-import type { ListenerTls } from './listener.js';
+import type { HandshakeResult, ListenerTls } from './listener.js';
 import { localCertificate, shopCertificate, testAuthority } from './certificates.fixture.js';
 
 let fixture: Fixture;
@@ -75,16 +81,34 @@ describe('a listener that speaks TLS', () => {
     expect((await askTls(port, 'a.example')).subject).toBe('localhost');
   });
 
-  test('without a certificate for the name the handshake fails, and others go on', async () => {
-    const { port, listener } = await fixture.listen(
-      peerHandler,
-      {},
-      { tls: { secureContext: (name) => (name === 'shop.example' ? contexts.shop : null) } },
-    );
+  test('without any certificate every handshake is refused, until there is one', async () => {
+    let current: SecureContext | null = null;
+    const { port, listener } = await fixture.listen(peerHandler, {}, { tls: { secureContext: () => current } });
 
-    await expect(askTls(port, 'other.example')).rejects.toBeDefined();
+    await expect(askTls(port, 'other.example')).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME' });
+    await expect(askTls(port, null)).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME' });
+    current = contexts.shop;
     expect((await askTls(port, 'shop.example')).text).toContain('200 OK');
     await eventually(() => listener.connections === 0);
+  });
+
+  test('how each handshake ended is told once', async () => {
+    const results: HandshakeResult[] = [];
+    let current: SecureContext | null = contexts.shop;
+    const tls: ListenerTls = { secureContext: () => current, ended: (result) => void results.push(result) };
+    const { port } = await fixture.listen(peerHandler, { headMs: 100 }, { tls });
+    const after = async (action: () => Promise<unknown>): Promise<HandshakeResult[]> => {
+      await action().catch(() => undefined);
+      await eventually(() => results.length > 0);
+      return results.splice(0);
+    };
+
+    expect(await after(() => askTls(port, 'shop.example'))).toEqual(['complete']);
+    expect(await after(() => fixture.ask(port, 'GET / HTTP/1.1\r\n\r\n'))).toEqual(['failed']);
+    expect(await after(() => fixture.ask(port, ''))).toEqual(['timeout']);
+    expect(await after(async () => (await fixture.client(port)).destroy())).toEqual(['closed']);
+    current = null;
+    expect(await after(() => askTls(port, 'shop.example'))).toEqual(['refused']);
   });
 
   test.each([

@@ -67,7 +67,7 @@ export class Duties {
   #do(call: Call): unknown {
     switch (call.kind) {
       case 'start':
-        return this.#start(call.config);
+        return this.#start(call);
       case 'prepare':
         return this.#prepare(call.resources);
       case 'commit':
@@ -88,13 +88,13 @@ export class Duties {
     return this.#serving;
   }
 
-  #start(config: DataPlaneConfig): void {
+  #start({ config, tls }: Extract<Call, { kind: 'start' }>): void {
     const say =
       (level: 'info' | 'warn') =>
       (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
         this.#send({ kind: 'log', level, message, fields });
     const log = { info: say('info'), warn: say('warn') };
-    this.#serving = this.#make(config, { log, registryIsSilent: () => this.#registryIsSilent });
+    this.#serving = this.#make(config, { log, tls, registryIsSilent: () => this.#registryIsSilent });
     this.#reports = setInterval(() => this.#report(), reportMs);
     this.#reports.unref();
   }

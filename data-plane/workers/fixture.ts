@@ -1,7 +1,7 @@
 import type { EndpointSet, Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { Metrics } from '../ops/ops.js';
 import type { PreparedConfig } from '../runtime/runtime.js';
-import type { StopStep } from '../serving.js';
+import type { ServingPorts, StopStep } from '../serving.js';
 import { Duties, type WorkerServing } from './duties.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import type { ProcessEvents, WorkerProcess } from './worker.js';
@@ -104,11 +104,11 @@ export class NotedServing implements WorkerServing {
     for (const set of changed) this.endpoints.set(set.service, set);
   }
 
-  async listen(): Promise<number> {
+  async listen(): Promise<ServingPorts> {
     if (this.#bad.get('listen') !== undefined) throw new Error('listen EADDRINUSE');
     this.#note('listens');
     this.listening = true;
-    return 8080;
+    return { http: 8080, tls: 8443 };
   }
 
   metrics(): Metrics {

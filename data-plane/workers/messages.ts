@@ -1,6 +1,7 @@
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { DataPlaneConfig } from '../config.js';
 import type { Counted } from '../ops/ops.js';
+import type { TlsBase } from '../tls-base.js';
 import type { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 /** What the primary process and its workers say to each other: plain data, which crosses as structured clones. */
@@ -8,12 +9,12 @@ import type { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 /** What the primary asks; a worker answers each in the order of arrival. */
 export type Call =
   /** Comes first, once. */
-  | { readonly kind: 'start'; readonly config: DataPlaneConfig }
+  | { readonly kind: 'start'; readonly config: DataPlaneConfig; readonly tls: TlsBase }
   /** To compile a config, which changes nothing that runs. */
   | { readonly kind: 'prepare'; readonly resources: readonly PlainResource[] }
   /** To bring into force what was prepared. */
   | { readonly kind: 'commit' }
-  /** Answers with the port. */
+  /** Answers with ServingPorts. */
   | { readonly kind: 'listen' }
   /** To send a report now. */
   | { readonly kind: 'report' }

@@ -18,6 +18,9 @@ const config: DataPlaneConfig = {
   cluster: 'test',
   host: '127.0.0.1',
   httpPort: 8080,
+  tlsPort: 8443,
+  tlsCert: '',
+  tlsKey: '',
   workers: 3,
   opsHost: '127.0.0.1',
   opsPort: 0,
@@ -43,7 +46,8 @@ describe('workers', () => {
   beforeEach(() => {
     [processes, notes, logged, bad] = [[], [], [], new Map()];
     const log = { info: note, warn: note };
-    workers = new WorkersServing(config, { log, registryIsSilent: () => false }, (events) => {
+    const tls = { ticketKeys: new Uint8Array(48), fallback: null };
+    workers = new WorkersServing(config, { log, tls, registryIsSilent: () => false }, (events) => {
       const made = new FakeProcess(processes.length + 1, events, notes, bad);
       processes.push(made);
       return made;
@@ -69,7 +73,7 @@ describe('workers', () => {
   const process = (pid: number): FakeProcess => processes[pid - 1] as FakeProcess;
 
   it('listen, all of them, and are ready as soon as there is a config', async () => {
-    expect(await workers.listen()).toBe(8080);
+    expect(await workers.listen()).toEqual({ http: 8080, tls: 8443 });
     expect(living()).toHaveLength(3);
     expect(workers.ready).toBe(false);
 

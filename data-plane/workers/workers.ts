@@ -1,7 +1,7 @@
 import { Kind, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { DataPlaneConfig } from '../config.js';
 import { Metrics } from '../ops/ops.js';
-import { spareMs, type Serving, type ServingParts, type StopStep } from '../serving.js';
+import { spareMs, type Serving, type ServingParts, type ServingPorts, type StopStep } from '../serving.js';
 import { forkByCluster } from './fork.js';
 import type { PageName } from './messages.js';
 import { Roster } from './roster.js';
@@ -34,7 +34,7 @@ export class WorkersServing implements Serving {
   readonly #state: SharedState;
   readonly #total = new Metrics();
   #looks: NodeJS.Timeout | undefined;
-  #port = 0;
+  #ports: ServingPorts = { http: 0, tls: null };
   #registryIsSilent = false;
   #retiring = false;
 
@@ -57,11 +57,11 @@ export class WorkersServing implements Serving {
     this.stopSteps = [{ name: 'workers', deadlineMs: stopMs, stop: () => this.#stop() }];
   }
 
-  async listen(): Promise<number> {
+  async listen(): Promise<ServingPorts> {
     await this.#roster.start();
     this.#looks = setInterval(() => this.#look(), lookMs);
     this.#looks.unref();
-    return this.#port;
+    return this.#ports;
   }
 
   get ready(): boolean {
@@ -108,12 +108,12 @@ export class WorkersServing implements Serving {
 
   /** What it has to know it gets before it listens. */
   async #join(worker: Worker): Promise<void> {
-    await worker.ask({ kind: 'start', config: this.#config });
+    await worker.ask({ kind: 'start', config: this.#config, tls: this.#parts.tls });
     worker.state = 'joining';
     if (this.#registryIsSilent) worker.tell({ kind: 'registry', silent: true });
     if (this.#retiring) worker.tell({ kind: 'retire' });
     await this.#state.bring(worker);
-    this.#port = (await worker.ask({ kind: 'listen' })) as number;
+    this.#ports = (await worker.ask({ kind: 'listen' })) as ServingPorts;
     worker.state = 'serving';
   }
 

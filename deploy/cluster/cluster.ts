@@ -99,11 +99,12 @@ async function startControlPlaneMember(
 }
 
 async function startNodeMember(id: string, natsUrl: string, stateDir: string): Promise<Member> {
-  const [port = 0, opsPort = 0] = await freePorts(2);
+  const [port = 0, tlsPort = 0, opsPort = 0] = await freePorts(3);
   const flags = {
     'node-id': id,
     host: '127.0.0.1',
     'http-port': String(port),
+    'tls-port': String(tlsPort),
     'ops-port': String(opsPort),
     'nats-url': natsUrl,
     'state-dir': stateDir,

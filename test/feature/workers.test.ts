@@ -81,13 +81,14 @@ describe('a node with two workers, told by a control plane over the real NATS', 
     });
 
   const startNode = async (id: string): Promise<Member> => {
-    const [port = 0, opsPort = 0] = await freePorts(2);
+    const [port = 0, tlsPort = 0, opsPort = 0] = await freePorts(3);
     const flags = {
       workers: '2',
       cluster: 'test',
       'node-id': id,
       host: '127.0.0.1',
       'http-port': String(port),
+      'tls-port': String(tlsPort),
       'ops-port': String(opsPort),
       'nats-url': nats.url,
       'state-dir': join(folder, id),

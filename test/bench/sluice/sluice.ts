@@ -38,7 +38,8 @@ export function sluice(service: Service): System {
         const controlPlane = await keep(startControlPlane(postgres.url, nats.url));
         const node = await keep(startNode(nats.url));
         await applyConfig(controlPlane.port, config(service, upstreamPorts));
-        return { port: node.port, pid: pidOf(node), helpers: [postgres, nats, controlPlane].map(pidOf), stop };
+        const helpers = [postgres, nats, controlPlane].map(pidOf);
+        return { port: node.port, tlsPort: null, pid: pidOf(node), helpers, stop };
       } catch (error) {
         await stop();
         throw error;
@@ -74,11 +75,12 @@ async function startControlPlane(databaseUrl: string, natsUrl: string): Promise<
 }
 
 async function startNode(natsUrl: string): Promise<Member> {
-  const [port = 0, opsPort = 0] = await freePorts(2);
+  const [port = 0, tlsPort = 0, opsPort = 0] = await freePorts(3);
   const flags = {
     'node-id': 'bench',
     host: '127.0.0.1',
     'http-port': String(port),
+    'tls-port': String(tlsPort),
     'ops-port': String(opsPort),
     'nats-url': natsUrl,
     // In the folder it runs in, which goes when it ends.
