@@ -2,12 +2,12 @@ import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
-import { downloadPackage } from './download.js';
+import { downloadPackage, downloadPackages } from './download.js';
 import { libraryDirs, libraryEnv } from './libraries.js';
 import { withLock } from './lock.js';
 import { run } from './run.js';
 
-export { libraryEnv, run, withLock };
+export { downloadPackages, libraryEnv, run, withLock };
 
 export type ServerName = 'postgres' | 'nats-server' | 'consul' | 'haproxy';
 /** What benchmarks compare with, and measure with. */

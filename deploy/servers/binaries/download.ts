@@ -8,14 +8,17 @@ import { run } from './run.js';
 
 import type { Apt } from './apt.js';
 
-export type DownloadOptions = {
-  /** The folder the package is unpacked to: there as a whole, or not there. */
+export type UnpackOptions = {
+  /** The folder the packages are unpacked to: there as a whole, or not there. */
   readonly target: string;
   readonly cacheDir: string;
-  readonly packageName: string;
   readonly suite: string | undefined;
   readonly aptGet: string;
   readonly env: NodeJS.ProcessEnv;
+};
+
+export type DownloadOptions = UnpackOptions & {
+  readonly packageName: string;
   /** Finds the wanted executable below an unpacked root. */
   readonly locate: (root: string) => Promise<string | undefined>;
 };
@@ -25,7 +28,18 @@ export type DownloadOptions = {
  * Safe to be called by several processes at once: one downloads, the others wait and find its result.
  */
 export async function downloadPackage(options: DownloadOptions): Promise<void> {
-  const { target, cacheDir } = options;
+  await intoTarget(options, (temp) => unpack(temp, options));
+}
+
+/** Unpacks exactly these Debian packages into `target`, on the same terms. */
+export async function downloadPackages(packages: readonly string[], options: UnpackOptions): Promise<void> {
+  await intoTarget(options, async (temp) => {
+    const apt = await openApt({ ...options, dir: join(temp, 'apt') });
+    await unpackInto(join(temp, 'root'), apt, packages, options.env);
+  });
+}
+
+async function intoTarget({ target, cacheDir }: UnpackOptions, work: (temp: string) => Promise<void>): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
   // The cache keeps itself out of git wherever it is put.
   await writeFile(join(cacheDir, '.gitignore'), '*\n');
@@ -33,7 +47,7 @@ export async function downloadPackage(options: DownloadOptions): Promise<void> {
     if (await exists(target)) return;
     const temp = await mkdtemp(join(cacheDir, 'download-'));
     try {
-      await unpack(temp, options);
+      await work(temp);
       await rename(join(temp, 'root'), target);
     } finally {
       await rm(temp, { recursive: true, force: true });
