@@ -2,6 +2,7 @@ import type { Template, TemplateVariable } from '../../router/router.js';
 import type { Codecs } from '../codec/codec.js';
 import { takesText } from '../codec/text.js';
 import { WireWriter } from '../codec/writer.js';
+import { habitsOf, type Habits } from '../habits.js';
 import type { Profile } from '../profile.js';
 import type { Schema } from '../schema/schema.js';
 import { isMap, isMessage, type Method, type MessageType } from '../schema/types.js';
@@ -29,6 +30,7 @@ export class RuleCompiler {
   readonly #schema: Schema;
   readonly #codecs: Codecs;
   readonly #profile: Profile;
+  readonly #habits: Habits;
   readonly #parameters = new Map<string, Parameters>();
   readonly #out = new WireWriter();
 
@@ -36,6 +38,7 @@ export class RuleCompiler {
     this.#schema = schema;
     this.#codecs = schema.codecs;
     this.#profile = profile;
+    this.#habits = habitsOf(profile);
   }
 
   /** The binding, or everything that is wrong with the rule. Throws SchemaError when a type of the method is not there. */
@@ -55,7 +58,9 @@ export class RuleCompiler {
     const mask = profile === 'grpc-gateway' && rule.httpMethod === 'PATCH' ? patchMask(input, bodyPath) : null;
     const request = new RequestPlan(variables, body, this.#parametersOf(input), profile, this.#out, mask);
     const response = new ResponsePlan(output, replyPath, codecs, profile);
-    return { binding: { httpMethod: rule.httpMethod, template, method, profile, request, response }, faults };
+    const { httpMethod } = rule;
+    const schema = this.#schema;
+    return { binding: { httpMethod, template, rule, schema, method, profile, habits: this.#habits, request, response }, faults };
   }
 
   #parametersOf(type: MessageType): Parameters {
