@@ -2,6 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { run } from '../../../deploy/servers/binaries/binaries.js';
 import { processTree } from '../../../deploy/servers/servers.js';
 
+/** The system under test has one core, everything else the other: then a ratio of CPU times is one of work done. */
+export const systemCore = 0;
+export const loadCore = 1;
+
 /** Linux tells user space ticks of 10 ms, whatever the kernel's own. */
 const microsPerTick = 10_000;
 

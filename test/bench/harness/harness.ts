@@ -12,14 +12,21 @@ export interface Row {
   readonly p99Ms: number;
   /** Of all rounds. */
   readonly errors: number;
+  /** What a connection that waits for a request costs in memory; null where that is not what the case is about. */
+  readonly bytesPerConnection: number | null;
 }
 
 export interface BenchResult {
   readonly rows: readonly Row[];
-  /** Peers that cannot be had here, and why. */
-  readonly skipped: readonly { readonly system: string; readonly reason: string }[];
+  /** Peers and cases that cannot be had here, and why. */
+  readonly skipped: readonly Skipped[];
   /** The system the others are compared with in the table; null when there is only one. */
   readonly reference: string | null;
+}
+
+export interface Skipped {
+  readonly name: string;
+  readonly reason: string;
 }
 
 export interface BenchOptions {
@@ -42,6 +49,8 @@ export class UsageError extends Error {}
 /** A system that runs and answers. */
 export interface Running {
   readonly port: number;
+  /** Where it speaks TLS; null when it does not. */
+  readonly tlsPort: number | null;
   /** The process whose time, with that of its children, is counted. It has core 0 for itself. */
   readonly pid: number;
   /** What else it needs to run; these share core 1 with the load. */
@@ -58,13 +67,23 @@ export interface System {
   start(upstreamPorts: readonly number[]): Promise<Running>;
 }
 
+/**
+ * How a system is loaded.
+ * - `full`: as much as each takes, every connection sends as soon as it has its answer
+ * - `half`: at a fixed rate, the same for all, half of what the gateway takes
+ * - `websocket`: as `full`, with messages that are echoed on upgraded connections
+ * - `idle`: not at all; each connection has had one answer and stays
+ */
+export type Load = 'full' | 'half' | 'websocket' | 'idle';
+
 /** One scenario. */
 export interface Case {
   readonly name: string;
   readonly request: HttpRequest;
   readonly connections: number;
-  /** As much as each system takes; or at a fixed rate for all, half of what the slowest of them takes. */
-  readonly load: 'full' | 'half';
+  /** Whether clients come with TLS. */
+  readonly tls: boolean;
+  readonly load: Load;
   /** Measurements per system when nobody asks for another number; a round to warm up comes on top. */
   readonly rounds: number;
   /** Whether it runs only when asked for: all cases of a bench should be done in a minute or so. */

@@ -5,10 +5,28 @@ import type { BenchResult } from './harness.js';
 
 const result: BenchResult = {
   rows: [
-    { case: 'small', system: 'sluice', rps: 30_000.4, cpuMicrosPerRequest: 30.00049, p50Ms: 1.5, p99Ms: 3, errors: 2 },
-    { case: 'small', system: 'nginx', rps: 40_000, cpuMicrosPerRequest: 20, p50Ms: 1, p99Ms: 2, errors: 0 },
+    {
+      case: 'small',
+      system: 'sluice',
+      rps: 30_000.4,
+      cpuMicrosPerRequest: 30.00049,
+      p50Ms: 1.5,
+      p99Ms: 3,
+      errors: 2,
+      bytesPerConnection: null,
+    },
+    {
+      case: 'small',
+      system: 'nginx',
+      rps: 40_000,
+      cpuMicrosPerRequest: 20,
+      p50Ms: 1,
+      p99Ms: 2,
+      errors: 0,
+      bytesPerConnection: null,
+    },
   ],
-  skipped: [{ system: 'haproxy', reason: 'not here' }],
+  skipped: [{ name: 'haproxy', reason: 'not here' }],
   reference: 'nginx',
 };
 

@@ -12,6 +12,7 @@ export function jsonLine(bench: string, { rows }: BenchResult): string {
       p50_ms: round(row.p50Ms, 6),
       p99_ms: round(row.p99Ms, 6),
       errors: row.errors,
+      ...(row.bytesPerConnection === null ? {} : { bytes_per_connection: Math.round(row.bytesPerConnection) }),
     })),
   });
 }
@@ -38,7 +39,7 @@ export function table({ rows, skipped, reference }: BenchResult): string {
     row.p99Ms.toPrecision(3),
     String(row.errors),
   ]);
-  const notes = skipped.map(({ system, reason }) => `skipped: ${system} (${reason})`);
+  const notes = skipped.map(({ name, reason }) => `skipped: ${name} (${reason})`);
   return [...columns([head, ...lines]), ...notes].join('\n');
 }
 

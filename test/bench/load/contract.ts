@@ -2,6 +2,8 @@ import type { HttpRequest } from './request.js';
 
 export interface LoadOptions {
   readonly port: number;
+  /** Whether the port speaks TLS. */
+  readonly tls: boolean;
   readonly request: HttpRequest;
   readonly connections: number;
   readonly seconds: number;

@@ -1,7 +1,10 @@
--- wrk's own report is for people; this one is for load/wrk.ts. Arguments: the method and the body.
+-- wrk's own report is for people; this one is for load/wrk.ts. Arguments: the file that holds the request as it is sent.
 function init(args)
-  wrk.method = args[1]
-  if args[2] ~= "" then wrk.body = args[2] end
+  local file = assert(io.open(args[1], "rb"))
+  local request = file:read("*a")
+  file:close()
+  -- Called once. A global function `request` would be called for each request.
+  wrk.format = function() return request end
 end
 
 function done(summary, latency)

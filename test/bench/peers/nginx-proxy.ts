@@ -1,5 +1,6 @@
-import { freePort } from '../../../deploy/servers/servers.js';
+import { freePorts } from '../../../deploy/servers/servers.js';
 import type { System } from '../harness/harness.js';
+import { certificate } from './certificate.js';
 import { startNginx } from './nginx.js';
 import { running } from './running.js';
 
@@ -8,12 +9,18 @@ export const nginxProxy: System = {
   name: 'nginx',
   required: false,
   async start(upstreamPorts) {
-    const port = await freePort();
-    return running(await startNginx({ name: 'nginx-proxy', port, http: configuration(port, upstreamPorts) }));
+    const [port = 0, tlsPort = 0] = await freePorts(2);
+    const server = await startNginx({
+      name: 'nginx-proxy',
+      port,
+      http: configuration(port, tlsPort, upstreamPorts),
+      files: { 'cert.pem': certificate.cert, 'key.pem': certificate.key },
+    });
+    return running(server, tlsPort);
   },
 };
 
-function configuration(port: number, upstreamPorts: readonly number[]): string {
+function configuration(port: number, tlsPort: number, upstreamPorts: readonly number[]): string {
   return `
   upstream service {
     ${upstreamPorts.map((each, i) => `server 127.0.0.1:${each} weight=${i === 0 ? 3 : 1};`).join('\n    ')}
@@ -23,8 +30,13 @@ function configuration(port: number, upstreamPorts: readonly number[]): string {
   # By default it writes large bodies to disk first.
   proxy_max_temp_file_size 0;
   proxy_request_buffering off;
+  client_max_body_size 0;
   server {
     listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${tlsPort} ssl backlog=4096;
+    ssl_certificate cert.pem;
+    ssl_certificate_key key.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
     location / {
       proxy_pass http://service;
       proxy_http_version 1.1;

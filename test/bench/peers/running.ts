@@ -2,8 +2,8 @@ import type { RunningServer } from '../../../deploy/servers/servers.js';
 import type { Running } from '../harness/harness.js';
 
 /** A system of one process (and its children). */
-export function running(server: RunningServer): Running {
-  return { port: server.port, pid: pidOf(server), helpers: [], stop: () => server.stop() };
+export function running(server: RunningServer, tlsPort: number | null = null): Running {
+  return { port: server.port, tlsPort, pid: pidOf(server), helpers: [], stop: () => server.stop() };
 }
 
 export function pidOf({ name, pid }: RunningServer): number {

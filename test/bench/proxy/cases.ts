@@ -1,10 +1,14 @@
 import type { Case } from '../harness/harness.js';
+import type { HttpRequest } from '../load/load.js';
 import { bodies, host, prefix } from './upstream.js';
+
+const nodePeers = ['node:http+undici', '@fastify/http-proxy'];
 
 const small: Case = {
   name: 'small',
-  request: { method: 'GET', path: `${prefix}/small`, headers: { Host: host }, body: '' },
+  request: { method: 'GET', path: `${prefix}/small`, headers: { Host: host }, body: '', chunked: false },
   connections: 64,
+  tls: false,
   load: 'full',
   rounds: 5,
   onRequest: false,
@@ -12,37 +16,42 @@ const small: Case = {
   isAnswer: (body) => body.equals(bodies.small),
 };
 
-const nodePeers = ['node:http+undici', '@fastify/http-proxy'];
+const closing: HttpRequest = { ...small.request, headers: { Host: host, Connection: 'close' } };
 
-const connectionPerRequest: Case = {
-  ...small,
-  name: 'connection-per-request',
-  request: { ...small.request, headers: { Host: host, Connection: 'close' } },
-  rounds: 3,
-  // Fastify's passes the upstream's `Connection: keep-alive` on and then closes, which a client must take for an error.
-  without: nodePeers,
-};
+/** A case like `small`, but among those that are not the headline: fewer rounds, and without the slow peers. */
+function other(name: string, deviations: Partial<Case>): Case {
+  return { ...small, name, rounds: 3, without: nodePeers, ...deviations };
+}
+
+function get(name: keyof typeof bodies, deviations: Partial<Case> = {}): Case {
+  const request = { ...small.request, path: `${prefix}/${name}` };
+  return other(name, { request, isAnswer: (body) => body.equals(bodies[name]), ...deviations });
+}
+
+function post(name: string, body: keyof typeof bodies, deviations: Partial<Case> = {}, chunked = false): Case {
+  const request: HttpRequest = { ...small.request, method: 'POST', body: bodies[body].toString(), chunked };
+  return other(name, { request, ...deviations });
+}
+
+const onRequest = { onRequest: true };
 
 export const cases: readonly Case[] = [
   small,
+  other('half-load', { load: 'half', rounds: 5 }),
   get('64KiB', { without: ['node:http+undici'] }),
   get('1MiB', { without: ['node:http+undici'] }),
-  connectionPerRequest,
-  get('empty', { onRequest: true }),
-  get('1KiB', { onRequest: true }),
-  get('streamed-64KiB', { onRequest: true }),
-  {
-    ...small,
-    name: 'post-64KiB',
-    request: { ...small.request, method: 'POST', body: bodies['64KiB'].toString() },
-    rounds: 3,
-    onRequest: true,
-  },
-  { ...small, name: '1000-connections', connections: 1_000, rounds: 3, onRequest: true, without: nodePeers },
-  { ...small, name: 'half-load', load: 'half', onRequest: true, without: nodePeers },
+  post('post-64KiB', '64KiB'),
+  other('tls', { tls: true }),
+  // Fastify's passes the upstream's `Connection: keep-alive` on and then closes, which a client must take for an error.
+  other('connection-per-request', { request: closing }),
+  get('empty', onRequest),
+  get('1KiB', onRequest),
+  get('streamed-64KiB', onRequest),
+  post('post-1KiB', '1KiB', onRequest),
+  post('post-1MiB', '1MiB', onRequest),
+  post('post-streamed-64KiB', '64KiB', onRequest, true),
+  { ...get('64KiB'), name: 'tls-64KiB', tls: true, ...onRequest },
+  { ...get('1MiB'), name: 'tls-1MiB', tls: true, ...onRequest },
+  other('tls-connection-per-request', { request: closing, tls: true, ...onRequest }),
+  other('1000-connections', { connections: 1_000, ...onRequest }),
 ];
-
-function get(name: keyof typeof bodies, deviations: Partial<Case>): Case {
-  const request = { ...small.request, path: `${prefix}/${name}` };
-  return { ...small, name, request, rounds: 3, isAnswer: (body) => body.equals(bodies[name]), ...deviations };
-}

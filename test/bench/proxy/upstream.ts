@@ -32,12 +32,13 @@ export async function startUpstream(): Promise<Upstream> {
     http: configuration(ports),
     files: bodies,
   });
-  return { ports, pid: pidOf(server), stop: () => server.stop() };
+  return { ports, pids: [pidOf(server)], stop: () => server.stop() };
 }
 
 function configuration(ports: readonly number[]): string {
   return `
   default_type application/json;
+  client_max_body_size 0;
   sendfile on;
   open_file_cache max=16;
   server {

@@ -4,6 +4,7 @@ import { entryPoint, startMember, type Member } from '../../../deploy/cluster/me
 import { freePorts, startNats, startPostgres, type RunningServer } from '../../../deploy/servers/servers.js';
 import type { System } from '../harness/harness.js';
 import { otherRoutes } from './other-routes.js';
+import { certificateFiles } from '../peers/certificate.js';
 import { pidOf } from '../peers/running.js';
 
 /** What the gateway is told, besides where the endpoints are; as in a config file. */
@@ -39,7 +40,7 @@ export function sluice(service: Service): System {
         const node = await keep(startNode(nats.url));
         await applyConfig(controlPlane.port, config(service, upstreamPorts));
         const helpers = [postgres, nats, controlPlane].map(pidOf);
-        return { port: node.port, tlsPort: null, pid: pidOf(node), helpers, stop };
+        return { port: node.port, tlsPort: node.tlsPort, pid: pidOf(node), helpers, stop };
       } catch (error) {
         await stop();
         throw error;
@@ -74,19 +75,27 @@ async function startControlPlane(databaseUrl: string, natsUrl: string): Promise<
   return startMember({ id: 'control-plane', command: 'control-plane', port, flags }, opsPort);
 }
 
-async function startNode(natsUrl: string): Promise<Member> {
+async function startNode(natsUrl: string): Promise<Member & { readonly tlsPort: number }> {
+  const files = await certificateFiles();
   const [port = 0, tlsPort = 0, opsPort = 0] = await freePorts(3);
   const flags = {
     'node-id': 'bench',
     host: '127.0.0.1',
     'http-port': String(port),
     'tls-port': String(tlsPort),
+    'tls-cert': files.cert,
+    'tls-key': files.key,
     'ops-port': String(opsPort),
     'nats-url': natsUrl,
     // In the folder it runs in, which goes when it ends.
     'state-dir': 'state',
   };
-  return startMember({ id: 'node', command: 'data-plane', port, flags }, opsPort);
+  try {
+    const node = await startMember({ id: 'node', command: 'data-plane', port, flags }, opsPort);
+    return Object.assign(node, { tlsPort });
+  } finally {
+    await files.remove();
+  }
 }
 
 async function applyConfig(adminPort: number, content: object): Promise<void> {

@@ -36,8 +36,9 @@ const bookOf1024Bytes = JSON.stringify({
 /** One field, from the path. */
 const small: Case = {
   name: 'small',
-  request: { method: 'GET', path: '/v1/shelves/42', headers: {}, body: '' },
+  request: { method: 'GET', path: '/v1/shelves/42', headers: {}, body: '', chunked: false },
   connections: 64,
+  tls: false,
   load: 'full',
   rounds: 5,
   onRequest: false,
@@ -54,6 +55,7 @@ const post: Case = {
     path: '/v1/shelves/42/books',
     headers: { 'Content-Type': 'application/json' },
     body: bookOf1024Bytes,
+    chunked: false,
   },
   isAnswer: (body, system) => isMessage(book, body, system),
 };

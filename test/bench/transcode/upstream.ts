@@ -24,7 +24,7 @@ export async function startGrpcUpstream(): Promise<Upstream> {
     http: configuration(ports),
     files: { shelf: await frame('Shelf', shelf), book: await frame('Book', book) },
   });
-  return { ports, pid: pidOf(server), stop: () => server.stop() };
+  return { ports, pids: [pidOf(server)], stop: () => server.stop() };
 }
 
 /** A message as gRPC sends it: not compressed, and its length in front. */

@@ -1,0 +1,105 @@
+import { loadAtRate, saturate, sendOnce, type LoadOptions, type LoadResult } from '../load/load.js';
+import { cpuMicros, loadCore } from './cpu.js';
+import type { BenchOptions, Case, Row, Running } from './harness.js';
+import { median } from './stats.js';
+
+/** A system that takes part and runs. */
+export interface Entrant {
+  readonly name: string;
+  readonly isGateway: boolean;
+  readonly running: Running;
+}
+
+interface Measurement extends LoadResult {
+  readonly cpuMicros: number;
+}
+
+interface Kept {
+  readonly entrant: Entrant;
+  readonly measurements: Measurement[];
+}
+
+/** Measures one case, system by system, round by round. */
+export async function runCase(each: Case, all: readonly Entrant[], options: BenchOptions): Promise<Row[]> {
+  const entrants = all.filter(({ name, running }) => !each.without.includes(name) && isReachable(each, running));
+  for (const entrant of entrants) await checkAnswer(each, entrant);
+  const kept = entrants.map((entrant): Kept => ({ entrant, measurements: [] }));
+  options.progress(`${each.name}: warming up`);
+  await runRound(each, kept, options, saturate);
+  const load = each.load === 'half' ? atRate((await gatewayRate(each, entrants, options)) / 2) : saturate;
+  const rounds = options.rounds ?? each.rounds;
+  for (let round = 1; round <= rounds; round++) {
+    options.progress(`${each.name}: round ${round} of ${rounds}`);
+    await runRound(each, kept, options, load);
+  }
+  return kept.map(({ entrant, measurements }) => toRow(each.name, entrant.name, measurements));
+}
+
+function isReachable({ tls }: Case, { tlsPort }: Running): boolean {
+  return !tls || tlsPort !== null;
+}
+
+function portOf({ tls }: Case, { port, tlsPort }: Running): number {
+  return tls ? (tlsPort ?? port) : port;
+}
+
+async function checkAnswer(each: Case, { name, running }: Entrant): Promise<void> {
+  const body = await sendOnce(portOf(each, running), each.tls, each.request).catch((error: unknown) => {
+    throw new Error(`${name}, case ${each.name}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  });
+  if (each.isAnswer(body, name)) return;
+  throw new Error(`${name}, case ${each.name}: answers ${body.toString('latin1').slice(0, 200)}`);
+}
+
+type LoadRunner = (options: LoadOptions) => Promise<LoadResult>;
+
+function atRate(requestsPerSecond: number): LoadRunner {
+  return (options) => loadAtRate(options, requestsPerSecond);
+}
+
+/** What the gateway takes when it is warm; without the gateway, what the slowest system takes. */
+async function gatewayRate(each: Case, entrants: readonly Entrant[], options: BenchOptions): Promise<number> {
+  const gateway = entrants.filter(({ isGateway }) => isGateway);
+  const asked = gateway.length > 0 ? gateway : entrants;
+  const rates: number[] = [];
+  for (const entrant of asked) rates.push(rateOf(await measure(each, entrant, options, saturate)));
+  return Math.min(...rates);
+}
+
+async function runRound(each: Case, kept: readonly Kept[], options: BenchOptions, load: LoadRunner): Promise<void> {
+  for (const { entrant, measurements } of kept) measurements.push(await measure(each, entrant, options, load));
+}
+
+async function measure(
+  each: Case,
+  { name, running }: Entrant,
+  { seconds }: BenchOptions,
+  load: LoadRunner,
+): Promise<Measurement> {
+  const { request, connections, tls } = each;
+  const before = await cpuMicros(running.pid);
+  const result = await load({ port: portOf(each, running), tls, request, connections, seconds, core: loadCore });
+  if (result.requests === 0) throw new Error(`${name}, case ${each.name}: not one answer in ${seconds} s`);
+  return { ...result, cpuMicros: (await cpuMicros(running.pid)) - before };
+}
+
+function rateOf({ requests, micros }: LoadResult): number {
+  return (requests * 1e6) / micros;
+}
+
+/** The first measurement was for compilers, caches and connection pools; only its errors count. */
+function toRow(name: string, system: string, measurements: readonly Measurement[]): Row {
+  const middle = (figure: (measurement: Measurement) => number): number => median(measurements.slice(1).map(figure));
+  return {
+    case: name,
+    system,
+    rps: middle(rateOf),
+    cpuMicrosPerRequest: middle((each) => each.cpuMicros / each.requests),
+    p50Ms: middle(({ p50Micros }) => p50Micros / 1_000),
+    p99Ms: middle(({ p99Micros }) => p99Micros / 1_000),
+    errors: measurements.reduce((sum, { errors }) => sum + errors, 0),
+    bytesPerConnection: null,
+  };
+}
