@@ -1,5 +1,5 @@
 import type { Endpoint } from './balancer/balancer.js';
-import type { BodySource } from './body.js';
+import { emptyBody, type BodySource } from './body.js';
 import type { ClientTrust } from './client-trust.js';
 import { errorTable, ProxyError } from './errors.js';
 import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver, Tunnel } from './exchange.js';
@@ -74,6 +74,10 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
       if (runtime === null) throw new ProxyError('no_config');
       const facts = this.#context.trust.facts(this.#exchange);
       const match = runtime.match(this.#exchange);
+      if (match.kind === 'allowed') {
+        this.#exchange.respond(204, ['Allow', match.methods.join(', ')], emptyBody);
+        return;
+      }
       requireProtocol(this.#exchange.head, match.target.route, facts.secure);
       this.#target = match.target;
       match.target.upstream.requestsInFlight++;

@@ -7,11 +7,13 @@ import type { Metrics } from '../ops/ops.js';
 import type { Match, NoMatch, Router } from '../router/router.js';
 import type { Transport } from '../upstream/transport.js';
 import { Upstream } from '../upstream/upstream.js';
+import { findRoute, isFinal, type AllowedMethods } from './find-route.js';
 import { compileConfig, type CompiledRoute, type RouteTarget } from './compile.js';
 import { SchemaCache } from './schema-cache.js';
 import type { ServiceSettings } from './settings.js';
 
 export type { CompiledRoute, RouteTarget } from './compile.js';
+export { takesWebSocket, wantsWebSocket, type AllowedMethods } from './find-route.js';
 export type { ActiveHealthSettings, ProbeSettings, RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
 
 /** A compiled config in force. Never changed once it is; a request that holds one ends with it. */
@@ -22,14 +24,18 @@ export class Runtime {
     this.#router = router;
   }
 
-  /** The route for a request; throws the ProxyError that says why there is none. */
-  match({ head, peer }: Exchange): Match<RouteTarget> {
+  /** The route for a request, or the methods that its path has; throws the ProxyError that says why there is neither. */
+  match({ head, peer }: Exchange): Match<RouteTarget> | AllowedMethods {
     const { target, method, authority, headers } = head;
     const queryAt = target.indexOf('?');
     const path = queryAt < 0 ? target : target.slice(0, queryAt);
-    const match = this.#router.match({ method, path, host: authority, headers, serverName: peer.tlsServerName });
-    if (match.kind === 'match') return match;
-    throw noMatchError(match);
+    const request = { method, path, host: authority, headers, serverName: peer.tlsServerName };
+    const direct = this.#router.match(request);
+    const found = isFinal(head, direct)
+      ? direct
+      : findRoute(head, direct, (other) => this.#router.match({ ...request, method: other }));
+    if (found.kind === 'match' || found.kind === 'allowed') return found;
+    throw noMatchError(found);
   }
 }
 

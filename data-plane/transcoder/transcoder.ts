@@ -8,5 +8,6 @@ export type { Binding } from './binding/binding.js';
 export { schemaBindings, type BindingOptions } from './binding/bindings.js';
 export { prepareCall, readReply, type CallReadiness, type Cancel, type Reply, type ReplyObserver } from './call/call.js';
 export type { Answer, GrpcCall, TranscodedRequest } from './call/request.js';
-export { grpcTimeout } from './call/metadata.js';
+export { isForm } from './binding/content.js';
+export { habitsOf, type Habits } from './habits.js';
 export { profileOf, type Profile } from './profile.js';

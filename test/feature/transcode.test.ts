@@ -115,7 +115,7 @@ describe('a gRPC service as REST', () => {
 
     const answer = await client.send(`${url}/v1/shelves/1`, { method: 'PUT' });
 
-    expect(answer).toMatchObject({ status: 405, headers: { allow: 'DELETE, GET' } });
+    expect(answer).toMatchObject({ status: 405, headers: { allow: 'DELETE, GET, HEAD, OPTIONS' } });
   });
 
   it('is 503 with UNAVAILABLE when no instance can be reached', async () => {
