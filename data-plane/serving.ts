@@ -96,7 +96,8 @@ export class LocalServing implements Serving {
     const services = (): ReturnType<RuntimeHolder['services']> => runtime.services();
     this.#runtime = runtime;
     this.#certificates = new SecureContexts({ ...tls, ticketKeys: Buffer.from(tls.ticketKeys) });
-    const listenerOptions = { host, wheel: this.#timers, reads };
+    const onHttp2Cut = (kind: string): void => this.#metrics.http2Flood(kind);
+    const listenerOptions = { host, wheel: this.#timers, reads, onHttp2Cut };
     this.#listener = createListener({ ...listenerOptions, port: httpPort }, proxy);
     this.#tlsListener =
       tlsPort === null ? null : createListener({ ...listenerOptions, port: tlsPort, tls: this.#certificates }, proxy);

@@ -10,6 +10,7 @@ import {
   defaultHttp2ListenerLimits,
   serveHttp2,
   type Http2Context,
+  type Http2CutKind,
   type Http2ListenerLimits,
 } from './http2/http2.js';
 import { HttpDate } from './http-date.js';
@@ -29,6 +30,8 @@ export interface ListenerOptions {
   readonly tls?: ListenerTls;
   /** Whose connections begin with a PROXY header, version 1 or 2, which then names the client. Default: nobody's. */
   readonly proxyHeaderFrom?: (address: string) => boolean;
+  /** A client's HTTP/2 stream or connection was given up to protect the node. */
+  readonly onHttp2Cut?: (kind: Http2CutKind) => void;
   /** A connection could not be accepted, for example for want of file descriptors. */
   readonly onAcceptError?: (error: Error) => void;
 }
@@ -118,6 +121,7 @@ class HttpListener implements Listener, ListenerContext {
       get phase() {
         return phase();
       },
+      cut: (kind) => this.#options.onHttp2Cut?.(kind),
       closed: (connection) => this.closed(connection),
     };
   }

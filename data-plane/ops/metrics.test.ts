@@ -17,6 +17,7 @@ describe('counters that another process shows', () => {
       for (const metrics of [whole, part]) {
         metrics.route('orders').record(answered(status));
         if (status === 503) metrics.error('no_endpoint');
+        if (status === 404) metrics.http2Flood('ping');
       }
       shown.add(structuredClone(part.take()));
     }
@@ -24,6 +25,7 @@ describe('counters that another process shows', () => {
     expect(lines(shown)).toEqual(lines(whole));
     expect(lines(shown)).toContain('sluice_requests_total{route="orders",status="2xx"} 2');
     expect(lines(shown)).toContain('sluice_errors_total{kind="no_endpoint"} 1');
+    expect(lines(shown)).toContain('sluice_http2_floods_total{kind="ping"} 1');
     expect(lines(shown)).toContain('sluice_things_total 7');
   });
 

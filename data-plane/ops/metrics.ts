@@ -21,6 +21,7 @@ export interface Counted {
   /** Only routes that have something to tell. */
   readonly routes: ReadonlyMap<string, RouteCounts>;
   readonly errors: ReadonlyMap<string, number>;
+  readonly http2Floods: ReadonlyMap<string, number>;
 }
 
 /** What is counted of one route; the compiled route keeps it, so that a request finds it without a look-up. */
@@ -68,6 +69,7 @@ export class RouteMetrics implements RouteCounts {
 export class Metrics {
   readonly #routes = new Map<string, RouteMetrics>();
   readonly #errors = new Map<string, number>();
+  readonly #http2Floods = new Map<string, number>();
 
   route(name: string): RouteMetrics {
     const known = this.#routes.get(name);
@@ -83,7 +85,12 @@ export class Metrics {
   }
 
   error(kind: string): void {
-    this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1);
+    countUp(this.#errors, kind, 1);
+  }
+
+  /** A client's HTTP/2 stream or connection was given up to protect the node. */
+  http2Flood(kind: string): void {
+    countUp(this.#http2Floods, kind, 1);
   }
 
   /** What was counted since the last time, which is zero from here on: for a process whose counts another one shows. */
@@ -93,24 +100,22 @@ export class Metrics {
       const counts = metrics.take();
       if (counts !== null) routes.set(name, counts);
     }
-    const errors = new Map(this.#errors);
-    this.#errors.clear();
-    return { routes, errors };
+    return { routes, errors: takeAll(this.#errors), http2Floods: takeAll(this.#http2Floods) };
   }
 
-  add({ routes, errors }: Counted): void {
+  add({ routes, errors, http2Floods }: Counted): void {
     for (const [name, counts] of routes) this.route(name).add(counts);
-    for (const [kind, count] of errors) this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + count);
+    for (const [kind, times] of errors) countUp(this.#errors, kind, times);
+    for (const [kind, times] of http2Floods) countUp(this.#http2Floods, kind, times);
   }
 
   /** `values` are gauges, and counters where the name ends in `_total`, that others own. */
   render(values: readonly (readonly [name: string, help: string, value: number])[]): string {
     const lines = [...requestLines(this.#routes), ...durationLines(this.#routes), ...byteLines(this.#routes)];
-    lines.push(
-      '# HELP sluice_errors_total Answers that the gateway made itself, by kind.',
-      '# TYPE sluice_errors_total counter',
-    );
-    for (const [kind, count] of this.#errors) lines.push(`sluice_errors_total{kind="${kind}"} ${count}`);
+    const errors = 'Answers that the gateway made itself, by kind.';
+    const floods = 'HTTP/2 streams and connections of clients that were given up to protect the node, by kind.';
+    lines.push(...kindLines('sluice_errors_total', errors, this.#errors));
+    lines.push(...kindLines('sluice_http2_floods_total', floods, this.#http2Floods));
     for (const [name, help, value] of values) {
       const type = name.endsWith('_total') ? 'counter' : 'gauge';
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${value}`);
@@ -165,6 +170,22 @@ function byteLines(routes: Routes): string[] {
     for (const [name, counts] of routes) lines.push(`${metric}{route="${name}"} ${counts[field]}`);
   }
   return lines;
+}
+
+function kindLines(metric: string, help: string, counts: ReadonlyMap<string, number>): string[] {
+  const lines = [`# HELP ${metric} ${help}`, `# TYPE ${metric} counter`];
+  for (const [kind, times] of counts) lines.push(`${metric}{kind="${kind}"} ${times}`);
+  return lines;
+}
+
+function countUp(counts: Map<string, number>, kind: string, times: number): void {
+  counts.set(kind, (counts.get(kind) ?? 0) + times);
+}
+
+function takeAll(counts: Map<string, number>): ReadonlyMap<string, number> {
+  const taken = new Map(counts);
+  counts.clear();
+  return taken;
 }
 
 function increment(counts: Float64Array, at: number): void {

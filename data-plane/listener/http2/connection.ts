@@ -12,6 +12,7 @@ import {
   Http2Error,
   type ConnectionOwner,
   type FaultReason,
+  type FloodKind,
   type FrameWriter,
   type HeadCollector,
   type Stream,
@@ -31,8 +32,13 @@ export interface Http2Context {
   readonly encoder: HpackEncoder;
   readonly texts: TextCache;
   readonly phase: 'open' | 'retiring' | 'draining';
+  /** A stream or a whole connection has been given up to protect the node. */
+  cut(kind: Http2CutKind): void;
   closed(connection: Http2ServerConnection): void;
 }
+
+/** Why a client's stream (the first two) or connection was given up. The names are labels of a metric. */
+export type Http2CutKind = 'slow_body' | 'stalled_reader' | 'slow_greeting' | 'unanswered_ping' | FloodKind;
 
 /** `leaving`: no new request is taken. `ending`: the last bytes are on their way. */
 type State = 'greeting' | 'open' | 'leaving' | 'ending' | 'closed';
@@ -43,6 +49,7 @@ const lastWordsMs = 1_000;
 const lateRequestMs = 1_000;
 /** With more than this to be written, no request is read: answers are not to pile up for a client that does not take them. */
 const backlogBytes = 1_048_576;
+const pingPayload = Buffer.from('sluicepg', 'latin1');
 
 /**
  * One client's HTTP/2 connection: an exchange for each stream, the times, and the way to the end. The protocol is
@@ -61,6 +68,8 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   #sinceMs: number;
   #dateLine = '';
   #date = '';
+  #heardMs: number;
+  #pingedMs: number | null = null;
   /** Bytes not read yet because of answers that have not left; the socket is paused while there are any. */
   #unread: Buffer | null = null;
 
@@ -71,11 +80,12 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   ) {
     const { limits, encoder, texts } = context;
     this.#context = context;
-    this.#core = new Connection(this, { role: 'server', own: limits, encoder, texts });
+    this.#core = new Connection(this, { role: 'server', own: limits, flood: limits, encoder, texts });
     this.#socket = open(this);
     this.#turns = new TurnWriter(this, () => this.#socket);
     this.peer = peerOf(this.#socket.socket, source);
     this.#sinceMs = performance.now();
+    this.#heardMs = this.#sinceMs;
     this.#timer = new WheelTimer(() => this.#tick());
     context.wheel.set(this.#timer, busyTickMs);
     this.#core.begin();
@@ -115,7 +125,9 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
       this.#unread = Buffer.concat([this.#unread, bytes.subarray(start, end)]);
       return;
     }
-    this.#core.nowMs = performance.now();
+    this.#heardMs = performance.now();
+    this.#core.nowMs = this.#heardMs;
+    if (this.#isBacklogged) this.#core.stopped = true;
     const at = this.#core.receive(bytes, start, end, owned);
     if (at === end) return;
     this.#unread = Buffer.from(bytes.subarray(at, end));
@@ -163,7 +175,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     const { head, refusal } = readRequest(fields, limits.maxTargetBytes, () => randomBytes(16).toString('base64'));
     const exchange = new Http2Exchange(stream, this, ids.next(), head, this.#core.nowMs);
     stream.observe(exchange);
-    if (this.#core.writer.length + this.#socket.socket.writableLength > backlogBytes) this.#core.stopped = true;
+    if (this.#isBacklogged) this.#core.stopped = true;
     if (++this.#requests >= limits.maxRequestsPerConnection) this.retire();
     if (phase === 'draining') exchange.fail(new ProxyError('draining'));
     else if (refusal !== null) exchange.fail(new ProxyError(refusal));
@@ -182,12 +194,21 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   pingAcknowledged(): void {}
 
-  failed(): void {
+  failed(cause: unknown): void {
+    if (cause instanceof Http2Error && cause.flood !== null) this.cut(cause.flood);
     this.#end();
   }
 
   faultOf(error: Http2Error): ProxyError {
     return new ProxyError(kinds[error.reason], error);
+  }
+
+  cut(kind: Http2CutKind): void {
+    this.#context.cut(kind);
+  }
+
+  get #isBacklogged(): boolean {
+    return this.#core.writer.length + this.#socket.socket.writableLength > backlogBytes;
   }
 
   #readOn(): void {
@@ -227,10 +248,29 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     if (this.#state === 'ending') return this.#socket.destroy();
     this.#core.tick();
     const idle = this.#core.streamCount === 0;
-    if (this.#state === 'greeting' && sinceMs > headMs) this.#socket.destroy();
+    if (this.#state === 'greeting' && sinceMs > headMs) this.#giveUp('slow_greeting');
+    else if (!idle && this.#isDead(nowMs)) this.#giveUp('unanswered_ping');
     else if (this.#state === 'open' && idle && keepAliveIdleMs > 0 && sinceMs > keepAliveIdleMs) this.#finish();
     else if (this.#state === 'leaving' && idle && sinceMs > lateRequestMs) this.#finish();
     else this.#context.wheel.set(this.#timer, busyTickMs);
+  }
+
+  /** Asks a client that has been silent for long while requests are open, and tells whether it has failed to answer. */
+  #isDead(nowMs: number): boolean {
+    const { keepAliveMs, keepAliveTimeoutMs } = this.#context.limits;
+    if (this.#pingedMs !== null && this.#heardMs <= this.#pingedMs) return nowMs - this.#pingedMs > keepAliveTimeoutMs;
+    this.#pingedMs = null;
+    // One that we do not read cannot answer.
+    if (keepAliveMs > 0 && this.#unread === null && nowMs - this.#heardMs > keepAliveMs) {
+      this.#pingedMs = nowMs;
+      this.#core.sendPing(pingPayload);
+    }
+    return false;
+  }
+
+  #giveUp(kind: Http2CutKind): void {
+    this.cut(kind);
+    this.#socket.destroy();
   }
 }
 

@@ -3,6 +3,7 @@ import { ProxyError } from '../../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../../exchange.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import type { Stream, StreamObserver } from '../../wire/http2/http2.js';
+import { BodyPace } from '../body-pace.js';
 import { errorAnswer } from '../respond.js';
 import type { Http2ListenerLimits } from './limits.js';
 
@@ -12,6 +13,7 @@ export interface ExchangeContext {
   readonly limits: Http2ListenerLimits;
   /** The value of a Date field. */
   date(): string;
+  cut(kind: 'slow_body' | 'stalled_reader'): void;
 }
 
 /** `tunnel` is an answer too, but has no end that follows from its request's. */
@@ -29,6 +31,8 @@ export class Http2Exchange implements Exchange, StreamObserver {
   #status = 0;
   #error: ProxyError | null = null;
   #doneMs = 0;
+  /** Made for a request that lasts. */
+  #pace: BodyPace | null = null;
 
   constructor(stream: Stream, context: ExchangeContext, id: string, head: RequestHead, startMs: number) {
     this.#stream = stream;
@@ -110,18 +114,38 @@ export class Http2Exchange implements Exchange, StreamObserver {
 
   tick(nowMs: number): void {
     const { incoming, outgoing } = this.#stream;
-    const { bodyIdleMs, writeStallMs, lingerMs } = this.#context.limits;
+    const { writeStallMs, lingerMs } = this.#context.limits;
     if (this.#phase === 'done') {
       if (nowMs - this.#doneMs > lingerMs) this.#stream.hangUp(new ProxyError('client_closed'));
       return;
     }
     if (outgoing?.blocked === true) {
-      if (writeStallMs > 0 && nowMs - outgoing.activeMs > writeStallMs)
-        this.#stream.abandon(new ProxyError('client_closed', new Error('the client takes no more')));
-    } else if (incoming.awaited && !this.#stream.tunnel && bodyIdleMs > 0 && nowMs - incoming.activeMs > bodyIdleMs) {
+      if (writeStallMs <= 0 || nowMs - outgoing.activeMs <= writeStallMs) return;
+      this.#context.cut('stalled_reader');
+      this.#stream.abandon(new ProxyError('client_closed', new Error('the client takes no more')));
+    } else if (!this.#stream.tunnel && this.#bodyIsTooSlow(nowMs)) {
+      this.#context.cut('slow_body');
       incoming.fail(new ProxyError('request_timeout'));
       this.fail(new ProxyError('request_timeout'));
     }
+  }
+
+  /** A gRPC call may be silent for as long as its peers like; its time limits are the route's. */
+  #bodyIsTooSlow(nowMs: number): boolean {
+    const { incoming } = this.#stream;
+    const { bodyIdleMs, minBodyBytesPerSecond } = this.#context.limits;
+    if (this.#pace === null) {
+      this.#pace = new BodyPace(bodyIdleMs, minBodyBytesPerSecond);
+      this.#pace.start(this.startMs);
+    }
+    if (!incoming.awaited) {
+      this.#pace.pause(nowMs);
+      return false;
+    }
+    this.#pace.resume(nowMs);
+    if (bodyIdleMs <= 0) return false;
+    const isSilent = nowMs - incoming.activeMs > bodyIdleMs;
+    return (isSilent || this.#pace.isTooSlow(nowMs, incoming.bytes)) && !isGrpc(this.head);
   }
 
   #dated(headers: HeaderList): HeaderList {
@@ -141,6 +165,10 @@ export class Http2Exchange implements Exchange, StreamObserver {
       durationMs: performance.now() - this.startMs,
     };
   }
+}
+
+function isGrpc({ headers }: RequestHead): boolean {
+  return headerValue(headers, 'content-type')?.startsWith('application/grpc') === true;
 }
 
 /** RFC 8441 section 5: HTTP/2 has neither Upgrade nor the proof that the key was understood. */

@@ -1,81 +1,16 @@
 import { Client, credentials, Metadata, status as grpcStatus } from '@grpc/grpc-js';
 import { execFile } from 'node:child_process';
 import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
-import { connect as connectTcp, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BufferedBody, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
-import type { Exchange, ExchangeSummary, RequestObserver } from '../../exchange.js';
+import type { Exchange } from '../../exchange.js';
 import { headerValue } from '../../headers.js';
-import { SharedReadBuffer } from '../../socket/read-buffer.js';
-import { adoptSocket } from '../../socket/socket.js';
-import { TimerWheel } from '../../wheel.js';
 import { settled } from '../../upstream/http2/support.fixture.js';
-import { HttpDate } from '../http-date.js';
-import {
-  createHttp2Codec,
-  defaultHttp2ListenerLimits,
-  beginsHttp2,
-  serveHttp2,
-  type Http2Context,
-  type Http2ListenerLimits,
-  type Http2ServerConnection,
-} from './http2.js';
-
-type Handle = (exchange: Exchange) => void;
-
-/** A listener of HTTP/2 by prior knowledge, and what became of its exchanges. */
-class TestListener {
-  readonly wheel = new TimerWheel();
-  readonly connections = new Set<Http2ServerConnection>();
-  readonly summaries: ExchangeSummary[] = [];
-  readonly aborts: ProxyError[] = [];
-  phase: Http2Context['phase'] = 'open';
-  handle: Handle = (exchange) =>
-    exchange.respond(200, ['Content-Type', 'text/plain'], new BufferedBody(Buffer.from('hello')));
-  readonly #server: Server;
-  readonly #reads = new SharedReadBuffer();
-  #ids = 0;
-  port = 0;
-
-  constructor(limits: Partial<Http2ListenerLimits> = {}) {
-    const phase = (): Http2Context['phase'] => this.phase;
-    const context: Http2Context = {
-      handler: { handle: (exchange) => this.#observe(exchange) },
-      limits: { ...defaultHttp2ListenerLimits, ...limits },
-      wheel: this.wheel,
-      ids: { next: () => `id-${++this.#ids}` },
-      date: new HttpDate(),
-      ...createHttp2Codec(),
-      get phase() {
-        return phase();
-      },
-      closed: (connection) => this.connections.delete(connection),
-    };
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
-      this.connections.add(serveHttp2((events) => adoptSocket(socket, this.#reads, events), null, context));
-    });
-  }
-
-  async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    this.port = (this.#server.address() as AddressInfo).port;
-    return this;
-  }
-
-  async close(): Promise<void> {
-    for (const connection of this.connections) connection.destroy();
-    await expect.poll(() => this.connections.size, { interval: 2 }).toBe(0);
-    await new Promise((resolve) => this.#server.close(resolve));
-    this.wheel.close();
-  }
-
-  #observe(exchange: Exchange): RequestObserver {
-    this.handle(exchange);
-    return { aborted: (error) => this.aborts.push(error), finished: (summary) => this.summaries.push(summary) };
-  }
-}
+import { RawHttp2Client, TestListener, type Handle } from './http2.fixture.js';
+import { beginsHttp2, type Http2ListenerLimits } from './http2.js';
 
 interface Answer {
   readonly headers: IncomingHttpHeaders & { ':status'?: number };
@@ -128,24 +63,10 @@ function request(client: ClientHttp2Session, headers: Record<string, string>, bo
   });
 }
 
-/** Speaks in bytes: preface and SETTINGS, then what the test wants. */
-function raw(...bytes: Buffer[]): { socket: Socket; received: () => Buffer; closed: Promise<void> } {
-  const socket = connectTcp(listener.port, '127.0.0.1');
-  sockets.push(socket);
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk)).on('error', () => {});
-  socket.write(
-    Buffer.concat([
-      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-      Buffer.from('000000040000000000', 'hex'),
-      ...bytes,
-    ]),
-  );
-  return {
-    socket,
-    received: () => Buffer.concat(chunks),
-    closed: new Promise((resolve) => socket.on('close', () => resolve())),
-  };
+function raw(...bytes: Buffer[]): RawHttp2Client {
+  const client = new RawHttp2Client(listener.port, ...bytes);
+  sockets.push(client.socket);
+  return client;
 }
 
 const echo: Handle = (exchange) => exchange.respond(200, [], exchange.body);
@@ -477,7 +398,7 @@ describe('a connection', () => {
 
     await Promise.all([new Promise((resolve) => silent.on('close', resolve)), idle.closed]);
 
-    expect(idle.received().toString('hex')).toContain('0000080700');
+    expect(idle.received.toString('hex')).toContain('0000080700');
   });
 
   it('that is retired finishes its requests, tells the client, and ends', async () => {
@@ -515,7 +436,7 @@ describe('a connection', () => {
 
     const { body } = await request(other, { ':path': '/' });
     expect(body).toBe('hello');
-    expect(flood.received().toString('latin1')).toContain('enhanceYourCalm');
+    expect(flood.received.toString('latin1')).toContain('enhanceYourCalm');
   });
 
   it('that asks on and on and reads no answer is not read any more', async () => {

@@ -3,7 +3,7 @@ import { HpackEncoder, TextCache } from '../../wire/hpack/hpack.js';
 import { clientPreface, connectionFields } from '../../wire/http2/http2.js';
 import { Http2ServerConnection, type Http2Context } from './connection.js';
 
-export { Http2ServerConnection, type Http2Context } from './connection.js';
+export { Http2ServerConnection, type Http2Context, type Http2CutKind } from './connection.js';
 export { defaultHttp2ListenerLimits, type Http2ListenerLimits } from './limits.js';
 
 /** What all connections of a process may share. */

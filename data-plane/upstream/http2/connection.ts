@@ -76,7 +76,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
       maxHeaderListBytes: limits.maxHeaderListBytes,
       maxConcurrentStreams: 0,
     };
-    this.#core = new Connection(this, { role: 'client', own, encoder, texts });
+    this.#core = new Connection(this, { role: 'client', own, flood: limits, encoder, texts });
     this.#writer = new TurnWriter(this.#core, () => this.#socket);
     this.#timer = new WheelTimer(() => this.#tick());
     this.#socket = openSocket(context.address, context.port, context.tls, context.reads, this);

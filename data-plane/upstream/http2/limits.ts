@@ -1,5 +1,7 @@
+import type { FloodLimits } from '../../wire/http2/http2.js';
+
 /** What the gateway uses of one endpoint over HTTP/2, and bears from it. Milliseconds; 0 is no limit. */
-export interface Http2TransportLimits {
+export interface Http2TransportLimits extends FloodLimits {
   /** Connections at a time; a second one is opened when the streams of the first run out. */
   readonly maxConnections: number;
   /** Streams on one connection, however many more the endpoint would take. */
@@ -42,4 +44,9 @@ export const defaultHttp2Limits: Http2TransportLimits = {
   streamWindowBytes: 262_144,
   // Replenished as bytes arrive: only needs to cover what is on its way.
   connectionWindowBytes: 4_194_304,
+  // As for clients, though what a service resets is bounded by what it is asked.
+  frameBurst: 2_000,
+  framesPerSecond: 100,
+  resetBurst: 1_000,
+  resetsPerSecond: 33,
 };

@@ -91,6 +91,7 @@ export class TestOwner implements ConnectionOwner {
     this.connection = new Connection(this, {
       role,
       own: { ...own, ...settings },
+      flood: { frameBurst: 2_000, framesPerSecond: 100, resetBurst: 1_000, resetsPerSecond: 33 },
       encoder: new HpackEncoder(),
       texts: new TextCache(),
     });

@@ -1,7 +1,7 @@
 import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import { HpackError, type HpackEncoder, type TextCache } from '../hpack/hpack.js';
-import { costOf, FloodGuard } from './flood.js';
+import { FloodGuard, type FloodLimits } from './flood.js';
 import type { HeadCollector } from './head.js';
 import { HeadWriter, type RequestFields } from './head-writer.js';
 import { Inbound } from './inbound.js';
@@ -45,6 +45,7 @@ export interface ConnectionOwner {
 export interface ConnectionOptions {
   readonly role: 'client' | 'server';
   readonly own: OwnSettings;
+  readonly flood: FloodLimits;
   readonly encoder: HpackEncoder;
   readonly texts: TextCache;
 }
@@ -75,7 +76,7 @@ export class Connection {
   readonly #inbound: Inbound;
   readonly #heads: HeadWriter;
   readonly #queue: SendQueue;
-  readonly #flood = new FloodGuard();
+  readonly #flood: FloodGuard;
   readonly #streams: StreamTable;
   /** The peer takes no more streams, or we do not. */
   peerGoesAway = false;
@@ -84,8 +85,9 @@ export class Connection {
   #flushWanted = false;
   #bytesOwned = false;
 
-  constructor(owner: ConnectionOwner, { role, own, encoder, texts }: ConnectionOptions) {
+  constructor(owner: ConnectionOwner, { role, own, flood, encoder, texts }: ConnectionOptions) {
     this.#owner = owner;
+    this.#flood = new FloodGuard(flood);
     this.#role = role;
     this.own = own;
     this.newStreamWindow = Math.max(own.streamWindowBytes, defaultWindowBytes);
@@ -197,8 +199,7 @@ export class Connection {
     const bytes = this.#queue.send(streamId, chunk, mostBytes);
     if (bytes === 0) return 0;
     // The peer has to answer by credit; but not for the driblets that it asks for byte by byte.
-    if (bytes === mostBytes || bytes >= dribletBytes)
-      this.#flood.earn(2 * costOf.frame * Math.ceil(bytes / defaultMaxFrameBytes));
+    if (bytes === mostBytes || bytes >= dribletBytes) this.#flood.worked(2 * Math.ceil(bytes / defaultMaxFrameBytes));
     this.wantFlush();
     return bytes;
   }
@@ -283,7 +284,7 @@ export class Connection {
 
   close(stream: Stream, error: ProxyError | null): void {
     if (stream.closed) return;
-    if (error === null) this.#flood.earn(costOf.reset);
+    if (error === null) this.#flood.streamDone();
     this.#streams.delete(stream);
     stream.finish(error);
     if (!this.#ended) this.#owner.streamEnded();
@@ -298,7 +299,8 @@ export class Connection {
   /** Says why in a GOAWAY, and ends. An error that is not the peer's is a fault of ours, or of who reads a body. */
   #fail(cause: unknown): void {
     const error = asHttp2Error(cause);
-    this.writer.goAway(this.#streams.lastPeerId, error.code, errorName(error.code));
+    const text = error.flood === null ? errorName(error.code) : `${errorName(error.code)}: ${error.flood}`;
+    this.writer.goAway(this.#streams.lastPeerId, error.code, text);
     this.wantFlush();
     this.end(error);
     this.#owner.failed(cause);
@@ -329,5 +331,5 @@ function answeredAlready(): Http2Error {
 function asHttp2Error(cause: unknown): Http2Error {
   if (cause instanceof Http2Error) return cause;
   if (cause instanceof HpackError) return violation(errorCode.compressionError, cause.message);
-  return new Http2Error('internal', errorCode.internalError, 'a fault of the gateway', cause);
+  return new Http2Error('internal', errorCode.internalError, 'a fault of the gateway', { cause });
 }

@@ -3,9 +3,18 @@
  * `Connection` is what a listener or an upstream transport drives; it knows nothing of routes, pools or retries.
  */
 export { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.js';
+export type { FloodLimits } from './flood.js';
 export type { HeadCollector } from './head.js';
 export { connectionFields, type RequestFields } from './head-writer.js';
-export { clientPreface, defaultWindowBytes, errorCode, errorName, Http2Error, type FaultReason } from './protocol.js';
+export {
+  clientPreface,
+  defaultWindowBytes,
+  errorCode,
+  errorName,
+  Http2Error,
+  type FaultReason,
+  type FloodKind,
+} from './protocol.js';
 export type { OwnSettings } from './settings.js';
 export type { Stream, StreamObserver } from './stream.js';
 export type { FrameWriter } from './writer.js';

@@ -1,3 +1,4 @@
+import { flood } from './flood.js';
 import { clientPreface, errorCode, frameFlag, frameType, violation } from './protocol.js';
 import { FrameReader, uint31, uint32, type FrameHandler } from './reader.js';
 import { settingBytes } from './settings.js';
@@ -15,8 +16,8 @@ export interface InboundHandler {
   credit(streamId: number, bytes: number): void;
   /** A frame whose fault is its stream's alone. */
   streamViolation(streamId: number, code: number, message: string): void;
-  /** A frame that has no effect: PRIORITY and types unknown to us. */
-  ignored(): void;
+  /** A frame that has no effect. */
+  ignored(kind: 'priority' | 'unknown_frame'): void;
 }
 
 /** Frames that a field block may be cut into, and how much they may hold: a peer that needs more is up to something. */
@@ -87,7 +88,7 @@ export class Inbound implements FrameHandler {
       case frameType.pushPromise:
         throw violation(errorCode.protocolError, 'PUSH_PROMISE');
       default:
-        this.#handler.ignored();
+        this.#handler.ignored('unknown_frame');
     }
   }
 
@@ -150,7 +151,7 @@ export class Inbound implements FrameHandler {
     this.#blockParts.push(Buffer.from(buffer.subarray(start, end)));
     this.#blockBytes += end - start;
     if (this.#blockParts.length > mostContinuations || this.#blockBytes > this.#maxBlockBytes) {
-      throw violation(errorCode.enhanceYourCalm, 'a field block without an end');
+      throw flood('continuation');
     }
   }
 
@@ -182,7 +183,7 @@ export class Inbound implements FrameHandler {
     if (streamId === 0) throw violation(errorCode.protocolError, 'PRIORITY on stream 0');
     if (end - start !== 5) this.#handler.streamViolation(streamId, errorCode.frameSizeError, 'PRIORITY not of 5 bytes');
     else if (uint31(buffer, start) === streamId) this.#dependsOnItself(streamId);
-    else this.#handler.ignored();
+    else this.#handler.ignored('priority');
   }
 
   /** RFC 7540 section 5.3.1; RFC 9113 has no priorities, yet forbids nothing of it. */

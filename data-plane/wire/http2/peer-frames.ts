@@ -1,11 +1,11 @@
 import type { HeaderList } from '../../headers.js';
 import type { TextCache } from '../hpack/hpack.js';
 import type { Connection, ConnectionOwner } from './connection.js';
-import { costOf, type FloodGuard } from './flood.js';
+import type { FloodGuard } from './flood.js';
 import type { BlockKind, HeadCollector } from './head.js';
 import { HeadReader } from './head-reader.js';
 import type { InboundHandler } from './inbound.js';
-import { defaultWindowBytes, errorCode, Http2Error, violation } from './protocol.js';
+import { defaultWindowBytes, errorCode, Http2Error, violation, type FloodKind } from './protocol.js';
 import type { SendQueue } from './send-queue.js';
 import { Stream } from './stream.js';
 import type { StreamTable } from './stream-table.js';
@@ -19,6 +19,8 @@ export interface ConnectionState {
   readonly flood: FloodGuard;
 }
 
+/** The answer that follows gives one back. */
+const largeHeadCost = 4;
 /** The table that a peer may use before it knows our settings (RFC 9113 section 6.5.2). */
 const initialTableBytes = 4096;
 
@@ -49,8 +51,8 @@ export class PeerFrames implements InboundHandler {
   data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void {
     if (this.#connection.ended) return;
     this.#takeCredit(flowBytes);
-    if (end > start) this.#state.flood.earn(costOf.frame);
-    else if (!last) this.#charge(costOf.frame);
+    if (end > start) this.#state.flood.worked(1);
+    else if (!last) this.#useless('empty_data');
     const stream = this.#state.streams.get(streamId);
     if (stream === undefined) return this.#lateFrame(streamId, 'DATA');
     if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'DATA after the end'));
@@ -76,7 +78,7 @@ export class PeerFrames implements InboundHandler {
   resetReceived(streamId: number, code: number): void {
     if (this.#connection.ended) return;
     const stream = this.#state.streams.get(streamId);
-    if (stream === undefined || this.#state.role === 'server') this.#charge(costOf.reset);
+    if (stream === undefined || this.#state.role === 'server') this.#comesToNothing('reset');
     if (stream === undefined) return this.#state.streams.checkNotIdle(streamId, 'RST_STREAM');
     const reason = code === errorCode.refusedStream ? 'refused' : 'reset';
     this.#connection.close(
@@ -87,7 +89,7 @@ export class PeerFrames implements InboundHandler {
 
   settings(payload: Buffer | null, start: number, end: number): void {
     if (this.#connection.ended) return;
-    this.#charge(costOf.frame + this.#state.streams.size / 16);
+    this.#useless('settings', 1 + this.#state.streams.size / 16);
     if (payload === null) return this.#settingsAcknowledged();
     const windowBefore = this.#connection.peer.initialWindowBytes;
     this.#connection.peer.apply(payload, start, end);
@@ -99,7 +101,7 @@ export class PeerFrames implements InboundHandler {
 
   ping(ack: boolean, payload: Buffer, start: number): void {
     if (this.#connection.ended) return;
-    this.#charge(costOf.frame);
+    this.#useless('ping');
     if (ack) return this.#state.owner.pingAcknowledged();
     this.#connection.writer.ping(true, payload, start);
     this.#connection.wantFlush();
@@ -107,7 +109,7 @@ export class PeerFrames implements InboundHandler {
 
   goAwayReceived(lastStreamId: number, code: number, text: string): void {
     if (this.#connection.ended) return;
-    this.#charge(costOf.frame);
+    this.#useless('goaway');
     this.#connection.peerGoesAway = true;
     const error = new Http2Error('refused', code, `the peer goes away${text === '' ? '' : `: ${text}`}`);
     if (this.#state.role === 'client') this.#connection.failStreams(lastStreamId, error);
@@ -116,7 +118,7 @@ export class PeerFrames implements InboundHandler {
 
   credit(streamId: number, bytes: number): void {
     if (this.#connection.ended) return;
-    this.#charge(costOf.frame);
+    this.#useless('window_update');
     if (streamId === 0) {
       if (!this.#state.queue.addCredit(bytes))
         throw violation(errorCode.flowControlError, 'the connection window overflows');
@@ -132,14 +134,14 @@ export class PeerFrames implements InboundHandler {
 
   streamViolation(streamId: number, code: number, message: string): void {
     if (this.#connection.ended) return;
-    this.#charge(costOf.frame);
+    this.#useless('stream_error');
     const stream = this.#state.streams.get(streamId);
     if (stream !== undefined) this.#violation(stream, violation(code, message));
     else this.#connection.sendReset(streamId, code);
   }
 
-  ignored(): void {
-    this.#charge(costOf.frame);
+  ignored(kind: 'priority' | 'unknown_frame'): void {
+    this.#useless(kind);
   }
 
   get #headKind(): BlockKind {
@@ -155,7 +157,7 @@ export class PeerFrames implements InboundHandler {
     if (head.status < 200) {
       if (last || head.status === 101)
         return this.#violation(stream, violation(errorCode.protocolError, 'a final interim head'));
-      this.#charge(costOf.frame);
+      this.#useless('interim_head');
       return stream.head(head);
     }
     stream.headReceived = true;
@@ -175,13 +177,15 @@ export class PeerFrames implements InboundHandler {
 
   #accept(streamId: number, head: HeadCollector, last: boolean): void {
     if (this.#connection.goingAway || this.#state.streams.size >= this.#connection.own.maxConcurrentStreams) {
-      this.#charge(costOf.reset);
+      this.#comesToNothing('refused_stream');
       return this.#connection.sendReset(streamId, errorCode.refusedStream);
     }
     if (head.malformed !== null) {
-      this.#charge(costOf.reset);
+      this.#comesToNothing('malformed_head');
       return this.#connection.sendReset(streamId, errorCode.protocolError);
     }
+    // Answered by 431, but reading all of it has cost more than most requests do.
+    if (head.tooLarge) this.#comesToNothing('large_head', largeHeadCost);
     const stream = new Stream(streamId, this.#connection, null);
     this.#state.streams.add(stream);
     stream.headReceived = true;
@@ -223,7 +227,7 @@ export class PeerFrames implements InboundHandler {
   /** A frame for a stream that is over: no fault when we reset it and the peer could not know yet. */
   #lateFrame(streamId: number, frame: string): void {
     this.#state.streams.checkNotIdle(streamId, frame);
-    this.#charge(costOf.frame);
+    this.#useless('late_frame');
     if (this.#state.streams.wasReset(streamId)) return;
     if (this.#state.role === 'server') throw violation(errorCode.streamClosed, `${frame} on a closed stream`);
     this.#connection.sendReset(streamId, errorCode.streamClosed);
@@ -231,11 +235,15 @@ export class PeerFrames implements InboundHandler {
 
   /** What a server breaks is bounded by what we ask of it; what a client breaks, by nothing else. */
   #violation(stream: Stream, error: Http2Error): void {
-    if (this.#state.role === 'server') this.#charge(costOf.reset);
+    if (this.#state.role === 'server') this.#comesToNothing('stream_error');
     this.#connection.reset(stream, error.code, this.#state.owner.faultOf(error));
   }
 
-  #charge(amount: number): void {
-    this.#state.flood.charge(amount, this.#connection.nowMs);
+  #useless(frames: FloodKind, cost = 1): void {
+    this.#state.flood.frame(frames, this.#connection.nowMs, cost);
+  }
+
+  #comesToNothing(why: FloodKind, cost = 1): void {
+    this.#state.flood.reset(why, this.#connection.nowMs, cost);
   }
 }

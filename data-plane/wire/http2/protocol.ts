@@ -55,16 +55,42 @@ export const clientPreface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r
  */
 export type FaultReason = 'reset' | 'refused' | 'lost' | 'malformed' | 'too_large' | 'cancelled' | 'internal';
 
+/** What a peer did too much of. The names are labels of a metric. */
+export type FloodKind =
+  | 'continuation'
+  | 'empty_data'
+  | 'goaway'
+  | 'interim_head'
+  | 'large_head'
+  | 'late_frame'
+  | 'malformed_head'
+  | 'ping'
+  | 'priority'
+  | 'refused_stream'
+  | 'reset'
+  | 'settings'
+  | 'stream_error'
+  | 'unknown_frame'
+  | 'window_update';
+
 /** A fault of a stream or a connection, with the code that the peer sent or is to be sent. */
 export class Http2Error extends Error {
   override readonly name = 'Http2Error';
   readonly reason: FaultReason;
   readonly code: number;
+  /** Set when the connection ends by it to protect us. */
+  readonly flood: FloodKind | null;
 
-  constructor(reason: FaultReason, code: number, message: string, cause?: unknown) {
+  constructor(
+    reason: FaultReason,
+    code: number,
+    message: string,
+    { cause, flood }: { readonly cause?: unknown; readonly flood?: FloodKind } = {},
+  ) {
     super(`${message} (${errorName(code)})`, cause === undefined ? undefined : { cause });
     this.reason = reason;
     this.code = code;
+    this.flood = flood ?? null;
   }
 }
 
