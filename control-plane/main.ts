@@ -47,6 +47,7 @@ export async function startControlPlane(config: ControlPlaneConfig, parts: Contr
     store: written,
     nodes: sync.nodes,
     endpoints: sync.endpoints,
+    reflections: { status: () => null },
     clock: Date.now,
     logger: log,
   });

@@ -15,6 +15,7 @@ import { Reflection } from './grpc/reflection.js';
 import { nodeHandlers } from './nodes.js';
 import { revisionHandlers } from './revisions.js';
 import { routeHandlers } from './routes.js';
+import { schemaStatusHandlers } from './schema-status.js';
 import { schemaHandlers } from './schemas.js';
 import { serviceHandlers } from './services.js';
 import { RequestValidator } from './validate.js';
@@ -22,9 +23,9 @@ import { ConfigWriter } from './writer.js';
 
 import type { Store } from '../store/store.js';
 import type { Boundary } from './grpc/grpc.js';
-import type { EndpointTable, NodeTable } from './tables.js';
+import type { EndpointTable, NodeTable, ReflectionTable } from './tables.js';
 
-export type { EndpointTable, NodeRecord, NodeTable } from './tables.js';
+export type { EndpointTable, NodeRecord, NodeTable, ReflectionTable } from './tables.js';
 
 /** A descriptor set may have 32 MiB; the rest is for what an Apply carries beside it. */
 const maxRequestBytes = 64 * 1024 * 1024;
@@ -33,6 +34,7 @@ export interface AdminDeps {
   readonly store: Store;
   readonly nodes: NodeTable;
   readonly endpoints: EndpointTable;
+  readonly reflections: ReflectionTable;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly logger: AdminLogger;
@@ -91,7 +93,7 @@ function addServices(
   { validator, health, reflection }: Parts,
   closing: AbortSignal,
 ): void {
-  const { store, clock, logger } = deps;
+  const { store, reflections, clock, logger } = deps;
   const boundary: Boundary = {
     admit: (schema, message) => validator.check(schema, message),
     toAdminError: (error, method) => (error instanceof AdminError ? error : unexpected(error, method, logger)),
@@ -105,6 +107,7 @@ function addServices(
       ...serviceHandlers(store, writer),
       ...routeHandlers(store, writer),
       ...schemaHandlers(store, writer),
+      ...schemaStatusHandlers(store, reflections),
       ...applyHandlers(writer),
       ...revisionHandlers(store),
       ...nodeHandlers({ ...deps, closing }),

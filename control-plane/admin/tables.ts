@@ -1,4 +1,9 @@
-import type { EndpointSet, EndpointVersion, NodeStatus } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type {
+  EndpointSet,
+  EndpointVersion,
+  NodeStatus,
+  ReflectionStatus,
+} from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 /** The nodes that this control plane has heard of; kept by sync. */
 export interface NodeTable {
@@ -20,4 +25,10 @@ export interface EndpointTable {
   /** Null while the registry has not answered for this service. */
   endpoints(service: string): EndpointSet | null;
   version(): EndpointVersion;
+}
+
+/** How reading schemas from services goes; kept by reflection. */
+export interface ReflectionTable {
+  /** Null while the leader has said nothing of this schema. */
+  status(schema: string): ReflectionStatus | null;
 }

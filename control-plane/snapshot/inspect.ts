@@ -3,7 +3,7 @@ import { collisionReason, findCollisions } from './collisions.js';
 import { checkMatching } from './matching.js';
 import { toConfig } from './resources.js';
 import { checkRewrite } from './rewrites.js';
-import { checkReferences, checkShape } from './routes.js';
+import { checkReferences, checkReflect, checkShape } from './routes.js';
 import { checkService } from './services.js';
 
 import type { Binding } from '../../data-plane/transcoder/transcoder.js';
@@ -33,8 +33,11 @@ export function inspect(resources: readonly Resource[], memo: CheckMemo, leftOut
   const config = toConfig(readable, leftOut);
   for (const decoded of readable) {
     if (decoded.kind === Kind.ROUTE) continue;
+    const inReferences = decoded.kind === Kind.SCHEMA ? checkReflect(decoded.message, config) : [];
     findings.push(
-      ...faultsAlone(decoded, memo).map((fault) => finding({ ...decoded, name: decoded.message.name }, fault)),
+      ...[...faultsAlone(decoded, memo), ...inReferences].map((fault) =>
+        finding({ ...decoded, name: decoded.message.name }, fault),
+      ),
     );
   }
   return [...findings, ...inspectRoutes(config, memo)];

@@ -3,7 +3,7 @@ import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { keyOf } from '../../proto/snapshot/snapshot.js';
 import { checkTimeouts } from './timeouts.js';
 
-import type { Route, Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Fault } from './fault.js';
 import type { Config } from './resources.js';
 
@@ -21,6 +21,17 @@ export function checkReferences(route: Route, config: Config): Fault[] {
     ...missingSchema(route, config),
     ...checkTimeouts(route.timeouts, service.timeouts),
   ];
+}
+
+/** A schema that is read from a service needs one that can be asked. */
+export function checkReflect({ reflect }: Schema, config: Config): Fault[] {
+  if (reflect === undefined) return [];
+  const service = config.services.get(reflect.service);
+  if (service === undefined)
+    return [{ field: 'reflect.service', reason: absence(Kind.SERVICE, 'service', reflect.service, config) }];
+  if (service.protocol === Protocol.GRPC || service.protocol === Protocol.GRPCS) return [];
+  const reason = `service "${service.name}" does not speak grpc or grpcs, which reflection needs`;
+  return [{ field: 'reflect.service', reason }];
 }
 
 /** What can be said of a route alone, beyond how it matches. */

@@ -16,16 +16,31 @@ export interface BindingCheck {
   readonly faults: readonly Fault[];
 }
 
+export type SchemaContent = Pick<Schema, 'descriptorSet' | 'httpRules' | 'reflect'>;
+
+const notGiven: LoadedSchema = {
+  descriptors: null,
+  faults: [setFault('is required, unless reflect says which service to read it from')],
+};
+/** The routes that use it serve nothing until the service has answered. */
+const notYetRead: LoadedSchema = { descriptors: null, faults: [] };
+
 /** Descriptors come from anybody: one that the transcoder stumbles over is a fault like any other. */
-export function loadDescriptors({ descriptorSet }: Schema): LoadedSchema {
+export function loadDescriptors({ descriptorSet, httpRules, reflect }: SchemaContent): LoadedSchema {
+  if (descriptorSet.length === 0) return reflect === undefined ? notGiven : notYetRead;
   try {
-    const { schema, problems } = loadSchema(descriptorSet);
+    const { schema, problems } = loadSchema(descriptorSet, httpRules);
     const inRules = schema === null ? [] : checkRules(schema);
-    return { descriptors: schema, faults: [...problems, ...inRules].map((problem) => setFault(inWords(problem))) };
+    return { descriptors: schema, faults: [...problems, ...inRules].map(faultOf) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { descriptors: null, faults: [setFault(`cannot be used: ${reason}`)] };
   }
+}
+
+function faultOf(problem: SchemaProblem): Fault {
+  const reason = inWords(problem);
+  return problem.rule === '' ? setFault(reason) : { field: `http_rules.${problem.rule}`, reason };
 }
 
 function setFault(reason: string): Fault {

@@ -6,6 +6,7 @@ import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 
 export { CheckMemo } from './memo.js';
+export { loadDescriptors } from './schemas.js';
 
 /**
  * From stored resources to what nodes run. Finds what a node would refuse, with the functions that a node compiles by, so that

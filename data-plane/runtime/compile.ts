@@ -1,5 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import {
+  CertificateSchema,
   RouteSchema,
   ServiceSchema,
   type PathMatch,
@@ -41,9 +42,19 @@ export interface RuntimeParts {
   readonly schemas: SchemaCache;
 }
 
+/** A certificate of the config as it is handed to what serves it. */
+export interface RuntimeCertificate {
+  readonly name: string;
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly snis: readonly string[];
+  readonly isDefault: boolean;
+}
+
 export interface CompiledConfig {
   readonly router: Router<RouteTarget>;
   readonly routes: readonly CompiledRoute[];
+  readonly certificates: readonly RuntimeCertificate[];
   /** Anything in here means that the config must not be run. */
   readonly problems: readonly Problem[];
 }
@@ -58,8 +69,10 @@ export function compileConfig(resources: readonly Resource[], parts: RuntimePart
 class Compiler {
   readonly #parts: RuntimeParts;
   readonly #services = new Map<string, Service>();
-  readonly #schemas = new Map<string, Schema>();
+  /** Null for one without descriptors: its routes have no bindings. */
+  readonly #schemas = new Map<string, Schema | null>();
   readonly #routes: Route[] = [];
+  readonly #certificates: RuntimeCertificate[] = [];
   readonly #compiled: CompiledRoute[] = [];
   readonly #entries: RouteEntry<RouteTarget>[] = [];
   readonly #problems: Problem[] = [];
@@ -73,6 +86,7 @@ class Compiler {
       if (kind === Kind.SERVICE) this.#services.set(name, fromBinary(ServiceSchema, body));
       else if (kind === Kind.ROUTE) this.#routes.push(fromBinary(RouteSchema, body));
       else if (kind === Kind.SCHEMA) this.#readSchema(name, body);
+      else if (kind === Kind.CERTIFICATE) this.#certificates.push(certificateOf(body));
     } catch {
       this.#problems.push({ kind, name, field: '', reason: 'cannot be decoded' });
     }
@@ -80,9 +94,10 @@ class Compiler {
 
   #readSchema(name: string, body: Uint8Array): void {
     const { schema, problems } = this.#parts.schemas.load(body);
-    if (schema !== null) this.#schemas.set(name, schema);
-    for (const { file, symbol, reason } of problems) {
-      this.#problems.push({ kind: Kind.SCHEMA, name, field: 'descriptor_set', reason: `${file} ${symbol}: ${reason}` });
+    this.#schemas.set(name, schema);
+    for (const { file, symbol, rule, reason } of problems) {
+      const field = rule === '' ? 'descriptor_set' : `http_rules.${rule}`;
+      this.#problems.push({ kind: Kind.SCHEMA, name, field, reason: `${file} ${symbol}: ${reason}` });
     }
   }
 
@@ -90,7 +105,7 @@ class Compiler {
     for (const route of this.#routes) if (route.enabled !== false) this.#addRoute(route);
     const { router, problems } = compileRouter(this.#entries);
     for (const { name, field, reason } of problems) this.#problems.push({ kind: Kind.ROUTE, name, field, reason });
-    return { router, routes: this.#compiled, problems: this.#problems };
+    return { router, routes: this.#compiled, certificates: this.#certificates, problems: this.#problems };
   }
 
   #addRoute(route: Route): void {
@@ -123,6 +138,7 @@ class Compiler {
       this.#report(route, 'transcode.schema', `there is no schema "${name}"`);
       return;
     }
+    if (schema === null) return;
     const { bindings, problems } = this.#parts.schemas.bindings(schema, { services, profile: profileOf(profile) });
     for (const { symbol, template, reason } of problems)
       this.#report(route, 'transcode', `${symbol} ${template}: ${reason}`);
@@ -143,6 +159,11 @@ class Compiler {
 /** A call of one message and one answer should not take longer by default; a stream may go on for as long as both sides like. */
 function defaultRequestMs({ method }: Binding): number {
   return method.clientStreaming || method.serverStreaming ? 0 : 30_000;
+}
+
+function certificateOf(body: Uint8Array): RuntimeCertificate {
+  const { name, certPem, keyPem, snis, default: isDefault } = fromBinary(CertificateSchema, body);
+  return { name, certPem, keyPem, snis, isDefault };
 }
 
 /** What the router matches for a plain route. The control plane checks routes by this and by bindingCriteria. */

@@ -5,6 +5,9 @@ import { loadSchema, schemaBindings, type BindingOptions, type Schema } from '..
 type Loaded = ReturnType<typeof loadSchema>;
 type Bound = ReturnType<typeof schemaBindings>;
 
+/** A schema whose descriptors the control plane has still to read from its service. */
+const notYetRead: Loaded = { schema: null, problems: [] };
+
 /**
  * Schemas and bindings as they were compiled for the config before: a schema is the largest thing in a config and changes least.
  * A resource that did not change keeps its bytes, so these tell it; what no config holds any more is collected with them.
@@ -17,7 +20,8 @@ export class SchemaCache {
   load(body: Uint8Array): Loaded {
     const known = this.#loaded.get(body);
     if (known !== undefined) return known;
-    const loaded = loadSchema(fromBinary(SchemaSchema, body).descriptorSet);
+    const { descriptorSet, httpRules } = fromBinary(SchemaSchema, body);
+    const loaded = descriptorSet.length === 0 ? notYetRead : loadSchema(descriptorSet, httpRules);
     this.#loaded.set(body, loaded);
     return loaded;
   }

@@ -820,7 +820,7 @@ describe('Apply refuses', () => {
     ],
     ['an empty service', { services: [{}] }, code.invalidArgument, 'services[0].name', /required/],
     ['an empty route', { routes: [{}] }, code.invalidArgument, 'routes[0].service', /required/],
-    ['an empty schema', { schemas: [{}] }, code.invalidArgument, 'schemas[0].descriptor_set', /required/],
+    ['an empty schema', { schemas: [{ name: 'x' }] }, code.invalidArgument, 'schemas[0].descriptor_set', /required/],
   ])('%s', async (_, request, wanted, field, reason) => {
     expect(await outcome(admin.client.call('apply', request), field)).toEqual(refused(wanted, field, reason));
   });

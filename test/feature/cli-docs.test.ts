@@ -46,6 +46,8 @@ function messagesIn(name: string, desc: DescMessage, found: Map<string, DescMess
   const earlier = found.get(name);
   if (earlier === desc) return found;
   if (earlier !== undefined) throw new Error(`${name} is two messages, so their sections need other names`);
+  // A message that stands within itself, or under two names, is told once.
+  if ([...found.values()].includes(desc)) return found;
   found.set(name, desc);
   for (const field of desc.fields) {
     if (field.name === 'meta' || field.message === undefined || field.message.typeName === DurationSchema.typeName)
@@ -90,11 +92,11 @@ function given(value: bigint): string[] {
 function read(desc: DescMessage, text: string): FileProblem[] {
   const { file, problems } = parseSource('example', Buffer.from(text));
   if (file === null) return problems;
-  const readFile = (): Uint8Array => Buffer.from('in the file');
+  const readFile = (): Uint8Array => Buffer.from('http: {}');
   readMessage(
     desc,
     { node: file.contents },
-    new Place({ file, resource: '', problems, forms, spots: new Map(), readFile }),
+    new Place({ file, resource: '', problems, forms, spots: new Map(), readFile, nameOf: (path) => path }),
   );
   return problems.filter(({ reason }) => !reason.startsWith('needs '));
 }

@@ -39,10 +39,18 @@ async function expectRefusal(text: string | Uint8Array, said: string | readonly 
 
   const { code, out, err } = await runCli(admin.address, ['apply', '-f', folder.file('gw.yaml', text)], folder);
 
-  const lines = [said].flat().map((line) => (/^\d/.test(line) ? `DIR/gw.yaml:${line}` : `DIR/gw.yaml: ${line}`));
+  const lines = [said]
+    .flat()
+    .map((line) => (/^DIR/.test(line) ? line : /^\d/.test(line) ? `DIR/gw.yaml:${line}` : `DIR/gw.yaml: ${line}`));
   expect(err.trimEnd().split('\n')).toEqual(lines);
   expect({ code, out }).toEqual({ code: 1, out: '' });
   expect(await admin.revision()).toBe(before);
+}
+
+/** A schema with a rules file of these lines under `http:`; the first of them is line 3. */
+function ruled(...lines: string[]): string {
+  folder.file('rules.yaml', ['type: google.api.Service', 'http:', ...lines.map((line) => `  ${line}`), ''].join('\n'));
+  return schema('descriptor_set_file: good.binpb', 'http_rules_file: rules.yaml');
 }
 
 /** `routes:` of one route with these lines; the first of them is line 4. */
@@ -191,16 +199,6 @@ const fieldCases: readonly Case[] = [
     service(consul, 'balancing: { slow_start: 30s }'),
     '4: service "s" balancing.slow_start: unknown field; known are policy',
   ],
-  [
-    'http_rules_file, which there is not',
-    schema('descriptor_set_file: good.binpb', 'http_rules_file: a.yaml'),
-    '4: schema "books" http_rules_file: unknown field; known are name, descriptor_set_file, descriptor_set_base64',
-  ],
-  [
-    'reflect, which there is not',
-    schema('reflect: { service: s }'),
-    '3: schema "books" reflect: unknown field; known are name, descriptor_set_file, descriptor_set_base64',
-  ],
   ['no discovery', service('protocol: http'), '2: service "s": needs discovery'],
   ['discovery without a source', service('discovery: {}'), '3: service "s" discovery: needs one of consul, static'],
   [
@@ -246,7 +244,7 @@ const fieldCases: readonly Case[] = [
   [
     'descriptor_set, which has other names here',
     schema('descriptor_set: AAAA'),
-    '3: schema "books" descriptor_set: unknown field; known are name, descriptor_set_file, descriptor_set_base64',
+    '3: schema "books" descriptor_set: unknown field; known are name, http_rules, reflect, descriptor_set_file, descriptor_set_base64, http_rules_file',
   ],
   [
     'two forms of trust',
@@ -547,12 +545,12 @@ const refusedByTheControlPlane: readonly Case[] = [
   [
     'a schema without descriptors',
     'schemas:\n  - name: books\n',
-    '2: schema "books": needs descriptor_set_file or descriptor_set_base64',
+    '2: schema "books" descriptor_set: is required, unless reflect says which service to read it from',
   ],
   [
     'an empty descriptor set',
     schema('descriptor_set_base64: ""'),
-    '3: schema "books" descriptor_set_base64: value is required',
+    '3: schema "books" descriptor_set_base64: is required, unless reflect says which service to read it from',
   ],
   [
     'a descriptor set that is something else',
@@ -597,4 +595,89 @@ describe('a file that cannot be read is refused where it is named', () => {
 
 describe('what the control plane refuses is shown where it stands', () => {
   test.each(refusedByTheControlPlane)('%s', (_, text, said) => expectRefusal(text, said));
+});
+
+test.each<[string, string[], string | string[]]>([
+  [
+    'a selector of no method',
+    ['rules:', '- selector: books.v1.Books.Get1', '  get: /v2/{id}', '- selector: books.v1.Books.Nope', '  get: /x'],
+    'DIR/rules.yaml:6: schema "books" http.rules[1].selector: books.v1.Books.Nope: service books.v1.Books has no such method',
+  ],
+  [
+    'a selector of no service',
+    ['rules:', '- { selector: gone.v1.Books.Get1, get: /x }'],
+    'DIR/rules.yaml:4: schema "books" http.rules[0].selector: gone.v1.Books.Get1: the schema has no service gone.v1.Books',
+  ],
+  [
+    'a selector of many methods',
+    ['rules:', '- { selector: "books.v1.*", get: /x }'],
+    'DIR/rules.yaml:4: schema "books" http.rules[0].selector: books.v1.*: the selector must be the full name of one method',
+  ],
+  [
+    'no selector',
+    ['rules:', '- get: /x'],
+    'DIR/rules.yaml:4: schema "books" http.rules[0]: the rule has no selector: the full name of a method, as pkg.Service.Method',
+  ],
+  [
+    'a bad template in an additional binding',
+    [
+      'rules:',
+      '- selector: books.v1.Books.Get1',
+      '  get: /v2/{id}',
+      '  additional_bindings:',
+      '  - get: /v3/{id}',
+      '  - get: /v4/{id',
+    ],
+    'DIR/rules.yaml:8: schema "books" http.rules[0].additional_bindings[1]: books.v1.Books.Get1: template "/v4/{id": column 8: the variable is not closed with "}"',
+  ],
+  [
+    'a variable of no field',
+    ['rules:', '- { selector: books.v1.Books.Get1, get: "/v2/{isbn}" }'],
+    'DIR/rules.yaml:4: schema "books" http.rules[0]: books.v1.Books.Get1: template "/v2/{isbn}": column 6: books.v1.Book has no field "isbn"',
+  ],
+  ['an unknown field', ['rules:', '- { selector: books.v1.Books.Get1, get: /x, bodi: "*" }'], /bodi/.source],
+  [
+    'two patterns',
+    ['rules:', '- { selector: books.v1.Books.Get1, get: /x, post: /y }'],
+    /cannot stand beside get/.source,
+  ],
+  [
+    'no pattern',
+    ['rules:', '- { selector: books.v1.Books.Get1, body: "*" }'],
+    'DIR/rules.yaml:4: schema "books" http.rules[0]: books.v1.Books.Get1: the rule has no path: one of get, put, post, delete, patch and custom must be set',
+  ],
+])('PT17 a file of http rules with %s is refused where it stands', async (_, lines, said) => {
+  folder.file('good.binpb', bookSet(get('/v1/books/{id}')));
+
+  const { code, err } = await runCli(admin.address, ['apply', '-f', folder.file('gw.yaml', ruled(...lines))], folder);
+
+  expect(code).toBe(1);
+  expect(err).toMatch(/^DIR\/rules\.yaml:\d+: schema "books" http\./);
+  expect(err.trimEnd()).toContain(said);
+});
+
+test.each([
+  ['is no mapping', 'hello', 'DIR/rules.yaml:1: schema "books": must be a google.api.Service'],
+  ['is empty', '', 'DIR/rules.yaml: schema "books": must be a google.api.Service'],
+  ['has no http', 'type: google.api.Service', 'DIR/rules.yaml:1: schema "books": must be a google.api.Service'],
+  ['is no YAML', 'http: [', 'DIR/rules.yaml:1: schema "books"'],
+])('PT17 a file of http rules that %s is refused', async (_, text, said) => {
+  folder.file('good.binpb', bookSet(get('/v1/books/{id}')));
+  folder.file('rules.yaml', text);
+  const file = folder.file('gw.yaml', schema('descriptor_set_file: good.binpb', 'http_rules_file: rules.yaml'));
+
+  const { code, err } = await runCli(admin.address, ['apply', '-f', file], folder);
+
+  expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(said) as string });
+});
+
+test('a schema that is read from a service needs one that speaks gRPC', async () => {
+  await expectRefusal(
+    schema('reflect: { service: gone }'),
+    '3: schema "books" reflect.service: there is no service "gone"',
+  );
+  await expectRefusal(
+    [schema('reflect: { service: s }'), ...serviceLines].join('\n'),
+    '3: schema "books" reflect.service: service "s" does not speak grpc or grpcs, which reflection needs',
+  );
 });

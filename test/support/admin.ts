@@ -11,9 +11,9 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 
 import type { DescMethod, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { ServiceError } from '@grpc/grpc-js';
-import type { EndpointTable, NodeRecord, NodeTable } from '../../control-plane/admin/admin.js';
+import type { EndpointTable, NodeRecord, NodeTable, ReflectionTable } from '../../control-plane/admin/admin.js';
 import type { Store } from '../../control-plane/store/store.js';
-import type { EndpointSet } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { EndpointSet, ReflectionStatus } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 type Methods = (typeof Admin)['method'];
 
@@ -123,10 +123,11 @@ function isServiceError(error: unknown): error is ServiceError {
 }
 
 /** The ports that sync fulfils in production, settable by hand. */
-export class SettableTables implements NodeTable, EndpointTable {
+export class SettableTables implements NodeTable, EndpointTable, ReflectionTable {
   readonly #watchers = new Set<() => void>();
   #nodes: readonly NodeRecord[] = [];
   readonly sets = new Map<string, EndpointSet>();
+  readonly reflections = new Map<string, ReflectionStatus>();
 
   setNodes(nodes: readonly NodeRecord[]): void {
     this.#nodes = nodes;
@@ -148,6 +149,10 @@ export class SettableTables implements NodeTable, EndpointTable {
 
   endpoints(service: string): EndpointSet | null {
     return this.sets.get(service) ?? null;
+  }
+
+  status(schema: string): ReflectionStatus | null {
+    return this.reflections.get(schema) ?? null;
   }
 
   version() {
@@ -183,7 +188,14 @@ export async function startAdmin({ store: given, wrap = (store) => store }: Admi
   const logger = {
     error: (message: string, fields: Readonly<Record<string, unknown>>) => void logged.push({ message, fields }),
   };
-  const server = createAdminServer({ store: wrap(store), nodes: tables, endpoints: tables, clock: Date.now, logger });
+  const server = createAdminServer({
+    store: wrap(store),
+    nodes: tables,
+    endpoints: tables,
+    reflections: tables,
+    clock: Date.now,
+    logger,
+  });
   const address = `127.0.0.1:${await server.start('127.0.0.1', 0)}`;
   const client = new AdminClient(address);
   const stop = (): Promise<void> => server.close(1000);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 
 import { isMap, isSeq } from 'yaml';
 
@@ -96,8 +96,15 @@ export class Loader {
     const name: unknown = isMap(node) ? node.get('name') : undefined;
     const resource =
       typeof name === 'string' && name !== '' ? `${word} ${JSON.stringify(name)}` : `${section}[${index}]`;
-    const readFile = (path: string): Uint8Array => readFileSync(resolve(folder, path));
-    const reading: Reading = { file, resource, problems, forms: this.#forms, spots: new Map(), readFile };
+    const reading: Reading = {
+      file,
+      resource,
+      problems,
+      forms: this.#forms,
+      spots: new Map(),
+      readFile: (path) => readFileSync(resolve(folder, path)),
+      nameOf: (path) => (isAbsolute(path) ? path : join(folder, path)),
+    };
     const message = readMessage(desc, { node }, new Place(reading));
     if (message === undefined) return;
     this.#messages[section].push(message);
@@ -116,7 +123,8 @@ export class Loader {
     const [, section = '', index = '', field = ''] = /^(\w+)\[(\d+)\]\.?(.*)$/.exec(requestField) ?? [];
     const reading = isSection(section) ? this.#readings[section][Number(index)] : undefined;
     if (reading === undefined) return null;
-    return { file: reading.file.name, resource: reading.resource, ...findSpot(reading.spots, field) };
+    const spot = findSpot(reading.spots, field);
+    return { ...spot, file: spot.file || reading.file.name, resource: reading.resource };
   }
 }
 

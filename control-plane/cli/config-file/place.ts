@@ -5,6 +5,7 @@ import type { FileProblem, SourceFile } from './source.js';
 
 /** Where a value stands: its line, and its path as the file spells it. */
 export interface Spot {
+  readonly file: string;
   readonly line: number;
   readonly field: string;
 }
@@ -20,6 +21,8 @@ export interface Reading {
   readonly spots: Map<string, Spot>;
   /** Reads a file that is named relative to the config file; throws when it cannot be read. */
   readFile(path: string): Uint8Array;
+  /** How such a file is called in messages. */
+  nameOf(path: string): string;
 }
 
 /** One value of a resource. It has two paths: `field` as the file spells it, `path` in the names of the API. */
@@ -49,9 +52,20 @@ export class Place {
     return new Place(this.reading, field, suffix.startsWith('[') ? this.path + suffix : join(this.path, suffix));
   }
 
+  /** The same value of the API under another name. */
+  spelled(field: string): Place {
+    return new Place(this.reading, field, this.path);
+  }
+
+  /** The same value of the API, said in another file. */
+  inFile(file: SourceFile): Place {
+    return new Place({ ...this.reading, file }, '', this.path);
+  }
+
   /** Remembers that the value stands at `node`. */
   mark(node: unknown): void {
-    this.reading.spots.set(this.path, { line: lineOf(this.reading.file, node), field: this.field });
+    const { file, spots } = this.reading;
+    spots.set(this.path, { file: file.name, line: lineOf(file, node), field: this.field });
   }
 
   report(node: unknown, reason: string): undefined {
@@ -70,8 +84,8 @@ export function findSpot(spots: ReadonlyMap<string, Spot>, path: string): Spot {
   let around = path;
   for (;;) {
     const spot = spots.get(around);
-    if (spot !== undefined) return { line: spot.line, field: `${spot.field}${rest(path, around, spot.field)}` };
-    if (around === '') return { line: 0, field: path };
+    if (spot !== undefined) return { ...spot, field: `${spot.field}${rest(path, around, spot.field)}` };
+    if (around === '') return { file: '', line: 0, field: path };
     around = around.replace(/(?:^|\.)[^.[\]]*$|\[[^[\]]*\]$/, '');
   }
 }

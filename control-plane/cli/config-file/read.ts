@@ -51,7 +51,8 @@ function entriesOf(
     return place.report(node, `must be ${sugar?.shape ?? mapping}`);
   }
   return node.items.map((pair) => {
-    const key = keyOf(pair.key);
+    const written = keyOf(pair.key);
+    const key = sugar?.nameOf?.(written) ?? written;
     const at = place.key(key, keys.get(key)?.desc.name ?? key);
     return { key, keyNode: pair.key, source: { node: valueOf(pair) }, place: at };
   });
@@ -81,7 +82,8 @@ function readEntry(
   written.set(form.group, key);
   place.mark(source.node);
   const { spelling } = form;
-  const value = spelling === undefined ? readField(form, sugar, source, place) : spelling.read(source.node, place);
+  const value =
+    spelling === undefined ? readField(form, sugar, source, place) : spelling.read(source.node, place, readMessage);
   if (earlier === undefined) setField(message, form.desc, value);
   else place.report(keyNode, `cannot stand beside ${earlier}: only one of ${form.alternatives.join(', ')}`);
 }

@@ -1,5 +1,6 @@
 import { isMap, isScalar } from 'yaml';
 
+import { HttpRuleSchema, HttpSchema } from '../../../proto/gen/google/api/http_pb.js';
 import {
   PathMatchSchema,
   RouteSchema,
@@ -7,6 +8,7 @@ import {
   UpstreamTlsSchema,
 } from '../../../proto/gen/sluice/v1/config_pb.js';
 import { readFailure } from './failure.js';
+import { readRulesFile } from './http-rules.js';
 import { keyOf, readText, valueOf } from './scalars.js';
 
 import type { DescMessage, Message } from '@bufbuild/protobuf';
@@ -30,8 +32,10 @@ export interface Entry {
 /** Another key for a field, with a reader of its own. */
 export interface Spelling {
   readonly of: string;
-  read(node: unknown, place: Place): unknown;
+  read(node: unknown, place: Place, readMessage: ReadMessage): unknown;
 }
+
+export type ReadMessage = (desc: DescMessage, source: Source, place: Place) => Message | undefined;
 
 /** A repeated field that has a shorter form than a list. */
 interface ListSugar {
@@ -51,6 +55,8 @@ export interface Sugar {
   readonly spellings?: ReadonlyMap<string, Spelling>;
   /** Fields that a file has under another key only. */
   readonly hidden?: readonly string[];
+  /** The field's name for a key that means the same. */
+  readonly nameOf?: (key: string) => string;
   /** Keys that `spell` takes, and what to say where it cannot. */
   readonly misplaced?: ReadonlyMap<string, string>;
   /** The whole message as it stands in a file, instead of a mapping of its fields. */
@@ -83,10 +89,13 @@ const sugars: ReadonlyMap<string, Sugar> = new Map<string, Sugar>([
       spellings: new Map([
         ['descriptor_set_file', { of: 'descriptor_set', read: readDescriptorFile }],
         ['descriptor_set_base64', { of: 'descriptor_set', read: readBase64 }],
+        ['http_rules_file', { of: 'http_rules', read: readRulesFile }],
       ]),
       write: (message, plain) => writeDescriptors(message as Schema, plain),
     },
   ],
+  [HttpSchema.typeName, { nameOf: protoName }],
+  [HttpRuleSchema.typeName, { nameOf: protoName }],
   [UpstreamTlsSchema.typeName, { spellings: new Map([['ca_file', { of: 'ca_pem', read: readPem }]]) }],
 ]);
 
@@ -150,6 +159,11 @@ function spellHeaders(node: unknown, place: Place): readonly Entry[] | undefined
 function writeHeaders({ headers }: Route, plain: Map<string, unknown>): void {
   const byName = new Map(headers.map(({ name, values }) => [name, values]));
   if (headers.length > 0 && byName.size === headers.length) plain.set('headers', byName);
+}
+
+/** Files of http rules are JSON as well, and that has `additionalBindings`. */
+function protoName(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function readDescriptorFile(node: unknown, place: Place): Uint8Array | undefined {

@@ -75,6 +75,7 @@ test.each([
   expect(problems).toEqual([
     {
       file: 'p.proto',
+      rule: '',
       symbol: 'p.v1.S.A',
       template: /"(.*)"/.exec(rule)?.[1],
       column: expect.any(Number),

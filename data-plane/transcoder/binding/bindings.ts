@@ -1,10 +1,10 @@
 import { canonicalTemplate, parseTemplate } from '../../router/router.js';
 import type { Profile } from '../profile.js';
-import { attempt, type Schema, type SchemaProblem } from '../schema/schema.js';
+import { attempt, nowhere, type Schema, type SchemaProblem } from '../schema/schema.js';
 import type { Method, ServiceType } from '../schema/types.js';
 import type { Binding } from './binding.js';
 import { RuleCompiler } from './compile.js';
-import { annotatedRules, implicitRule, type Rule } from './rules.js';
+import { hasRules, implicitRule, rulesOf, type Rule } from './rules.js';
 
 export interface BindingOptions {
   /** Full names; every service of the set that has an http rule when empty. */
@@ -20,7 +20,7 @@ export function schemaBindings(
   schema: Schema,
   options: BindingOptions,
 ): { bindings: Binding[]; problems: SchemaProblem[] } {
-  const collector = new Collector(new RuleCompiler(schema, options.profile));
+  const collector = new Collector(schema, new RuleCompiler(schema, options.profile));
   for (const service of chosenServices(schema, options.services, collector.problems)) {
     for (const method of service.methods) collector.addMethod(method);
   }
@@ -33,8 +33,8 @@ function chosenServices(schema: Schema, names: readonly string[], problems: Sche
     const service = attempt(problems, () => schema.service(name));
     if (service === undefined) {
       if (names.length > 0)
-        problems.push({ file: '', symbol: name, template: '', column: 0, reason: 'the schema has no such service' });
-    } else if (names.length > 0 || service.methods.some((method) => method.httpRule !== null)) {
+        problems.push({ ...nowhere, symbol: name, reason: 'the schema has no such service' });
+    } else if (names.length > 0 || service.methods.some((method) => hasRules(schema, method))) {
       services.push(service);
     }
   }
@@ -45,39 +45,51 @@ function chosenServices(schema: Schema, names: readonly string[], problems: Sche
 class Collector {
   readonly bindings = new Map<string, Binding>();
   readonly problems: SchemaProblem[] = [];
+  readonly #schema: Schema;
   readonly #compiler: RuleCompiler;
 
-  constructor(compiler: RuleCompiler) {
+  constructor(schema: Schema, compiler: RuleCompiler) {
+    this.#schema = schema;
     this.#compiler = compiler;
   }
 
   addMethod(method: Method): void {
-    for (const rule of annotatedRules(method)) {
-      if (typeof rule === 'string') this.#report(method, '', 0, rule);
-      else attempt(this.problems, () => this.#addRule(method, rule, true));
+    for (const { rule, place } of rulesOf(this.#schema, method)) {
+      if (typeof rule === 'string') this.#report(method, place, { reason: rule });
+      else attempt(this.problems, () => this.#addRule(method, rule, place, true));
     }
-    attempt(this.problems, () => this.#addRule(method, implicitRule(method), false));
+    attempt(this.problems, () => this.#addRule(method, implicitRule(method), '', false));
   }
 
-  #addRule(method: Method, rule: Rule, isWritten: boolean): void {
-    const parsed = parseTemplate(rule.template);
+  #addRule(method: Method, rule: Rule, place: string, isWritten: boolean): void {
+    const { template } = rule;
+    const parsed = parseTemplate(template);
     if (!parsed.ok) {
-      this.#report(method, rule.template, parsed.column, parsed.reason);
+      this.#report(method, place, { template, column: parsed.column, reason: parsed.reason });
       return;
     }
     const key = `${rule.httpMethod} ${canonicalTemplate(parsed.template)}`;
     const other = this.bindings.get(key);
     if (other !== undefined) {
       const owner = other.method.path === method.path ? 'an earlier rule of the method' : other.method.path.slice(1);
-      if (isWritten) this.#report(method, rule.template, 0, `${rule.httpMethod} ${rule.template} is taken by ${owner}`);
+      const reason = `${rule.httpMethod} ${template} is taken by ${owner}`;
+      if (isWritten) this.#report(method, place, { template, reason });
       return;
     }
     const { binding, faults } = this.#compiler.compile(method, rule, parsed.template);
-    for (const { column, reason } of faults) this.#report(method, rule.template, column, reason);
+    for (const { column, reason } of faults) this.#report(method, place, { template, column, reason });
     if (binding !== null) this.bindings.set(key, binding);
   }
 
-  #report(method: Method, template: string, column: number, reason: string): void {
-    this.problems.push({ file: method.file, symbol: `${method.service}.${method.name}`, template, column, reason });
+  /** Where the rule stands beside the descriptors, the file of the method says nothing. */
+  #report({ file, service, name }: Method, place: string, fault: Partial<SchemaProblem>): void {
+    this.problems.push({
+      ...nowhere,
+      reason: '',
+      ...fault,
+      file: place === '' ? file : '',
+      symbol: `${service}.${name}`,
+      rule: place,
+    });
   }
 }

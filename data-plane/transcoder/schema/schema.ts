@@ -1,6 +1,9 @@
+import type { Http } from '../../../proto/gen/google/api/http_pb.js';
 import { Codecs } from '../codec/codec.js';
 import { builtinPool } from './builtin.js';
 import { Cursor } from './cursor.js';
+import { Notes } from './notes.js';
+import { ExternalRules, type ExternalRule } from './external-rules.js';
 import { Pool } from './pool.js';
 import { SchemaError, type MessageType, type ServiceType } from './types.js';
 
@@ -12,6 +15,8 @@ export interface SchemaProblem {
   /** The path template that is at fault. */
   readonly template: string;
   readonly column: number;
+  /** Where it stands in the http rules beside the descriptors, as `rules[3].get`. */
+  readonly rule: string;
   readonly reason: string;
 }
 
@@ -19,23 +24,35 @@ export interface SchemaProblem {
 export interface Schema {
   /** Full names of the services of the set, in the order of declaration. */
   readonly services: readonly string[];
+  /** Names of the files of the set, in its order. */
+  readonly files: readonly string[];
   service(name: string): ServiceType | undefined;
   /** Finds a message of the set or a built-in one; throws SchemaError when its descriptor is bad. */
   message(name: string): MessageType | undefined;
   /** Looks for faults in a message and in all that it can hold; throws SchemaError. */
   check(messageName: string): void;
+  /** The http rule that takes the place of a method's annotation; `method` is a full name. */
+  externalRule(method: string): ExternalRule | undefined;
   /** JSON to wire bytes and back, for the messages of this schema. */
   readonly codecs: Codecs;
+  /** Comments and options of the declarations, read anew for whoever asks. */
+  notes(): Notes;
 }
 
 const builtins = builtinPool();
 
+/** A problem of which nothing is known but the reason. */
+export const nowhere = { file: '', symbol: '', template: '', column: 0, rule: '' } as const;
+
 /**
  * Reads a serialized google.protobuf.FileDescriptorSet, which may come from anybody: bad bytes, missing imports and duplicate
  * names become problems, and the schema is null then. Types are linked when first used, so a fault inside a message shows when
- * a binding is compiled (see schemaBindings).
+ * a binding is compiled (see schemaBindings). `httpRules` stand above the annotations of the methods that they select.
  */
-export function loadSchema(descriptorSet: Uint8Array): { schema: Schema | null; problems: SchemaProblem[] } {
+export function loadSchema(
+  descriptorSet: Uint8Array,
+  httpRules?: Http,
+): { schema: Schema | null; problems: SchemaProblem[] } {
   const pool = new Pool(builtins);
   const problems: SchemaProblem[] = [];
   attempt(problems, () => addFiles(pool, descriptorSet, problems));
@@ -43,13 +60,17 @@ export function loadSchema(descriptorSet: Uint8Array): { schema: Schema | null; 
     for (const name of file.dependencies) {
       if (pool.hasFile(name)) continue;
       const reason = `imports ${JSON.stringify(name)}, which is not in the set; build the set with all imports`;
-      problems.push({ file: file.name, symbol: '', template: '', column: 0, reason });
+      problems.push({ ...nowhere, file: file.name, reason });
     }
   }
   if (pool.files.size === 0 && problems.length === 0) {
-    problems.push({ file: '', symbol: '', template: '', column: 0, reason: 'the descriptor set has no file' });
+    problems.push({ ...nowhere, reason: 'the descriptor set has no file' });
   }
-  return { schema: problems.length === 0 ? new PoolSchema(pool) : null, problems };
+  if (problems.length > 0) return { schema: null, problems };
+  const rules = new ExternalRules(httpRules);
+  const unknown = rules.unknownSelectors((name) => attempt(problems, () => pool.service(name)));
+  problems.push(...unknown.map((fault) => ({ ...nowhere, ...fault })));
+  return { schema: new PoolSchema(descriptorSet, pool, rules), problems };
 }
 
 /** Runs `work`; a SchemaError becomes a problem, and the answer is undefined. */
@@ -65,12 +86,24 @@ export function attempt<T>(problems: SchemaProblem[], work: () => T): T | undefi
 class PoolSchema implements Schema {
   readonly services: readonly string[];
   readonly codecs: Codecs;
+  readonly #descriptorSet: Uint8Array;
   readonly #pool: Pool;
+  readonly #rules: ExternalRules;
 
-  constructor(pool: Pool) {
+  constructor(descriptorSet: Uint8Array, pool: Pool, rules: ExternalRules) {
     this.codecs = new Codecs((name) => pool.message(name));
+    this.#descriptorSet = descriptorSet;
     this.#pool = pool;
+    this.#rules = rules;
     this.services = pool.serviceNames;
+  }
+
+  get files(): readonly string[] {
+    return [...this.#pool.files.keys()];
+  }
+
+  externalRule(method: string): ExternalRule | undefined {
+    return this.#rules.of(method);
   }
 
   service(name: string): ServiceType | undefined {
@@ -83,6 +116,10 @@ class PoolSchema implements Schema {
 
   message(name: string): MessageType | undefined {
     return this.#pool.message(name);
+  }
+
+  notes(): Notes {
+    return new Notes(this.#descriptorSet);
   }
 }
 
@@ -100,5 +137,5 @@ function addFiles(pool: Pool, descriptorSet: Uint8Array, problems: SchemaProblem
 
 function problemOf(error: unknown): SchemaProblem {
   if (!(error instanceof SchemaError)) throw error;
-  return { file: error.file, symbol: error.symbol, template: '', column: 0, reason: error.message };
+  return { ...nowhere, file: error.file, symbol: error.symbol, reason: error.message };
 }

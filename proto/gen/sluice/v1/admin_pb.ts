@@ -10,9 +10,9 @@ import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
 import type { Duration, EmptySchema, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Route, RouteSchema, Schema, SchemaSchema, Service, ServiceSchema } from "./config_pb.js";
+import type { Certificate, CertificateSchema, Route, RouteSchema, Schema, SchemaSchema, Service, ServiceSchema } from "./config_pb.js";
 import { file_sluice_v1_config } from "./config_pb.js";
-import type { ConfigRefusal, EndpointSet, EndpointVersion, Kind, NodeStatus } from "./snapshot_pb.js";
+import type { ConfigRefusal, EndpointSet, EndpointVersion, Kind, NodeStatus, ReflectionStatus } from "./snapshot_pb.js";
 import { file_sluice_v1_snapshot } from "./snapshot_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/admin.proto.
  */
 export const file_sluice_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChVzbHVpY2UvdjEvYWRtaW4ucHJvdG8SCXNsdWljZS52MSInCgpHZXRSZXF1ZXN0EhkKBG5hbWUYASABKAlCC7pICMgBAXIDGIABIkIKDURlbGV0ZVJlcXVlc3QSGQoEbmFtZRgBIAEoCUILukgIyAEBcgMYgAESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAEiSgoLTGlzdFJlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIkMKFENyZWF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBInIKFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBEhYKBGV0YWcYAiABKAlCCLpIBXIDGIABEhUKDWFsbG93X21pc3NpbmcYAyABKAgiZwoUTGlzdFNlcnZpY2VzUmVzcG9uc2USJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAQiPQoSQ3JlYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQEibAoSVXBkYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAESFQoNYWxsb3dfbWlzc2luZxgDIAEoCCJhChJMaXN0Um91dGVzUmVzcG9uc2USIAoGcm91dGVzGAEgAygLMhAuc2x1aWNlLnYxLlJvdXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoBCJAChNDcmVhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBASJvChNVcGRhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBARIWCgRldGFnGAIgASgJQgi6SAVyAxiAARIVCg1hbGxvd19taXNzaW5nGAMgASgIImQKE0xpc3RTY2hlbWFzUmVzcG9uc2USIgoHc2NoZW1hcxgBIAMoCzIRLnNsdWljZS52MS5TY2hlbWESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgEItABCgxBcHBseVJlcXVlc3QSJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIgCgZyb3V0ZXMYAiADKAsyEC5zbHVpY2UudjEuUm91dGUSIgoHc2NoZW1hcxgDIAMoCzIRLnNsdWljZS52MS5TY2hlbWESDwoHZHJ5X3J1bhgEIAEoCBIeChFleHBlY3RlZF9yZXZpc2lvbhgFIAEoBEgAiAEBEg0KBXBydW5lGAYgASgIQhQKEl9leHBlY3RlZF9yZXZpc2lvbiJNCg1BcHBseVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEioKB2NoYW5nZXMYAiADKAsyGS5zbHVpY2UudjEuUmVzb3VyY2VDaGFuZ2UijgEKDlJlc291cmNlQ2hhbmdlEh0KBGtpbmQYASABKA4yDy5zbHVpY2UudjEuS2luZBIMCgRuYW1lGAIgASgJEicKBmFjdGlvbhgDIAEoDjIXLnNsdWljZS52MS5DaGFuZ2VBY3Rpb24SJgoGZmllbGRzGAQgAygLMhYuc2x1aWNlLnYxLkZpZWxkQ2hhbmdlIjoKC0ZpZWxkQ2hhbmdlEgwKBHBhdGgYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJIqcBCghSZXZpc2lvbhIQCghyZXZpc2lvbhgBIAEoBBIvCgtjb21taXRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYWN0b3IYAyABKAkSKgoHY2hhbmdlcxgEIAMoCzIZLnNsdWljZS52MS5SZXNvdXJjZUNoYW5nZRINCgVjaGFpbhgFIAEoDBIOCgZkaWdlc3QYBiABKAwiWAoVTGlzdFJldmlzaW9uc1Jlc3BvbnNlEiYKCXJldmlzaW9ucxgBIAMoCzITLnNsdWljZS52MS5SZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiEgoQTGlzdE5vZGVzUmVxdWVzdCJFChFMaXN0Tm9kZXNSZXNwb25zZRIeCgVub2RlcxgBIAMoCzIPLnNsdWljZS52MS5Ob2RlEhAKCHJldmlzaW9uGAIgASgEImwKBE5vZGUSJQoGc3RhdHVzGAEgASgLMhUuc2x1aWNlLnYxLk5vZGVTdGF0dXMSDgoGc2lsZW50GAIgASgIEi0KCWxhc3Rfc2VlbhgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZgoXV2F0Y2hDb252ZXJnZW5jZVJlcXVlc3QSEAoIcmV2aXNpb24YASABKAQSOQoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACKbAQoLQ29udmVyZ2VuY2USEAoIcmV2aXNpb24YASABKAQSDwoHYXBwbGllZBgCIAEoDRIPCgdyZWZ1c2VkGAMgASgNEg8KB3BlbmRpbmcYBCABKA0SDgoGc2lsZW50GAUgASgNEikKBW5vZGVzGAYgAygLMhouc2x1aWNlLnYxLk5vZGVDb252ZXJnZW5jZRIMCgRkb25lGAcgASgIIo0BCg9Ob2RlQ29udmVyZ2VuY2USDwoHbm9kZV9pZBgBIAEoCRIuCgVzdGF0ZRgCIAEoDjIfLnNsdWljZS52MS5Ob2RlQ29udmVyZ2VuY2VTdGF0ZRIOCgZsYWdfbXMYAyABKAQSKQoHcmVmdXNhbBgEIAEoCzIYLnNsdWljZS52MS5Db25maWdSZWZ1c2FsIm8KFUxpc3RFbmRwb2ludHNSZXNwb25zZRIpCgllbmRwb2ludHMYASABKAsyFi5zbHVpY2UudjEuRW5kcG9pbnRTZXQSKwoHdmVyc2lvbhgCIAEoCzIaLnNsdWljZS52MS5FbmRwb2ludFZlcnNpb24qewoMQ2hhbmdlQWN0aW9uEh0KGUNIQU5HRV9BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRDSEFOR0VfQUNUSU9OX0NSRUFURRABEhgKFENIQU5HRV9BQ1RJT05fVVBEQVRFEAISGAoUQ0hBTkdFX0FDVElPTl9ERUxFVEUQAyrNAQoUTm9kZUNvbnZlcmdlbmNlU3RhdGUSJgoiTk9ERV9DT05WRVJHRU5DRV9TVEFURV9VTlNQRUNJRklFRBAAEiIKHk5PREVfQ09OVkVSR0VOQ0VfU1RBVEVfQVBQTElFRBABEiIKHk5PREVfQ09OVkVSR0VOQ0VfU1RBVEVfUkVGVVNFRBACEiIKHk5PREVfQ09OVkVSR0VOQ0VfU1RBVEVfUEVORElORxADEiEKHU5PREVfQ09OVkVSR0VOQ0VfU1RBVEVfU0lMRU5UEAQymA8KBUFkbWluEmMKDUNyZWF0ZVNlcnZpY2USHy5zbHVpY2UudjEuQ3JlYXRlU2VydmljZVJlcXVlc3QaEi5zbHVpY2UudjEuU2VydmljZSIdgtPkkwIXOgdzZXJ2aWNlIgwvdjEvc2VydmljZXMSVAoKR2V0U2VydmljZRIVLnNsdWljZS52MS5HZXRSZXF1ZXN0GhIuc2x1aWNlLnYxLlNlcnZpY2UiG4LT5JMCFRITL3YxL3NlcnZpY2VzL3tuYW1lfRJyCg1VcGRhdGVTZXJ2aWNlEh8uc2x1aWNlLnYxLlVwZGF0ZVNlcnZpY2VSZXF1ZXN0GhIuc2x1aWNlLnYxLlNlcnZpY2UiLILT5JMCJjoHc2VydmljZRobL3YxL3NlcnZpY2VzL3tzZXJ2aWNlLm5hbWV9El4KDURlbGV0ZVNlcnZpY2USGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIbgtPkkwIVKhMvdjEvc2VydmljZXMve25hbWV9El0KDExpc3RTZXJ2aWNlcxIWLnNsdWljZS52MS5MaXN0UmVxdWVzdBofLnNsdWljZS52MS5MaXN0U2VydmljZXNSZXNwb25zZSIUgtPkkwIOEgwvdjEvc2VydmljZXMSWQoLQ3JlYXRlUm91dGUSHS5zbHVpY2UudjEuQ3JlYXRlUm91dGVSZXF1ZXN0GhAuc2x1aWNlLnYxLlJvdXRlIhmC0+STAhM6BXJvdXRlIgovdjEvcm91dGVzEk4KCEdldFJvdXRlEhUuc2x1aWNlLnYxLkdldFJlcXVlc3QaEC5zbHVpY2UudjEuUm91dGUiGYLT5JMCExIRL3YxL3JvdXRlcy97bmFtZX0SZgoLVXBkYXRlUm91dGUSHS5zbHVpY2UudjEuVXBkYXRlUm91dGVSZXF1ZXN0GhAuc2x1aWNlLnYxLlJvdXRlIiaC0+STAiA6BXJvdXRlGhcvdjEvcm91dGVzL3tyb3V0ZS5uYW1lfRJaCgtEZWxldGVSb3V0ZRIYLnNsdWljZS52MS5EZWxldGVSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IhmC0+STAhMqES92MS9yb3V0ZXMve25hbWV9ElcKCkxpc3RSb3V0ZXMSFi5zbHVpY2UudjEuTGlzdFJlcXVlc3QaHS5zbHVpY2UudjEuTGlzdFJvdXRlc1Jlc3BvbnNlIhKC0+STAgwSCi92MS9yb3V0ZXMSXgoMQ3JlYXRlU2NoZW1hEh4uc2x1aWNlLnYxLkNyZWF0ZVNjaGVtYVJlcXVlc3QaES5zbHVpY2UudjEuU2NoZW1hIhuC0+STAhU6BnNjaGVtYSILL3YxL3NjaGVtYXMSUQoJR2V0U2NoZW1hEhUuc2x1aWNlLnYxLkdldFJlcXVlc3QaES5zbHVpY2UudjEuU2NoZW1hIhqC0+STAhQSEi92MS9zY2hlbWFzL3tuYW1lfRJsCgxVcGRhdGVTY2hlbWESHi5zbHVpY2UudjEuVXBkYXRlU2NoZW1hUmVxdWVzdBoRLnNsdWljZS52MS5TY2hlbWEiKYLT5JMCIzoGc2NoZW1hGhkvdjEvc2NoZW1hcy97c2NoZW1hLm5hbWV9ElwKDERlbGV0ZVNjaGVtYRIYLnNsdWljZS52MS5EZWxldGVSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IhqC0+STAhQqEi92MS9zY2hlbWFzL3tuYW1lfRJaCgtMaXN0U2NoZW1hcxIWLnNsdWljZS52MS5MaXN0UmVxdWVzdBoeLnNsdWljZS52MS5MaXN0U2NoZW1hc1Jlc3BvbnNlIhOC0+STAg0SCy92MS9zY2hlbWFzElAKBUFwcGx5Ehcuc2x1aWNlLnYxLkFwcGx5UmVxdWVzdBoYLnNsdWljZS52MS5BcHBseVJlc3BvbnNlIhSC0+STAg46ASoiCS92MTphcHBseRJgCg1MaXN0UmV2aXNpb25zEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0GiAuc2x1aWNlLnYxLkxpc3RSZXZpc2lvbnNSZXNwb25zZSIVgtPkkwIPEg0vdjEvcmV2aXNpb25zElkKCUxpc3ROb2RlcxIbLnNsdWljZS52MS5MaXN0Tm9kZXNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlIhGC0+STAgsSCS92MS9ub2RlcxJ+ChBXYXRjaENvbnZlcmdlbmNlEiIuc2x1aWNlLnYxLldhdGNoQ29udmVyZ2VuY2VSZXF1ZXN0GhYuc2x1aWNlLnYxLkNvbnZlcmdlbmNlIiyC0+STAiYSJC92MS9yZXZpc2lvbnMve3JldmlzaW9ufS9jb252ZXJnZW5jZTABEm8KDUxpc3RFbmRwb2ludHMSFS5zbHVpY2UudjEuR2V0UmVxdWVzdBogLnNsdWljZS52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiJYLT5JMCHxIdL3YxL3NlcnZpY2VzL3tuYW1lfS9lbmRwb2ludHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp, file_sluice_v1_config, file_sluice_v1_snapshot]);
+  fileDesc("ChVzbHVpY2UvdjEvYWRtaW4ucHJvdG8SCXNsdWljZS52MSInCgpHZXRSZXF1ZXN0EhkKBG5hbWUYASABKAlCC7pICMgBAXIDGIABIkIKDURlbGV0ZVJlcXVlc3QSGQoEbmFtZRgBIAEoCUILukgIyAEBcgMYgAESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAEiSgoLTGlzdFJlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIkMKFENyZWF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBInIKFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBEhYKBGV0YWcYAiABKAlCCLpIBXIDGIABEhUKDWFsbG93X21pc3NpbmcYAyABKAgiZwoUTGlzdFNlcnZpY2VzUmVzcG9uc2USJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAQiPQoSQ3JlYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQEibAoSVXBkYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAESFQoNYWxsb3dfbWlzc2luZxgDIAEoCCJhChJMaXN0Um91dGVzUmVzcG9uc2USIAoGcm91dGVzGAEgAygLMhAuc2x1aWNlLnYxLlJvdXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoBCJAChNDcmVhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBASJvChNVcGRhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBARIWCgRldGFnGAIgASgJQgi6SAVyAxiAARIVCg1hbGxvd19taXNzaW5nGAMgASgIImQKE0xpc3RTY2hlbWFzUmVzcG9uc2USIgoHc2NoZW1hcxgBIAMoCzIRLnNsdWljZS52MS5TY2hlbWESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgEIhkKF0xpc3RTY2hlbWFTdGF0dXNSZXF1ZXN0IkQKGExpc3RTY2hlbWFTdGF0dXNSZXNwb25zZRIoCgdzY2hlbWFzGAEgAygLMhcuc2x1aWNlLnYxLlNjaGVtYVN0YXR1cyKNAQoMU2NoZW1hU3RhdHVzEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEg0KBWJ5dGVzGAMgASgNEg0KBWZpbGVzGAQgASgNEhAKCHNlcnZpY2VzGAUgAygJEi8KCnJlZmxlY3Rpb24YBiABKAsyGy5zbHVpY2UudjEuUmVmbGVjdGlvblN0YXR1cyJPChhDcmVhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSMwoLY2VydGlmaWNhdGUYASABKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGVCBrpIA8gBASJ+ChhVcGRhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSMwoLY2VydGlmaWNhdGUYASABKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGVCBrpIA8gBARIWCgRldGFnGAIgASgJQgi6SAVyAxiAARIVCg1hbGxvd19taXNzaW5nGAMgASgIInMKGExpc3RDZXJ0aWZpY2F0ZXNSZXNwb25zZRIsCgxjZXJ0aWZpY2F0ZXMYASADKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgEIv4BCgxBcHBseVJlcXVlc3QSJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIgCgZyb3V0ZXMYAiADKAsyEC5zbHVpY2UudjEuUm91dGUSIgoHc2NoZW1hcxgDIAMoCzIRLnNsdWljZS52MS5TY2hlbWESDwoHZHJ5X3J1bhgEIAEoCBIeChFleHBlY3RlZF9yZXZpc2lvbhgFIAEoBEgAiAEBEg0KBXBydW5lGAYgASgIEiwKDGNlcnRpZmljYXRlcxgHIAMoCzIWLnNsdWljZS52MS5DZXJ0aWZpY2F0ZUIUChJfZXhwZWN0ZWRfcmV2aXNpb24iTQoNQXBwbHlSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIqCgdjaGFuZ2VzGAIgAygLMhkuc2x1aWNlLnYxLlJlc291cmNlQ2hhbmdlIr8BCg5SZXNvdXJjZUNoYW5nZRIdCgRraW5kGAEgASgOMg8uc2x1aWNlLnYxLktpbmQSDAoEbmFtZRgCIAEoCRInCgZhY3Rpb24YAyABKA4yFy5zbHVpY2UudjEuQ2hhbmdlQWN0aW9uEiYKBmZpZWxkcxgEIAMoCzIWLnNsdWljZS52MS5GaWVsZENoYW5nZRIvCg5zY2hlbWFfY2hhbmdlcxgFIAMoCzIXLnNsdWljZS52MS5TY2hlbWFDaGFuZ2UiRQoMU2NoZW1hQ2hhbmdlEhAKCGJyZWFraW5nGAEgASgIEg4KBnN5bWJvbBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCSI6CgtGaWVsZENoYW5nZRIMCgRwYXRoGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVhZnRlchgDIAEoCSKnAQoIUmV2aXNpb24SEAoIcmV2aXNpb24YASABKAQSLwoLY29tbWl0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFjdG9yGAMgASgJEioKB2NoYW5nZXMYBCADKAsyGS5zbHVpY2UudjEuUmVzb3VyY2VDaGFuZ2USDQoFY2hhaW4YBSABKAwSDgoGZGlnZXN0GAYgASgMIlgKFUxpc3RSZXZpc2lvbnNSZXNwb25zZRImCglyZXZpc2lvbnMYASADKAsyEy5zbHVpY2UudjEuUmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhIKEExpc3ROb2Rlc1JlcXVlc3QiRQoRTGlzdE5vZGVzUmVzcG9uc2USHgoFbm9kZXMYASADKAsyDy5zbHVpY2UudjEuTm9kZRIQCghyZXZpc2lvbhgCIAEoBCJsCgROb2RlEiUKBnN0YXR1cxgBIAEoCzIVLnNsdWljZS52MS5Ob2RlU3RhdHVzEg4KBnNpbGVudBgCIAEoCBItCglsYXN0X3NlZW4YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImYKF1dhdGNoQ29udmVyZ2VuY2VSZXF1ZXN0EhAKCHJldmlzaW9uGAEgASgEEjkKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgAimwEKC0NvbnZlcmdlbmNlEhAKCHJldmlzaW9uGAEgASgEEg8KB2FwcGxpZWQYAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIPCgdwZW5kaW5nGAQgASgNEg4KBnNpbGVudBgFIAEoDRIpCgVub2RlcxgGIAMoCzIaLnNsdWljZS52MS5Ob2RlQ29udmVyZ2VuY2USDAoEZG9uZRgHIAEoCCKNAQoPTm9kZUNvbnZlcmdlbmNlEg8KB25vZGVfaWQYASABKAkSLgoFc3RhdGUYAiABKA4yHy5zbHVpY2UudjEuTm9kZUNvbnZlcmdlbmNlU3RhdGUSDgoGbGFnX21zGAMgASgEEikKB3JlZnVzYWwYBCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbCJvChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USKQoJZW5kcG9pbnRzGAEgASgLMhYuc2x1aWNlLnYxLkVuZHBvaW50U2V0EisKB3ZlcnNpb24YAiABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uKnsKDENoYW5nZUFjdGlvbhIdChlDSEFOR0VfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUQ0hBTkdFX0FDVElPTl9DUkVBVEUQARIYChRDSEFOR0VfQUNUSU9OX1VQREFURRACEhgKFENIQU5HRV9BQ1RJT05fREVMRVRFEAMqzQEKFE5vZGVDb252ZXJnZW5jZVN0YXRlEiYKIk5PREVfQ09OVkVSR0VOQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX0FQUExJRUQQARIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1JFRlVTRUQQAhIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1BFTkRJTkcQAxIhCh1OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1NJTEVOVBAEMswUCgVBZG1pbhJjCg1DcmVhdGVTZXJ2aWNlEh8uc2x1aWNlLnYxLkNyZWF0ZVNlcnZpY2VSZXF1ZXN0GhIuc2x1aWNlLnYxLlNlcnZpY2UiHYLT5JMCFzoHc2VydmljZSIML3YxL3NlcnZpY2VzElQKCkdldFNlcnZpY2USFS5zbHVpY2UudjEuR2V0UmVxdWVzdBoSLnNsdWljZS52MS5TZXJ2aWNlIhuC0+STAhUSEy92MS9zZXJ2aWNlcy97bmFtZX0ScgoNVXBkYXRlU2VydmljZRIfLnNsdWljZS52MS5VcGRhdGVTZXJ2aWNlUmVxdWVzdBoSLnNsdWljZS52MS5TZXJ2aWNlIiyC0+STAiY6B3NlcnZpY2UaGy92MS9zZXJ2aWNlcy97c2VydmljZS5uYW1lfRJeCg1EZWxldGVTZXJ2aWNlEhguc2x1aWNlLnYxLkRlbGV0ZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiG4LT5JMCFSoTL3YxL3NlcnZpY2VzL3tuYW1lfRJdCgxMaXN0U2VydmljZXMSFi5zbHVpY2UudjEuTGlzdFJlcXVlc3QaHy5zbHVpY2UudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2UiFILT5JMCDhIML3YxL3NlcnZpY2VzElkKC0NyZWF0ZVJvdXRlEh0uc2x1aWNlLnYxLkNyZWF0ZVJvdXRlUmVxdWVzdBoQLnNsdWljZS52MS5Sb3V0ZSIZgtPkkwITOgVyb3V0ZSIKL3YxL3JvdXRlcxJOCghHZXRSb3V0ZRIVLnNsdWljZS52MS5HZXRSZXF1ZXN0GhAuc2x1aWNlLnYxLlJvdXRlIhmC0+STAhMSES92MS9yb3V0ZXMve25hbWV9EmYKC1VwZGF0ZVJvdXRlEh0uc2x1aWNlLnYxLlVwZGF0ZVJvdXRlUmVxdWVzdBoQLnNsdWljZS52MS5Sb3V0ZSImgtPkkwIgOgVyb3V0ZRoXL3YxL3JvdXRlcy97cm91dGUubmFtZX0SWgoLRGVsZXRlUm91dGUSGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIZgtPkkwITKhEvdjEvcm91dGVzL3tuYW1lfRJXCgpMaXN0Um91dGVzEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0Gh0uc2x1aWNlLnYxLkxpc3RSb3V0ZXNSZXNwb25zZSISgtPkkwIMEgovdjEvcm91dGVzEl4KDENyZWF0ZVNjaGVtYRIeLnNsdWljZS52MS5DcmVhdGVTY2hlbWFSZXF1ZXN0GhEuc2x1aWNlLnYxLlNjaGVtYSIbgtPkkwIVOgZzY2hlbWEiCy92MS9zY2hlbWFzElEKCUdldFNjaGVtYRIVLnNsdWljZS52MS5HZXRSZXF1ZXN0GhEuc2x1aWNlLnYxLlNjaGVtYSIagtPkkwIUEhIvdjEvc2NoZW1hcy97bmFtZX0SbAoMVXBkYXRlU2NoZW1hEh4uc2x1aWNlLnYxLlVwZGF0ZVNjaGVtYVJlcXVlc3QaES5zbHVpY2UudjEuU2NoZW1hIimC0+STAiM6BnNjaGVtYRoZL3YxL3NjaGVtYXMve3NjaGVtYS5uYW1lfRJcCgxEZWxldGVTY2hlbWESGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIagtPkkwIUKhIvdjEvc2NoZW1hcy97bmFtZX0SWgoLTGlzdFNjaGVtYXMSFi5zbHVpY2UudjEuTGlzdFJlcXVlc3QaHi5zbHVpY2UudjEuTGlzdFNjaGVtYXNSZXNwb25zZSITgtPkkwINEgsvdjEvc2NoZW1hcxJ3ChBMaXN0U2NoZW1hU3RhdHVzEiIuc2x1aWNlLnYxLkxpc3RTY2hlbWFTdGF0dXNSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RTY2hlbWFTdGF0dXNSZXNwb25zZSIagtPkkwIUEhIvdjEvc2NoZW1hczpzdGF0dXMSdwoRQ3JlYXRlQ2VydGlmaWNhdGUSIy5zbHVpY2UudjEuQ3JlYXRlQ2VydGlmaWNhdGVSZXF1ZXN0GhYuc2x1aWNlLnYxLkNlcnRpZmljYXRlIiWC0+STAh86C2NlcnRpZmljYXRlIhAvdjEvY2VydGlmaWNhdGVzEmAKDkdldENlcnRpZmljYXRlEhUuc2x1aWNlLnYxLkdldFJlcXVlc3QaFi5zbHVpY2UudjEuQ2VydGlmaWNhdGUiH4LT5JMCGRIXL3YxL2NlcnRpZmljYXRlcy97bmFtZX0SigEKEVVwZGF0ZUNlcnRpZmljYXRlEiMuc2x1aWNlLnYxLlVwZGF0ZUNlcnRpZmljYXRlUmVxdWVzdBoWLnNsdWljZS52MS5DZXJ0aWZpY2F0ZSI4gtPkkwIyOgtjZXJ0aWZpY2F0ZRojL3YxL2NlcnRpZmljYXRlcy97Y2VydGlmaWNhdGUubmFtZX0SZgoRRGVsZXRlQ2VydGlmaWNhdGUSGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIfgtPkkwIZKhcvdjEvY2VydGlmaWNhdGVzL3tuYW1lfRJpChBMaXN0Q2VydGlmaWNhdGVzEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RDZXJ0aWZpY2F0ZXNSZXNwb25zZSIYgtPkkwISEhAvdjEvY2VydGlmaWNhdGVzElAKBUFwcGx5Ehcuc2x1aWNlLnYxLkFwcGx5UmVxdWVzdBoYLnNsdWljZS52MS5BcHBseVJlc3BvbnNlIhSC0+STAg46ASoiCS92MTphcHBseRJgCg1MaXN0UmV2aXNpb25zEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0GiAuc2x1aWNlLnYxLkxpc3RSZXZpc2lvbnNSZXNwb25zZSIVgtPkkwIPEg0vdjEvcmV2aXNpb25zElkKCUxpc3ROb2RlcxIbLnNsdWljZS52MS5MaXN0Tm9kZXNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlIhGC0+STAgsSCS92MS9ub2RlcxJ+ChBXYXRjaENvbnZlcmdlbmNlEiIuc2x1aWNlLnYxLldhdGNoQ29udmVyZ2VuY2VSZXF1ZXN0GhYuc2x1aWNlLnYxLkNvbnZlcmdlbmNlIiyC0+STAiYSJC92MS9yZXZpc2lvbnMve3JldmlzaW9ufS9jb252ZXJnZW5jZTABEm8KDUxpc3RFbmRwb2ludHMSFS5zbHVpY2UudjEuR2V0UmVxdWVzdBogLnNsdWljZS52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiJYLT5JMCHxIdL3YxL3NlcnZpY2VzL3tuYW1lfS9lbmRwb2ludHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp, file_sluice_v1_config, file_sluice_v1_snapshot]);
 
 /**
  * @generated from message sluice.v1.GetRequest
@@ -309,6 +309,157 @@ export const ListSchemasResponseSchema: GenMessage<ListSchemasResponse> = /*@__P
   messageDesc(file_sluice_v1_admin, 11);
 
 /**
+ * @generated from message sluice.v1.ListSchemaStatusRequest
+ */
+export type ListSchemaStatusRequest = Message<"sluice.v1.ListSchemaStatusRequest"> & {
+};
+
+/**
+ * Describes the message sluice.v1.ListSchemaStatusRequest.
+ * Use `create(ListSchemaStatusRequestSchema)` to create a new message.
+ */
+export const ListSchemaStatusRequestSchema: GenMessage<ListSchemaStatusRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 12);
+
+/**
+ * @generated from message sluice.v1.ListSchemaStatusResponse
+ */
+export type ListSchemaStatusResponse = Message<"sluice.v1.ListSchemaStatusResponse"> & {
+  /**
+   * By name.
+   *
+   * @generated from field: repeated sluice.v1.SchemaStatus schemas = 1;
+   */
+  schemas: SchemaStatus[];
+};
+
+/**
+ * Describes the message sluice.v1.ListSchemaStatusResponse.
+ * Use `create(ListSchemaStatusResponseSchema)` to create a new message.
+ */
+export const ListSchemaStatusResponseSchema: GenMessage<ListSchemaStatusResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 13);
+
+/**
+ * @generated from message sluice.v1.SchemaStatus
+ */
+export type SchemaStatus = Message<"sluice.v1.SchemaStatus"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * SHA-256 of the descriptor set in force, in hex; empty while there is none.
+   *
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: uint32 bytes = 3;
+   */
+  bytes: number;
+
+  /**
+   * @generated from field: uint32 files = 4;
+   */
+  files: number;
+
+  /**
+   * Full names.
+   *
+   * @generated from field: repeated string services = 5;
+   */
+  services: string[];
+
+  /**
+   * Only of a schema with `reflect`. Without times when no leader has said anything yet.
+   *
+   * @generated from field: sluice.v1.ReflectionStatus reflection = 6;
+   */
+  reflection?: ReflectionStatus | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.SchemaStatus.
+ * Use `create(SchemaStatusSchema)` to create a new message.
+ */
+export const SchemaStatusSchema: GenMessage<SchemaStatus> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 14);
+
+/**
+ * @generated from message sluice.v1.CreateCertificateRequest
+ */
+export type CreateCertificateRequest = Message<"sluice.v1.CreateCertificateRequest"> & {
+  /**
+   * @generated from field: sluice.v1.Certificate certificate = 1;
+   */
+  certificate?: Certificate | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.CreateCertificateRequest.
+ * Use `create(CreateCertificateRequestSchema)` to create a new message.
+ */
+export const CreateCertificateRequestSchema: GenMessage<CreateCertificateRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 15);
+
+/**
+ * @generated from message sluice.v1.UpdateCertificateRequest
+ */
+export type UpdateCertificateRequest = Message<"sluice.v1.UpdateCertificateRequest"> & {
+  /**
+   * @generated from field: sluice.v1.Certificate certificate = 1;
+   */
+  certificate?: Certificate | undefined;
+
+  /**
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.UpdateCertificateRequest.
+ * Use `create(UpdateCertificateRequestSchema)` to create a new message.
+ */
+export const UpdateCertificateRequestSchema: GenMessage<UpdateCertificateRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 16);
+
+/**
+ * @generated from message sluice.v1.ListCertificatesResponse
+ */
+export type ListCertificatesResponse = Message<"sluice.v1.ListCertificatesResponse"> & {
+  /**
+   * @generated from field: repeated sluice.v1.Certificate certificates = 1;
+   */
+  certificates: Certificate[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * @generated from field: uint64 revision = 3;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.ListCertificatesResponse.
+ * Use `create(ListCertificatesResponseSchema)` to create a new message.
+ */
+export const ListCertificatesResponseSchema: GenMessage<ListCertificatesResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 17);
+
+/**
  * @generated from message sluice.v1.ApplyRequest
  */
 export type ApplyRequest = Message<"sluice.v1.ApplyRequest"> & {
@@ -342,11 +493,16 @@ export type ApplyRequest = Message<"sluice.v1.ApplyRequest"> & {
   expectedRevision?: bigint | undefined;
 
   /**
-   * Delete every service, route and schema that the request does not name.
+   * Delete every service, route, schema and certificate that the request does not name.
    *
    * @generated from field: bool prune = 6;
    */
   prune: boolean;
+
+  /**
+   * @generated from field: repeated sluice.v1.Certificate certificates = 7;
+   */
+  certificates: Certificate[];
 };
 
 /**
@@ -354,7 +510,7 @@ export type ApplyRequest = Message<"sluice.v1.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 12);
+  messageDesc(file_sluice_v1_admin, 18);
 
 /**
  * @generated from message sluice.v1.ApplyResponse
@@ -368,7 +524,7 @@ export type ApplyResponse = Message<"sluice.v1.ApplyResponse"> & {
   revision: bigint;
 
   /**
-   * In the order schemas, services, routes, each by name. Unchanged resources are left out.
+   * In the order schemas, certificates, services, routes, each by name. Unchanged resources are left out.
    *
    * @generated from field: repeated sluice.v1.ResourceChange changes = 2;
    */
@@ -380,7 +536,7 @@ export type ApplyResponse = Message<"sluice.v1.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 13);
+  messageDesc(file_sluice_v1_admin, 19);
 
 /**
  * @generated from message sluice.v1.ResourceChange
@@ -407,6 +563,13 @@ export type ResourceChange = Message<"sluice.v1.ResourceChange"> & {
    * @generated from field: repeated sluice.v1.FieldChange fields = 4;
    */
   fields: FieldChange[];
+
+  /**
+   * Of a schema that is updated: what differs for those who call it, breaking changes first.
+   *
+   * @generated from field: repeated sluice.v1.SchemaChange schema_changes = 5;
+   */
+  schemaChanges: SchemaChange[];
 };
 
 /**
@@ -414,7 +577,42 @@ export type ResourceChange = Message<"sluice.v1.ResourceChange"> & {
  * Use `create(ResourceChangeSchema)` to create a new message.
  */
 export const ResourceChangeSchema: GenMessage<ResourceChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 14);
+  messageDesc(file_sluice_v1_admin, 20);
+
+/**
+ * One difference between two states of a schema.
+ *
+ * @generated from message sluice.v1.SchemaChange
+ */
+export type SchemaChange = Message<"sluice.v1.SchemaChange"> & {
+  /**
+   * Callers that worked with the former state may fail.
+   *
+   * @generated from field: bool breaking = 1;
+   */
+  breaking: boolean;
+
+  /**
+   * Full name of the service, method, message, field or enum value.
+   *
+   * @generated from field: string symbol = 2;
+   */
+  symbol: string;
+
+  /**
+   * For people.
+   *
+   * @generated from field: string description = 3;
+   */
+  description: string;
+};
+
+/**
+ * Describes the message sluice.v1.SchemaChange.
+ * Use `create(SchemaChangeSchema)` to create a new message.
+ */
+export const SchemaChangeSchema: GenMessage<SchemaChange> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 21);
 
 /**
  * @generated from message sluice.v1.FieldChange
@@ -443,7 +641,7 @@ export type FieldChange = Message<"sluice.v1.FieldChange"> & {
  * Use `create(FieldChangeSchema)` to create a new message.
  */
 export const FieldChangeSchema: GenMessage<FieldChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 15);
+  messageDesc(file_sluice_v1_admin, 22);
 
 /**
  * @generated from message sluice.v1.Revision
@@ -485,7 +683,7 @@ export type Revision = Message<"sluice.v1.Revision"> & {
  * Use `create(RevisionSchema)` to create a new message.
  */
 export const RevisionSchema: GenMessage<Revision> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 16);
+  messageDesc(file_sluice_v1_admin, 23);
 
 /**
  * @generated from message sluice.v1.ListRevisionsResponse
@@ -507,7 +705,7 @@ export type ListRevisionsResponse = Message<"sluice.v1.ListRevisionsResponse"> &
  * Use `create(ListRevisionsResponseSchema)` to create a new message.
  */
 export const ListRevisionsResponseSchema: GenMessage<ListRevisionsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 17);
+  messageDesc(file_sluice_v1_admin, 24);
 
 /**
  * @generated from message sluice.v1.ListNodesRequest
@@ -520,7 +718,7 @@ export type ListNodesRequest = Message<"sluice.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 18);
+  messageDesc(file_sluice_v1_admin, 25);
 
 /**
  * @generated from message sluice.v1.ListNodesResponse
@@ -544,7 +742,7 @@ export type ListNodesResponse = Message<"sluice.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 19);
+  messageDesc(file_sluice_v1_admin, 26);
 
 /**
  * @generated from message sluice.v1.Node
@@ -573,7 +771,7 @@ export type Node = Message<"sluice.v1.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 20);
+  messageDesc(file_sluice_v1_admin, 27);
 
 /**
  * @generated from message sluice.v1.WatchConvergenceRequest
@@ -599,7 +797,7 @@ export type WatchConvergenceRequest = Message<"sluice.v1.WatchConvergenceRequest
  * Use `create(WatchConvergenceRequestSchema)` to create a new message.
  */
 export const WatchConvergenceRequestSchema: GenMessage<WatchConvergenceRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 21);
+  messageDesc(file_sluice_v1_admin, 28);
 
 /**
  * @generated from message sluice.v1.Convergence
@@ -648,7 +846,7 @@ export type Convergence = Message<"sluice.v1.Convergence"> & {
  * Use `create(ConvergenceSchema)` to create a new message.
  */
 export const ConvergenceSchema: GenMessage<Convergence> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 22);
+  messageDesc(file_sluice_v1_admin, 29);
 
 /**
  * @generated from message sluice.v1.NodeConvergence
@@ -682,7 +880,7 @@ export type NodeConvergence = Message<"sluice.v1.NodeConvergence"> & {
  * Use `create(NodeConvergenceSchema)` to create a new message.
  */
 export const NodeConvergenceSchema: GenMessage<NodeConvergence> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 23);
+  messageDesc(file_sluice_v1_admin, 30);
 
 /**
  * @generated from message sluice.v1.ListEndpointsResponse
@@ -704,7 +902,7 @@ export type ListEndpointsResponse = Message<"sluice.v1.ListEndpointsResponse"> &
  * Use `create(ListEndpointsResponseSchema)` to create a new message.
  */
 export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_admin, 24);
+  messageDesc(file_sluice_v1_admin, 31);
 
 /**
  * @generated from enum sluice.v1.ChangeAction
@@ -903,6 +1101,56 @@ export const Admin: GenService<{
     methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListSchemasResponseSchema;
+  },
+  /**
+   * What each schema holds now, and how reading it from its service goes.
+   *
+   * @generated from rpc sluice.v1.Admin.ListSchemaStatus
+   */
+  listSchemaStatus: {
+    methodKind: "unary";
+    input: typeof ListSchemaStatusRequestSchema;
+    output: typeof ListSchemaStatusResponseSchema;
+  },
+  /**
+   * @generated from rpc sluice.v1.Admin.CreateCertificate
+   */
+  createCertificate: {
+    methodKind: "unary";
+    input: typeof CreateCertificateRequestSchema;
+    output: typeof CertificateSchema;
+  },
+  /**
+   * @generated from rpc sluice.v1.Admin.GetCertificate
+   */
+  getCertificate: {
+    methodKind: "unary";
+    input: typeof GetRequestSchema;
+    output: typeof CertificateSchema;
+  },
+  /**
+   * @generated from rpc sluice.v1.Admin.UpdateCertificate
+   */
+  updateCertificate: {
+    methodKind: "unary";
+    input: typeof UpdateCertificateRequestSchema;
+    output: typeof CertificateSchema;
+  },
+  /**
+   * @generated from rpc sluice.v1.Admin.DeleteCertificate
+   */
+  deleteCertificate: {
+    methodKind: "unary";
+    input: typeof DeleteRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * @generated from rpc sluice.v1.Admin.ListCertificates
+   */
+  listCertificates: {
+    methodKind: "unary";
+    input: typeof ListRequestSchema;
+    output: typeof ListCertificatesResponseSchema;
   },
   /**
    * Makes the config as described, in one revision or not at all.

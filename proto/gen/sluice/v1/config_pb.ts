@@ -7,6 +7,8 @@
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
+import type { Http } from "../../google/api/http_pb.js";
+import { file_google_api_http } from "../../google/api/http_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/config.proto.
  */
 export const file_sluice_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("ChZzbHVpY2UvdjEvY29uZmlnLnByb3RvEglzbHVpY2UudjEiswEKBE1ldGESEAoIcmV2aXNpb24YASABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgCIAEoBBIPCgdvcmRpbmFsGAMgASgNEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUBAoHU2VydmljZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIvCghwcm90b2NvbBgCIAEoDjITLnNsdWljZS52MS5Qcm90b2NvbEIIukgFggECEAESLwoJZGlzY292ZXJ5GAMgASgLMhQuc2x1aWNlLnYxLkRpc2NvdmVyeUIGukgDyAEBEiYKBHBhdGgYBCABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBJbCgRob3N0GAUgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBInCgliYWxhbmNpbmcYBiABKAsyFC5zbHVpY2UudjEuQmFsYW5jaW5nEiUKCHRpbWVvdXRzGAcgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYCCABKAsyEi5zbHVpY2UudjEuUmV0cmllcxIjCgN0bHMYCSABKAsyFi5zbHVpY2UudjEuVXBzdHJlYW1UbHMSIQoGaGVhbHRoGAogASgLMhEuc2x1aWNlLnYxLkhlYWx0aBIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEieAoJRGlzY292ZXJ5EiwKBmNvbnN1bBgBIAEoCzIaLnNsdWljZS52MS5Db25zdWxEaXNjb3ZlcnlIABIsCgZzdGF0aWMYAiABKAsyGi5zbHVpY2UudjEuU3RhdGljRGlzY292ZXJ5SABCDwoGc291cmNlEgW6SAIIASKWAQoPQ29uc3VsRGlzY292ZXJ5Ei8KB3NlcnZpY2UYASABKAlCHrpIG8gBAXIWGIACMhFeW0EtWmEtejAtOS5fLV0rJBIhCgR0YWdzGAIgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIACEi8KCmRhdGFjZW50ZXIYAyABKAlCG7pIGHIWGIABMhFeW0EtWmEtejAtOS5fLV0qJCJMCg9TdGF0aWNEaXNjb3ZlcnkSOQoJZW5kcG9pbnRzGAEgAygLMhkuc2x1aWNlLnYxLlN0YXRpY0VuZHBvaW50Qgu6SAiSAQUIARCQTiL0AQoOU3RhdGljRW5kcG9pbnQSeQoHYWRkcmVzcxgBIAEoCUJoukhlugFaChBlbmRwb2ludC5hZGRyZXNzEiRtdXN0IGJlIGFuIElQIGFkZHJlc3Mgb3IgYSBob3N0IG5hbWUaIHRoaXMuaXNJcCgpIHx8IHRoaXMuaXNIb3N0bmFtZSgpyAEBcgMY/QESGQoEcG9ydBgCIAEoDUILukgIKgYY//8DKAESIAoGd2VpZ2h0GAMgASgFQgu6SAgaBhj//wMoAEgAiAEBEh8KBHRhZ3MYBCADKAlCEbpIDpIBCxBAIgdyBRABGIACQgkKB193ZWlnaHQiQQoJQmFsYW5jaW5nEjQKBnBvbGljeRgBIAEoDjIaLnNsdWljZS52MS5CYWxhbmNpbmdQb2xpY3lCCLpIBYIBAhABIrECCghUaW1lb3V0cxI6Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgRyZWFkGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI4CgV3cml0ZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcmVxdWVzdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcGVyX3RyeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAibwoHUmV0cmllcxIeCghhdHRlbXB0cxgBIAEoDUIHukgEKgIYCkgAiAEBEiQKDmJ1ZGdldF9wZXJjZW50GAIgASgNQge6SAQqAhhkSAGIAQFCCwoJX2F0dGVtcHRzQhEKD19idWRnZXRfcGVyY2VudCJvCgtVcHN0cmVhbVRscxIZCgZjYV9wZW0YASABKAlCCbpIBnIEGICAEBIwCgtzZXJ2ZXJfbmFtZRgCIAEoCUIbukgYchYY/QEyEV5bQS1aYS16MC05Ll8tXSokEhMKC3NraXBfdmVyaWZ5GAMgASgIIjEKBkhlYWx0aBInCgZhY3RpdmUYASABKAsyFy5zbHVpY2UudjEuQWN0aXZlSGVhbHRoIogDCgxBY3RpdmVIZWFsdGgSJAoEaHR0cBgBIAEoCzIULnNsdWljZS52MS5IdHRwUHJvYmVIABIiCgN0Y3AYAiABKAsyEy5zbHVpY2UudjEuVGNwUHJvYmVIABIkCgRncnBjGAMgASgLMhQuc2x1aWNlLnYxLkdycGNQcm9iZUgAEkAKCGludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhO6SBCqAQ0iBAiAowUyBRCAwtcvEjoKB3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAEhwKBHJpc2UYBiABKA1CCbpIBioEGGQoAUgBiAEBEhwKBGZhbGwYByABKA1CCbpIBioEGGQoAUgCiAEBEiwKBHdoZW4YCCABKA4yFC5zbHVpY2UudjEuUHJvYmVXaGVuQgi6SAWCAQIQAUIOCgVwcm9iZRIFukgCCAFCBwoFX3Jpc2VCBwoFX2ZhbGwitwEKCUh0dHBQcm9iZRIlCgRwYXRoGAEgASgJQhe6SBTIAQFyDxiAEDIKXi9bXiNcc10qJBJbCgRob3N0GAIgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBImCghzdGF0dXNlcxgDIAMoDUIUukgRkgEOEEAYASIIKgYY1wQoyAEiCgoIVGNwUHJvYmUiJgoJR3JwY1Byb2JlEhkKB3NlcnZpY2UYASABKAlCCLpIBXIDGIAEIs0FCgVSb3V0ZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIjCgVob3N0cxgCIAMoCUIUukgRkgEOEOgHGAEiB3IFEAEY/QESLgoFcGF0aHMYAyADKAsyFC5zbHVpY2UudjEuUGF0aE1hdGNoQgm6SAaSAQMQ6AcSNwoHbWV0aG9kcxgEIAMoCUImukgjkgEgEEAYASIachgQARggMhJeW0EtWl1bQS1aMC05Xy1dKiQSMQoHaGVhZGVycxgFIAMoCzIWLnNsdWljZS52MS5IZWFkZXJNYXRjaEIIukgFkgECEEASPgoJcHJvdG9jb2xzGAYgAygOMhguc2x1aWNlLnYxLlJvdXRlUHJvdG9jb2xCEbpIDpIBCxgBIgeCAQQQASAAEhAKCHByaW9yaXR5GAcgASgFEhcKCnN0cmlwX3BhdGgYCCABKAhIAIgBARIVCg1wcmVzZXJ2ZV9ob3N0GAkgASgIEikKB3Jld3JpdGUYCiABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBIcCgdzZXJ2aWNlGAsgASgJQgu6SAjIAQFyAxiAARInCgl0cmFuc2NvZGUYDCABKAsyFC5zbHVpY2UudjEuVHJhbnNjb2RlEhQKB2VuYWJsZWQYDSABKAhIAYgBARIrCg5odHRwc19yZWRpcmVjdBgOIAEoDUITukgQKg4wADCtAjCuAjCzAjC0AhIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGESJQoIdGltZW91dHMYECABKAsyEy5zbHVpY2UudjEuVGltZW91dHMSIwoHcmV0cmllcxgRIAEoCzISLnNsdWljZS52MS5SZXRyaWVzQg0KC19zdHJpcF9wYXRoQgoKCF9lbmFibGVkIsIBCglQYXRoTWF0Y2gSHAoGcHJlZml4GAEgASgJQgq6SAdyBRABGIAQSAASGwoFZXhhY3QYAiABKAlCCrpIB3IFEAEYgBBIABIkCg5zZWdtZW50X3ByZWZpeBgDIAEoCUIKukgHcgUQARiAEEgAEiUKBXJlZ2V4GAQgASgLMhQuc2x1aWNlLnYxLlJlZ2V4UGF0aEgAEh4KCHRlbXBsYXRlGAUgASgJQgq6SAdyBRABGIAQSABCDQoEa2luZBIFukgCCAEiOgoJUmVnZXhQYXRoEhsKB3BhdHRlcm4YASABKAlCCrpIB3IFEAEYgBASEAoIcHJpb3JpdHkYAiABKAUiaQoLSGVhZGVyTWF0Y2gSNwoEbmFtZRgBIAEoCUIpukgmciQQARiAAjIdXlshIyQlJicqKy5eX2B8fjAtOUEtWmEtei1dKyQSIQoGdmFsdWVzGAIgAygJQhG6SA6SAQsIARBAIgVyAxiACCKIAQoJVHJhbnNjb2RlEhsKBnNjaGVtYRgBIAEoCUILukgIyAEBcgMYgAESJgoIc2VydmljZXMYAiADKAlCFLpIEZIBDhDoBxgBIgdyBRABGIAEEjYKB3Byb2ZpbGUYAyABKA4yGy5zbHVpY2UudjEuVHJhbnNjb2RlUHJvZmlsZUIIukgFggECEAEilgEKBlNjaGVtYRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIlCg5kZXNjcmlwdG9yX3NldBgCIAEoDEINukgKyAEBegUYgICAEBIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEqcgoIUHJvdG9jb2wSGAoUUFJPVE9DT0xfVU5TUEVDSUZJRUQQABIRCg1QUk9UT0NPTF9IVFRQEAESEgoOUFJPVE9DT0xfSFRUUFMQAhIRCg1QUk9UT0NPTF9HUlBDEAMSEgoOUFJPVE9DT0xfR1JQQ1MQBCpeCg9CYWxhbmNpbmdQb2xpY3kSIAocQkFMQU5DSU5HX1BPTElDWV9VTlNQRUNJRklFRBAAEikKJUJBTEFOQ0lOR19QT0xJQ1lfV0VJR0hURURfUk9VTkRfUk9CSU4QASpWCglQcm9iZVdoZW4SGgoWUFJPQkVfV0hFTl9VTlNQRUNJRklFRBAAEhYKElBST0JFX1dIRU5fU1VTUEVDVBABEhUKEVBST0JFX1dIRU5fQUxXQVlTEAIqYgoNUm91dGVQcm90b2NvbBIeChpST1VURV9QUk9UT0NPTF9VTlNQRUNJRklFRBAAEhcKE1JPVVRFX1BST1RPQ09MX0hUVFAQARIYChRST1VURV9QUk9UT0NPTF9IVFRQUxACKpQBChBUcmFuc2NvZGVQcm9maWxlEiEKHVRSQU5TQ09ERV9QUk9GSUxFX1VOU1BFQ0lGSUVEEAASIgoeVFJBTlNDT0RFX1BST0ZJTEVfR1JQQ19HQVRFV0FZEAESGwoXVFJBTlNDT0RFX1BST0ZJTEVfRU5WT1kQAhIcChhUUkFOU0NPREVfUFJPRklMRV9TVFJJQ1QQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChZzbHVpY2UvdjEvY29uZmlnLnByb3RvEglzbHVpY2UudjEiswEKBE1ldGESEAoIcmV2aXNpb24YASABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgCIAEoBBIPCgdvcmRpbmFsGAMgASgNEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUBAoHU2VydmljZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIvCghwcm90b2NvbBgCIAEoDjITLnNsdWljZS52MS5Qcm90b2NvbEIIukgFggECEAESLwoJZGlzY292ZXJ5GAMgASgLMhQuc2x1aWNlLnYxLkRpc2NvdmVyeUIGukgDyAEBEiYKBHBhdGgYBCABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBJbCgRob3N0GAUgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBInCgliYWxhbmNpbmcYBiABKAsyFC5zbHVpY2UudjEuQmFsYW5jaW5nEiUKCHRpbWVvdXRzGAcgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYCCABKAsyEi5zbHVpY2UudjEuUmV0cmllcxIjCgN0bHMYCSABKAsyFi5zbHVpY2UudjEuVXBzdHJlYW1UbHMSIQoGaGVhbHRoGAogASgLMhEuc2x1aWNlLnYxLkhlYWx0aBIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEieAoJRGlzY292ZXJ5EiwKBmNvbnN1bBgBIAEoCzIaLnNsdWljZS52MS5Db25zdWxEaXNjb3ZlcnlIABIsCgZzdGF0aWMYAiABKAsyGi5zbHVpY2UudjEuU3RhdGljRGlzY292ZXJ5SABCDwoGc291cmNlEgW6SAIIASKWAQoPQ29uc3VsRGlzY292ZXJ5Ei8KB3NlcnZpY2UYASABKAlCHrpIG8gBAXIWGIACMhFeW0EtWmEtejAtOS5fLV0rJBIhCgR0YWdzGAIgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIACEi8KCmRhdGFjZW50ZXIYAyABKAlCG7pIGHIWGIABMhFeW0EtWmEtejAtOS5fLV0qJCJMCg9TdGF0aWNEaXNjb3ZlcnkSOQoJZW5kcG9pbnRzGAEgAygLMhkuc2x1aWNlLnYxLlN0YXRpY0VuZHBvaW50Qgu6SAiSAQUIARCQTiL0AQoOU3RhdGljRW5kcG9pbnQSeQoHYWRkcmVzcxgBIAEoCUJoukhlugFaChBlbmRwb2ludC5hZGRyZXNzEiRtdXN0IGJlIGFuIElQIGFkZHJlc3Mgb3IgYSBob3N0IG5hbWUaIHRoaXMuaXNJcCgpIHx8IHRoaXMuaXNIb3N0bmFtZSgpyAEBcgMY/QESGQoEcG9ydBgCIAEoDUILukgIKgYY//8DKAESIAoGd2VpZ2h0GAMgASgFQgu6SAgaBhj//wMoAEgAiAEBEh8KBHRhZ3MYBCADKAlCEbpIDpIBCxBAIgdyBRABGIACQgkKB193ZWlnaHQiQQoJQmFsYW5jaW5nEjQKBnBvbGljeRgBIAEoDjIaLnNsdWljZS52MS5CYWxhbmNpbmdQb2xpY3lCCLpIBYIBAhABIrECCghUaW1lb3V0cxI6Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgRyZWFkGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI4CgV3cml0ZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcmVxdWVzdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcGVyX3RyeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAibwoHUmV0cmllcxIeCghhdHRlbXB0cxgBIAEoDUIHukgEKgIYCkgAiAEBEiQKDmJ1ZGdldF9wZXJjZW50GAIgASgNQge6SAQqAhhkSAGIAQFCCwoJX2F0dGVtcHRzQhEKD19idWRnZXRfcGVyY2VudCKoAQoLVXBzdHJlYW1UbHMSGQoGY2FfcGVtGAEgASgJQgm6SAZyBBiAgBASMAoLc2VydmVyX25hbWUYAiABKAlCG7pIGHIWGP0BMhFeW0EtWmEtejAtOS5fLV0qJBITCgtza2lwX3ZlcmlmeRgDIAEoCBIbCghjZXJ0X3BlbRgEIAEoCUIJukgGcgQYgIAQEhoKB2tleV9wZW0YBSABKAlCCbpIBnIEGICABCIxCgZIZWFsdGgSJwoGYWN0aXZlGAEgASgLMhcuc2x1aWNlLnYxLkFjdGl2ZUhlYWx0aCKIAwoMQWN0aXZlSGVhbHRoEiQKBGh0dHAYASABKAsyFC5zbHVpY2UudjEuSHR0cFByb2JlSAASIgoDdGNwGAIgASgLMhMuc2x1aWNlLnYxLlRjcFByb2JlSAASJAoEZ3JwYxgDIAEoCzIULnNsdWljZS52MS5HcnBjUHJvYmVIABJACghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITukgQqgENIgQIgKMFMgUQgMLXLxI6Cgd0aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABIcCgRyaXNlGAYgASgNQgm6SAYqBBhkKAFIAYgBARIcCgRmYWxsGAcgASgNQgm6SAYqBBhkKAFIAogBARIsCgR3aGVuGAggASgOMhQuc2x1aWNlLnYxLlByb2JlV2hlbkIIukgFggECEAFCDgoFcHJvYmUSBbpIAggBQgcKBV9yaXNlQgcKBV9mYWxsIrcBCglIdHRwUHJvYmUSJQoEcGF0aBgBIAEoCUIXukgUyAEBcg8YgBAyCl4vW14jXHNdKiQSWwoEaG9zdBgCIAEoCUJNukhKckgYhQIyQ14oW0EtWmEtejAtOS5fLV0rKDpbMC05XXsxLDV9KT98XFtbMC05QS1GYS1mOi5dK1xdKDpbMC05XXsxLDV9KT8pPyQSJgoIc3RhdHVzZXMYAyADKA1CFLpIEZIBDhBAGAEiCCoGGNcEKMgBIgoKCFRjcFByb2JlIiYKCUdycGNQcm9iZRIZCgdzZXJ2aWNlGAEgASgJQgi6SAVyAxiABCLNBQoFUm91dGUSRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIwoFaG9zdHMYAiADKAlCFLpIEZIBDhDoBxgBIgdyBRABGP0BEi4KBXBhdGhzGAMgAygLMhQuc2x1aWNlLnYxLlBhdGhNYXRjaEIJukgGkgEDEOgHEjcKB21ldGhvZHMYBCADKAlCJrpII5IBIBBAGAEiGnIYEAEYIDISXltBLVpdW0EtWjAtOV8tXSokEjEKB2hlYWRlcnMYBSADKAsyFi5zbHVpY2UudjEuSGVhZGVyTWF0Y2hCCLpIBZIBAhBAEj4KCXByb3RvY29scxgGIAMoDjIYLnNsdWljZS52MS5Sb3V0ZVByb3RvY29sQhG6SA6SAQsYASIHggEEEAEgABIQCghwcmlvcml0eRgHIAEoBRIXCgpzdHJpcF9wYXRoGAggASgISACIAQESFQoNcHJlc2VydmVfaG9zdBgJIAEoCBIpCgdyZXdyaXRlGAogASgJQhi6SBVyExiAEDIOXigvW14/I1xzXSopPyQSHAoHc2VydmljZRgLIAEoCUILukgIyAEBcgMYgAESJwoJdHJhbnNjb2RlGAwgASgLMhQuc2x1aWNlLnYxLlRyYW5zY29kZRIUCgdlbmFibGVkGA0gASgISAGIAQESKwoOaHR0cHNfcmVkaXJlY3QYDiABKA1CE7pIECoOMAAwrQIwrgIwswIwtAISHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhEiUKCHRpbWVvdXRzGBAgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYESABKAsyEi5zbHVpY2UudjEuUmV0cmllc0INCgtfc3RyaXBfcGF0aEIKCghfZW5hYmxlZCLCAQoJUGF0aE1hdGNoEhwKBnByZWZpeBgBIAEoCUIKukgHcgUQARiAEEgAEhsKBWV4YWN0GAIgASgJQgq6SAdyBRABGIAQSAASJAoOc2VnbWVudF9wcmVmaXgYAyABKAlCCrpIB3IFEAEYgBBIABIlCgVyZWdleBgEIAEoCzIULnNsdWljZS52MS5SZWdleFBhdGhIABIeCgh0ZW1wbGF0ZRgFIAEoCUIKukgHcgUQARiAEEgAQg0KBGtpbmQSBbpIAggBIjoKCVJlZ2V4UGF0aBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAQEhAKCHByaW9yaXR5GAIgASgFImkKC0hlYWRlck1hdGNoEjcKBG5hbWUYASABKAlCKbpIJnIkEAEYgAIyHV5bISMkJSYnKisuXl9gfH4wLTlBLVphLXotXSskEiEKBnZhbHVlcxgCIAMoCUIRukgOkgELCAEQQCIFcgMYgAgiiAEKCVRyYW5zY29kZRIbCgZzY2hlbWEYASABKAlCC7pICMgBAXIDGIABEiYKCHNlcnZpY2VzGAIgAygJQhS6SBGSAQ4Q6AcYASIHcgUQARiABBI2Cgdwcm9maWxlGAMgASgOMhsuc2x1aWNlLnYxLlRyYW5zY29kZVByb2ZpbGVCCLpIBYIBAhABIt4BCgZTY2hlbWESRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIgoOZGVzY3JpcHRvcl9zZXQYAiABKAxCCrpIB3oFGICAgBASJAoKaHR0cF9ydWxlcxgDIAEoCzIQLmdvb2dsZS5hcGkuSHR0cBIjCgdyZWZsZWN0GAQgASgLMhIuc2x1aWNlLnYxLlJlZmxlY3QSHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhIpcBCgdSZWZsZWN0EhwKB3NlcnZpY2UYASABKAlCC7pICMgBAXIDGIABEj0KCGludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBEi8KDXBpbm5lZF9kaWdlc3QYAyABKAlCGLpIFXITMhFeKFswLTlhLWZdezY0fSk/JCKRAgoLQ2VydGlmaWNhdGUSRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIgoEc25pcxgCIAMoCUIUukgRkgEOEOgHGAEiB3IFEAEY/QESHgoIY2VydF9wZW0YAyABKAlCDLpICcgBAXIEGICAEBIaCgdrZXlfcGVtGAQgASgJQgm6SAZyBBiAgAQSDwoHZGVmYXVsdBgFIAEoCBIqCgVmYWN0cxgGIAEoCzIbLnNsdWljZS52MS5DZXJ0aWZpY2F0ZUZhY3RzEh0KBG1ldGEYDyABKAsyDy5zbHVpY2UudjEuTWV0YSKuAQoQQ2VydGlmaWNhdGVGYWN0cxINCgVuYW1lcxgBIAMoCRIuCgpub3RfYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAQgASgJEhcKD2tleV9maW5nZXJwcmludBgFIAEoCSpyCghQcm90b2NvbBIYChRQUk9UT0NPTF9VTlNQRUNJRklFRBAAEhEKDVBST1RPQ09MX0hUVFAQARISCg5QUk9UT0NPTF9IVFRQUxACEhEKDVBST1RPQ09MX0dSUEMQAxISCg5QUk9UT0NPTF9HUlBDUxAEKl4KD0JhbGFuY2luZ1BvbGljeRIgChxCQUxBTkNJTkdfUE9MSUNZX1VOU1BFQ0lGSUVEEAASKQolQkFMQU5DSU5HX1BPTElDWV9XRUlHSFRFRF9ST1VORF9ST0JJThABKlYKCVByb2JlV2hlbhIaChZQUk9CRV9XSEVOX1VOU1BFQ0lGSUVEEAASFgoSUFJPQkVfV0hFTl9TVVNQRUNUEAESFQoRUFJPQkVfV0hFTl9BTFdBWVMQAipiCg1Sb3V0ZVByb3RvY29sEh4KGlJPVVRFX1BST1RPQ09MX1VOU1BFQ0lGSUVEEAASFwoTUk9VVEVfUFJPVE9DT0xfSFRUUBABEhgKFFJPVVRFX1BST1RPQ09MX0hUVFBTEAIqlAEKEFRyYW5zY29kZVByb2ZpbGUSIQodVFJBTlNDT0RFX1BST0ZJTEVfVU5TUEVDSUZJRUQQABIiCh5UUkFOU0NPREVfUFJPRklMRV9HUlBDX0dBVEVXQVkQARIbChdUUkFOU0NPREVfUFJPRklMRV9FTlZPWRACEhwKGFRSQU5TQ09ERV9QUk9GSUxFX1NUUklDVBADYgZwcm90bzM", [file_buf_validate_validate, file_google_api_http, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * What the control plane knows of a resource. Output only: what a caller sends here is ignored.
@@ -375,6 +377,21 @@ export type UpstreamTls = Message<"sluice.v1.UpstreamTls"> & {
    * @generated from field: bool skip_verify = 3;
    */
   skipVerify: boolean;
+
+  /**
+   * PEM: the certificate that nodes show an endpoint that asks for one, then each one's issuer.
+   *
+   * @generated from field: string cert_pem = 4;
+   */
+  certPem: string;
+
+  /**
+   * PEM, without a passphrase. Never given back: reads leave it empty, and a write that leaves it empty beside a certificate keeps
+   * the key that is there.
+   *
+   * @generated from field: string key_pem = 5;
+   */
+  keyPem: string;
 };
 
 /**
@@ -804,11 +821,27 @@ export type Schema = Message<"sluice.v1.Schema"> & {
   name: string;
 
   /**
-   * A serialized google.protobuf.FileDescriptorSet with all imports.
+   * A serialized google.protobuf.FileDescriptorSet with all imports. With `reflect` the control plane fills it in, and what a
+   * caller leaves empty stays what it is.
    *
    * @generated from field: bytes descriptor_set = 2;
    */
   descriptorSet: Uint8Array;
+
+  /**
+   * As `http` of a google.api.Service: the rule of a method takes the place of its annotation, and of several for one method the
+   * last one counts.
+   *
+   * @generated from field: google.api.Http http_rules = 3;
+   */
+  httpRules?: Http | undefined;
+
+  /**
+   * Reads the descriptor set from a running service, and goes on doing so.
+   *
+   * @generated from field: sluice.v1.Reflect reflect = 4;
+   */
+  reflect?: Reflect | undefined;
 
   /**
    * @generated from field: sluice.v1.Meta meta = 15;
@@ -822,6 +855,143 @@ export type Schema = Message<"sluice.v1.Schema"> & {
  */
 export const SchemaSchema: GenMessage<Schema> = /*@__PURE__*/
   messageDesc(file_sluice_v1_config, 20);
+
+/**
+ * Descriptors by gRPC server reflection (v1 or v1alpha), of all services that the server names.
+ *
+ * @generated from message sluice.v1.Reflect
+ */
+export type Reflect = Message<"sluice.v1.Reflect"> & {
+  /**
+   * A grpc or grpcs service, each of whose endpoints is asked.
+   *
+   * @generated from field: string service = 1;
+   */
+  service: string;
+
+  /**
+   * From one round of questions to the next; endpoints that come or go begin one at once. Default 30 s.
+   *
+   * @generated from field: google.protobuf.Duration interval = 2;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * The SHA-256 of the only descriptor set to take, in hex; others are reported.
+   *
+   * @generated from field: string pinned_digest = 3;
+   */
+  pinnedDigest: string;
+};
+
+/**
+ * Describes the message sluice.v1.Reflect.
+ * Use `create(ReflectSchema)` to create a new message.
+ */
+export const ReflectSchema: GenMessage<Reflect> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 21);
+
+/**
+ * What nodes show TLS clients, by the name that a client asks for (SNI).
+ *
+ * @generated from message sluice.v1.Certificate
+ */
+export type Certificate = Message<"sluice.v1.Certificate"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Host names, or `*.` and a host name, which stands for exactly one label more. Those in the certificate when empty.
+   *
+   * @generated from field: repeated string snis = 2;
+   */
+  snis: string[];
+
+  /**
+   * PEM: the certificate, then each one's issuer.
+   *
+   * @generated from field: string cert_pem = 3;
+   */
+  certPem: string;
+
+  /**
+   * PEM, without a passphrase. Never given back: reads leave it empty, and a write that leaves it empty keeps the key that is there.
+   *
+   * @generated from field: string key_pem = 4;
+   */
+  keyPem: string;
+
+  /**
+   * For clients that ask for no name, or for one that no certificate has. Where none is the default, the first by name is.
+   *
+   * @generated from field: bool default = 5;
+   */
+  default: boolean;
+
+  /**
+   * What the certificate says. Output only.
+   *
+   * @generated from field: sluice.v1.CertificateFacts facts = 6;
+   */
+  facts?: CertificateFacts | undefined;
+
+  /**
+   * @generated from field: sluice.v1.Meta meta = 15;
+   */
+  meta?: Meta | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.Certificate.
+ * Use `create(CertificateSchema)` to create a new message.
+ */
+export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 22);
+
+/**
+ * @generated from message sluice.v1.CertificateFacts
+ */
+export type CertificateFacts = Message<"sluice.v1.CertificateFacts"> & {
+  /**
+   * What it is served for: `snis`, or the names in the certificate.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp not_before = 2;
+   */
+  notBefore?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp not_after = 3;
+   */
+  notAfter?: Timestamp | undefined;
+
+  /**
+   * SHA-256 of the certificate, in hex.
+   *
+   * @generated from field: string fingerprint = 4;
+   */
+  fingerprint: string;
+
+  /**
+   * SHA-256 of the public key (SubjectPublicKeyInfo), in hex: it tells keys apart and gives none away.
+   *
+   * @generated from field: string key_fingerprint = 5;
+   */
+  keyFingerprint: string;
+};
+
+/**
+ * Describes the message sluice.v1.CertificateFacts.
+ * Use `create(CertificateFactsSchema)` to create a new message.
+ */
+export const CertificateFactsSchema: GenMessage<CertificateFacts> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 23);
 
 /**
  * @generated from enum sluice.v1.Protocol
