@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { codecBench } from './codec/codec.js';
 import { UsageError, type Bench, type BenchOptions, type BenchResult } from './harness/harness.js';
 import { jsonLine, table } from './harness/report.js';
 import { proxyBench } from './proxy/proxy.js';
@@ -6,7 +7,12 @@ import { routeBench } from './route/route.js';
 import { transcodeBench } from './transcode/transcode.js';
 
 /** `npm run bench -- NAME`: docs/benchmarks.md says what each one measures and how to read it. */
-const benches: Readonly<Record<string, Bench>> = { proxy: proxyBench, transcode: transcodeBench, route: routeBench };
+const benches: Readonly<Record<string, Bench>> = {
+  proxy: proxyBench,
+  transcode: transcodeBench,
+  route: routeBench,
+  codec: codecBench,
+};
 
 const usage = `npm run bench -- ${Object.keys(benches).join('|')} [--json] [--rounds N] [--seconds N] [--case NAME,…] [--system NAME,…]`;
 

@@ -4,7 +4,7 @@ const headBytes = 4;
 
 /** Answers messages that each come, and go, behind their length in four bytes, little end first. */
 export function serve(stream: Duplex, answer: (request: Uint8Array) => Uint8Array): void {
-  let held = Buffer.alloc(0);
+  let held: Buffer = Buffer.alloc(0);
   stream.on('error', () => stream.destroy());
   stream.on('data', (chunk: Buffer) => {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);

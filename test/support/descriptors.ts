@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+import { dirname, join } from 'node:path';
+import { packageFile } from '../../deploy/package-file.js';
 
 /**
  * Compiles proto sources (path → text) with buf into a serialized FileDescriptorSet with all imports, as a user would.
@@ -20,13 +18,13 @@ export function buildDescriptors(
       mkdirSync(dirname(join(folder, 'src', path)), { recursive: true });
       writeFileSync(join(folder, 'src', path), text);
     }
-    execFileSync('cp', ['-r', join(root, 'proto/vendor/google'), join(folder, 'src')]);
+    execFileSync('cp', ['-r', packageFile('proto/vendor/google'), join(folder, 'src')]);
     writeFileSync(join(folder, 'buf.yaml'), 'version: v2\nmodules:\n  - path: src\n');
     const paths = Object.keys(sources).flatMap((path) => ['--path', join(folder, 'src', path)]);
     const flags = options.excludeImports === true ? ['--exclude-imports'] : [];
     const output = join(folder, 'set.binpb');
     execFileSync(
-      join(root, 'node_modules/.bin/buf'),
+      packageFile('node_modules/.bin/buf'),
       ['build', folder, '--as-file-descriptor-set', ...flags, ...paths, '-o', output],
       { stdio: 'pipe' },
     );
