@@ -147,7 +147,7 @@ class Acceptance {
       this.#secured(secure.isSessionReused() ? 'resumed' : 'complete');
       this.#done({
         source,
-        open: (events) => readEvents(secure, events),
+        open: (events) => readEvents(secure, this.#options.reads, events),
         isHttp2: secure.alpnProtocol === 'h2',
         firstBytes: null,
       });

@@ -227,7 +227,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     const { status, headers, body } = errorAnswer(error, this.#context.ids.next(), undefined);
     const { text } = writeFields(statusLine(status), headers);
     const end = `${this.dateLine}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-    this.#socket.writeText(text + end + latin1Text(body.bytes));
+    this.#socket.write(text + end + latin1Text(body.bytes));
     this.#linger();
   }
 
@@ -240,10 +240,6 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   mayKeepAlive(): boolean {
     if (this.#continueDue || this.#context.phase !== 'open') this.#keepAlive = false;
     return this.#keepAlive;
-  }
-
-  writeText(text: string): boolean {
-    return this.#written(this.#socket.writeText(text));
   }
 
   write(data: string | Uint8Array): boolean {

@@ -13,7 +13,6 @@ export interface ExchangeConnection {
   readonly dateLine: string;
   /** Whether the connection can serve another request after this answer. */
   mayKeepAlive(): boolean;
-  writeText(text: string): boolean;
   /** Leaves with all else that is written in this turn of the event loop, or at `flush`. */
   write(data: string | Uint8Array): boolean;
   flush(): void;
@@ -96,7 +95,7 @@ export class Http1Exchange implements Exchange, BodySink {
     const head = this.#headText(writeFields(statusLine(status), headers), body);
     if (this.#framing === 'none') {
       if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
-      this.#connection.writeText(head);
+      this.#connection.write(head);
       this.#finish();
     } else if (body instanceof BufferedBody && body.length <= inlineBodyBytes && this.#framing === 'length') {
       this.#respondInline(head, body);
@@ -110,7 +109,7 @@ export class Http1Exchange implements Exchange, BodySink {
   #respondInline(head: string, body: BufferedBody): void {
     const { bytes } = body;
     this.#sent = bytes.length;
-    this.#connection.writeText(head + latin1Text(bytes));
+    this.#connection.write(head + latin1Text(bytes));
     this.#finish();
   }
 

@@ -1,3 +1,5 @@
+import { TurnWrites } from './turn-writes.js';
+
 const readBytes = 65_536;
 /** A read of at least this much is worth a buffer of its own; smaller ones are cheaper to copy out of the shared one. */
 export const bulkBytes = 16_384;
@@ -16,9 +18,14 @@ const maxFree = 16;
  * Sharing is sound because the event loop reads from one socket at a time and hands the bytes over before the next.
  */
 export class SharedReadBuffer {
+  readonly turn: TurnWrites;
   readonly shared: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(readBytes);
   readonly #free: Buffer<ArrayBuffer>[] = [];
   #lent = 0;
+
+  constructor(turn = new TurnWrites()) {
+    this.turn = turn;
+  }
 
   lend(): Buffer<ArrayBuffer> | null {
     if (this.#lent >= maxLent) return null;

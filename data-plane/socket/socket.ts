@@ -1,6 +1,7 @@
 import { connect as connectTcp, Socket, type OnReadOpts } from 'node:net';
 import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
 import { ReadBufferChoice, type SharedReadBuffer } from './read-buffer.js';
+import type { TurnWrites } from './turn-writes.js';
 
 /** What a socket tells its connection. */
 export interface SocketEvents {
@@ -21,21 +22,31 @@ export interface SocketEvents {
 /** Bytes that a socket holds before it asks its writer to stop: two full reads of the other side. */
 export const socketBufferBytes = 131_072;
 
+/** What is gathered in one turn before it leaves at once. */
+const turnBytes = 65_536;
+
 /**
  * A TCP or TLS connection as the HTTP engine uses it: no stream machinery on the read side, text and bytes out, all writes of
- * one turn of the event loop in one system call when they are many.
+ * one turn of the event loop in one system call at its end.
  */
 export class ByteSocket {
   readonly #socket: Socket;
+  readonly #turn: TurnWrites;
   #events: SocketEvents;
+  /** The turn's first write, which needs no cork when it stays the only one. */
+  #first: string | Uint8Array | null = null;
   #corked = false;
+  #turnBytes = 0;
+  #flushes = 0;
+  #failedFlush = -1;
   #error: Error | null = null;
   #reachedPeer = false;
   #ended = false;
   #paused = false;
 
-  constructor(socket: Socket, events: SocketEvents) {
+  constructor(socket: Socket, turn: TurnWrites, events: SocketEvents) {
     this.#socket = socket;
+    this.#turn = turn;
     this.#events = events;
     socket.once('connect', () => (this.#reachedPeer = true));
     socket.on('drain', () => this.#events.onDrain());
@@ -58,34 +69,65 @@ export class ByteSocket {
     return this.#socket;
   }
 
-  /** Takes latin1 text that leaves at once. */
-  writeText(text: string): boolean {
-    return this.#socket.write(text, 'latin1');
-  }
-
-  /** Takes latin1 text or bytes that leave with all else that is written in this turn. */
+  /**
+   * Takes latin1 text, or bytes that are the socket's until `isDrained`; they leave at the end of the turn, or at `flush`. False
+   * asks the writer to stop until `onDrain`.
+   */
   write(data: string | Uint8Array): boolean {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(uncork, this);
+    if (this.#turnBytes === 0) {
+      this.#first = data;
+      this.#turn.add(this);
+    } else {
+      if (!this.#corked) this.#cork();
+      this.#writeNow(data);
     }
-    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+    this.#turnBytes += data.length;
+    if (this.#turnBytes >= turnBytes) this.flush();
+    return !this.#socket.writableNeedDrain;
   }
 
-  /** Lets what `write` has gathered leave at once. */
+  #cork(): void {
+    this.#corked = true;
+    this.#socket.cork();
+    this.#writeNow(this.#first as string | Uint8Array);
+    this.#first = null;
+  }
+
+  #writeNow(data: string | Uint8Array): void {
+    if (typeof data === 'string') this.#socket.write(data, 'latin1');
+    else this.#socket.write(data);
+  }
+
+  /** Lets what has been written leave at once. */
   flush(): void {
-    this.uncork();
+    if (this.#turnBytes === 0) return;
+    this.#turnBytes = 0;
+    const first = this.#first;
+    this.#first = null;
+    if (this.#corked) {
+      this.#corked = false;
+      this.#socket.uncork();
+    } else if (first !== null && !this.#socket.destroyed) {
+      this.#writeNow(first);
+    }
+    if (this.#failedFlush < 0 && (this.#socket.destroyed || this.#socket.errored !== null))
+      this.#failedFlush = this.#flushes;
+    this.#flushes++;
   }
 
   /** The kernel has taken everything that was written. */
   get isDrained(): boolean {
-    return !this.#corked && this.#socket.writableLength === 0;
+    return this.#turnBytes === 0 && this.#socket.writableLength === 0;
   }
 
-  /** The last write failed at once, so none of its bytes left. */
-  get failedAtOnce(): boolean {
-    return this.#socket.errored !== null;
+  /** Which flush takes what is written next; for `hasLeft`. */
+  get nextFlush(): number {
+    return this.#flushes;
+  }
+
+  /** Whether any byte of that flush may have left: it has been made, and did not fail in the same instant. */
+  hasLeft(flush: number): boolean {
+    return this.#flushes > flush && this.#failedFlush !== flush;
   }
 
   /** A TCP connection has been made, if not yet a TLS session. */
@@ -116,7 +158,7 @@ export class ByteSocket {
 
   /** Sends what is written, then says that no more comes. Reading goes on. */
   end(): void {
-    this.uncork();
+    this.flush();
     this.#ended = true;
     this.#socket.end();
   }
@@ -131,16 +173,6 @@ export class ByteSocket {
     if (this.#ended || this.#socket.connecting || this.#socket instanceof TLSSocket) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
-
-  uncork(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
-    this.#socket.uncork();
-  }
-}
-
-function uncork(socket: ByteSocket): void {
-  socket.uncork();
 }
 
 /** Connects; `onConnect` is told after the TLS handshake, if there is one. */
@@ -163,7 +195,7 @@ export function openSocket(
   };
   const socket = tls === null ? connectTcp(options) : connectTls({ ...options, ...tls } as ConnectionOptions);
   socket.once(tls === null ? 'connect' : 'secureConnect', () => events.onConnect());
-  return reader.readsFor(new ByteSocket(socket, events));
+  return reader.readsFor(new ByteSocket(socket, reads.turn, events));
 }
 
 /**
@@ -174,21 +206,21 @@ export function openSocket(
 export function adoptSocket(accepted: Socket, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
   const shell = accepted as Socket & { _handle?: object | null };
   const handle = shell._handle;
-  if (handle === undefined || handle === null) return readEvents(accepted, events);
+  if (handle === undefined || handle === null) return readEvents(accepted, reads, events);
   shell._handle = null;
   // Without a handle this closes nothing; it lets the server forget the socket.
   accepted.destroy();
   const reader = new SocketReader(reads);
   const options = { handle, allowHalfOpen: true, writableHighWaterMark: socketBufferBytes, onread: reader.options };
   const socket = new Socket(options);
-  const byteSocket = reader.readsFor(new ByteSocket(socket, events));
+  const byteSocket = reader.readsFor(new ByteSocket(socket, reads.turn, events));
   socket.resume();
   return byteSocket;
 }
 
 /** A socket that has no way but `data` events: the server's side of TLS. */
-export function readEvents(socket: Socket, events: SocketEvents): ByteSocket {
-  const byteSocket = new ByteSocket(socket, events);
+export function readEvents(socket: Socket, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
+  const byteSocket = new ByteSocket(socket, reads.turn, events);
   socket.on('data', (bytes: Buffer) => byteSocket.received(bytes, 0, bytes.length, true));
   socket.resume();
   return byteSocket;

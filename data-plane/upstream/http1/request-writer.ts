@@ -28,7 +28,7 @@ export class RequestWriter implements BodySink {
   #announced = 0;
   #sent = 0;
   #stalled = false;
-  #unsent = false;
+  #firstFlush = 0;
   #done = true;
 
   constructor(socket: ByteSocket, owner: RequestWriterOwner) {
@@ -42,11 +42,11 @@ export class RequestWriter implements BodySink {
   }
 
   /**
-   * Nothing of the request has left. Only a write that failed in the same instant proves that; a reset that is read later proves
-   * nothing.
+   * Nothing of the request has left. Only a write that was not made, or failed in the same instant, proves that; a reset that is
+   * read later proves nothing.
    */
   get unsent(): boolean {
-    return this.#unsent;
+    return !this.#socket.hasLeft(this.#firstFlush);
   }
 
   start(call: Call): void {
@@ -56,15 +56,13 @@ export class RequestWriter implements BodySink {
     this.#sent = 0;
     this.#stalled = false;
     this.#done = false;
+    this.#firstFlush = this.#socket.nextFlush;
     const head = requestHead(call, this.#framing);
     if (body instanceof BufferedBody && body.length <= inlineBodyBytes) {
-      this.#socket.writeText(head + inlineBody(body, this.#framing));
-      this.#unsent = this.#socket.failedAtOnce;
+      this.#socket.write(head + inlineBody(body, this.#framing));
       this.#finish();
     } else {
-      // Not held back for the body: whether this write fails at once tells if anything of the request has left.
-      this.#socket.writeText(head);
-      this.#unsent = this.#socket.failedAtOnce;
+      this.#socket.write(head);
       this.#source = body;
       body.start(this);
     }

@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { SharedReadBuffer } from '../../../../data-plane/socket/read-buffer.js';
+import { TurnWrites } from '../../../../data-plane/socket/turn-writes.js';
 import { readEvents, type ByteSocket, type SocketEvents } from '../../../../data-plane/socket/socket.js';
 
 /** How a run's sockets behave. */
@@ -29,6 +31,8 @@ export class MemorySocket extends EventEmitter {
   /** The owner cut the connection: a peer knows that what it got is not all. */
   wasReset = false;
   readonly #habits: SocketHabits;
+  /** Turns end with each step. */
+  readonly #turn = new TurnWrites(() => {});
   readonly #inbox: Buffer[] = [];
   #written: (string | Uint8Array)[] = [];
   #output = '';
@@ -46,6 +50,7 @@ export class MemorySocket extends EventEmitter {
   open(events: SocketEvents): ByteSocket {
     return readEvents(
       this as unknown as Socket,
+      new SharedReadBuffer(this.#turn),
       this.#habits.scratch === null ? events : throughScratch(events, this.#habits.scratch),
     );
   }
@@ -82,8 +87,19 @@ export class MemorySocket extends EventEmitter {
     return this.#inbox.length > 0 || (this.#peerEnded && !this.#endSeen);
   }
 
-  /** Lets the next thing happen; false when there is nothing. */
+  /** Lets the next thing happen, and the turn end; false when there is nothing. */
   step(): boolean {
+    const progress = this.#happens();
+    return this.#endTurn() || progress;
+  }
+
+  #endTurn(): boolean {
+    const before = this.#written.length;
+    this.#turn.flush();
+    return this.#written.length > before;
+  }
+
+  #happens(): boolean {
     if (this.destroyed) return this.#close();
     if (this.writableNeedDrain) {
       this.writableNeedDrain = false;
