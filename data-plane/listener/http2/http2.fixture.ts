@@ -6,6 +6,7 @@ import type { Exchange, ExchangeSummary, RequestObserver } from '../../exchange.
 import { SharedReadBuffer } from '../../socket/read-buffer.js';
 import { adoptSocket } from '../../socket/socket.js';
 import { TimerWheel } from '../../wheel.js';
+import { clientPreface } from '../../wire/http2/http2.js';
 import { HttpDate } from '../http-date.js';
 import {
   createHttp2Codec,
@@ -82,11 +83,11 @@ export class RawHttp2Client {
   readonly closed: Promise<void>;
   readonly #chunks: Buffer[] = [];
 
-  constructor(port: number, ...bytes: Buffer[]) {
+  constructor(port: number, ...bytes: readonly Buffer[]) {
     this.socket = connectTcp(port, '127.0.0.1');
     this.socket.on('data', (chunk: Buffer) => this.#chunks.push(chunk)).on('error', () => {});
     this.closed = new Promise((resolve) => this.socket.on('close', () => resolve()));
-    this.socket.write(Buffer.concat([preface, ...bytes]));
+    this.socket.write(Buffer.concat([clientPreface, settings, ...bytes]));
   }
 
   get received(): Buffer {
@@ -94,4 +95,4 @@ export class RawHttp2Client {
   }
 }
 
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
+const settings = Buffer.from('000000040000000000', 'hex');
