@@ -1,7 +1,10 @@
-import type { BodySource } from './body.js';
+import { BufferedBody, type BodySource } from './body.js';
+import * as codings from './coding/coding.js';
+import type { ContentCoding } from './coding/coding.js';
 import type { ProxyError } from './errors.js';
 import type { Exchange } from './exchange.js';
-import { headerValue, type HeaderList } from './headers.js';
+import type { Outgoing } from './forward.js';
+import { headerValue, isHeader, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
 import { upstreamHeaders, type ClientFacts } from './shape.js';
@@ -21,8 +24,8 @@ import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
 const maxMessageBytes = 4 * 1024 * 1024;
 
 export interface TranscodedObserver {
-  /** The gRPC call to send; `replied` is to be called with its reply. */
-  call(call: GrpcCall): void;
+  /** The gRPC call to send, and the milliseconds that the caller gives it; `replied` is to be called with its reply. */
+  call(outgoing: Outgoing, timeoutMs: number | null): void;
   answered(answer: Answer): void;
   /** There is neither a call nor an answer, but this. */
   broken(error: ProxyError): void;
@@ -31,10 +34,14 @@ export interface TranscodedObserver {
 /** One request of a transcoded route: what the proxy sends to the service, and what it answers of what comes back. */
 export class TranscodedExchange {
   readonly #request: TranscodedRequest;
+  readonly #authority: string;
   readonly #observer: TranscodedObserver;
+  readonly #method: string;
   /** The client's body is being read. */
   #preparing: Cancel | null = null;
   #reply: Reply | null = null;
+  /** The client is gone or has been told of an error. */
+  #isOver = false;
 
   constructor(
     { head, body, id }: Exchange,
@@ -43,13 +50,17 @@ export class TranscodedExchange {
     binding: Binding,
     observer: TranscodedObserver,
   ) {
+    const { preserveHost, service } = match.target.route.settings;
     this.#observer = observer;
+    this.#method = head.method;
+    this.#authority = preserveHost ? head.authority : service.host;
     this.#request = {
       binding,
       variables: match.variables(),
       target: head.target,
       headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, ''),
       body,
+      codings,
       maxMessageBytes,
       takesTrailers: hasToken(headerValue(head.headers, 'te') ?? '', 'trailers'),
     };
@@ -57,18 +68,44 @@ export class TranscodedExchange {
 
   start(): void {
     this.#preparing = prepareCall(this.#request, {
-      ready: (call) => {
-        this.#preparing = null;
-        this.#observer.call(call);
-      },
+      ready: (call) => this.#ready(call),
       failed: (error) => this.#observer.broken(error),
     });
   }
 
+  #ready({ target, headers, body, timeoutMs }: GrpcCall): void {
+    this.#preparing = null;
+    this.#observer.call(
+      { method: 'POST', target, authority: this.#authority, headers, body, upgrade: null },
+      timeoutMs,
+    );
+  }
+
   replied(status: number, headers: HeaderList, body: BodySource): void {
     this.#reply = readReply(this.#request, status, headers, body, {
-      answered: (answer) => this.#observer.answered(answer),
+      answered: (answer) => this.#answer(answer),
       failed: (error) => this.#observer.broken(error),
+    });
+  }
+
+  #answer(answer: Answer): void {
+    const mayEncode = this.#request.binding.habits.compression && this.#method !== 'HEAD';
+    const coding = mayEncode ? codingOf(answer, this.#request.headers) : null;
+    if (coding === null) this.#observer.answered(answer);
+    else this.#encode(answer, coding);
+  }
+
+  #encode(answer: Answer, coding: ContentCoding): void {
+    const headers = [...weakened(answer.headers), 'Content-Encoding', coding, 'Vary', 'Accept-Encoding'];
+    const { body } = answer;
+    if (!(body instanceof BufferedBody)) {
+      this.#observer.answered({ ...answer, headers, body: codings.encodedBody(coding, body) });
+      return;
+    }
+    codings.encodeBytes(coding, body.bytes, (error, bytes) => {
+      if (this.#isOver) return;
+      if (error !== null) this.#observer.answered(answer);
+      else this.#observer.answered({ ...answer, headers, body: new BufferedBody(bytes, body.trailers) });
     });
   }
 
@@ -79,9 +116,36 @@ export class TranscodedExchange {
 
   /** Stops reading, either way. */
   cancel(error: ProxyError): void {
+    this.#isOver = true;
     this.#preparing?.cancel(error);
     this.#preparing = null;
     this.#reply?.cancel(error);
     this.#reply = null;
   }
+}
+
+/** Below this a compressed answer is hardly shorter, and may be longer. */
+const minEncodedBytes = 1_024;
+
+/** The coding that an answer is to have (CP2): one that the client takes, where the answer is text and long enough, or a stream of it. */
+function codingOf({ headers, body, status }: Answer, requestFields: HeaderList): ContentCoding | null {
+  if (body.length !== null && body.length < minEncodedBytes) return null;
+  const accepted = headerValue(requestFields, 'accept-encoding');
+  if (accepted === undefined || status === 204 || status === 304 || status === 206) return null;
+  if (!isText(headerValue(headers, 'content-type') ?? '')) return null;
+  if (/\bno-transform\b/i.test(headerValue(headers, 'cache-control') ?? '')) return null;
+  return codings.chosenCoding(accepted);
+}
+
+function isText(contentType: string): boolean {
+  return /^(text\/|application\/(json|x-ndjson|ndjson|jsonl|xml|javascript)\b|[^;]+\+(json|xml)\b|image\/svg)/i.test(
+    contentType,
+  );
+}
+
+/** A strong ETag says that the bytes are the same (RFC 9110 section 8.8.1). */
+function weakened(headers: HeaderList): HeaderList {
+  return headers.map((text, i) =>
+    i % 2 === 1 && isHeader(headers[i - 1] as string, 'etag') && !text.startsWith('W/') ? `W/${text}` : text,
+  );
 }

@@ -7,7 +7,14 @@ export { loadSchema, type Schema, type SchemaProblem } from './schema/schema.js'
 export type { Binding } from './binding/binding.js';
 export { schemaBindings, type BindingOptions } from './binding/bindings.js';
 export { prepareCall, readReply, type CallReadiness, type Cancel, type Reply, type ReplyObserver } from './call/call.js';
-export type { Answer, GrpcCall, TranscodedRequest } from './call/request.js';
+export type { Answer, Codings, GrpcCall, TranscodedRequest } from './call/request.js';
 export { isForm } from './binding/content.js';
 export { habitsOf, type Habits } from './habits.js';
 export { profileOf, type Profile } from './profile.js';
+export {
+  openApiDocument,
+  type DocumentInfo,
+  type JsonObject,
+  type OpenApiVersion,
+  type RoutedBinding,
+} from './openapi/openapi.js';

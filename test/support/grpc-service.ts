@@ -11,6 +11,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import {
   Server,
   ServerCredentials,
+  type ServerOptions,
   type handleBidiStreamingCall,
   type ServiceDefinition,
   type UntypedServiceImplementation,
@@ -28,6 +29,7 @@ export async function startGrpcService(
   descriptorSet: Uint8Array,
   name: string,
   handlers: Handlers,
+  options: ServerOptions = {},
 ): Promise<TestService> {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
   const service = registry.getService(name);
@@ -48,7 +50,7 @@ export async function startGrpcService(
       responseDeserialize: (bytes: Buffer) => read(output, bytes),
     };
   }
-  const server = new Server();
+  const server = new Server(options);
   server.addService(definition, handlers as Record<string, handleBidiStreamingCall<JsonValue, JsonValue>>);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createFileRegistry, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import type { Metadata, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { Metadata, ServerOptions, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { afterEach } from 'vitest';
 import { Protocol, type TranscodeProfile, type TranscodeSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { buildDescriptors } from './descriptors.js';
@@ -32,6 +32,8 @@ export interface ServiceOptions {
   readonly profile?: TranscodeProfile;
   readonly transcode?: Partial<Exclude<MessageInitShape<typeof TranscodeSchema>, { $typeName: string }>>;
   readonly handlers?: Handlers;
+  /** Of the gRPC server. */
+  readonly server?: ServerOptions;
   /** What methods without a handler answer. */
   readonly answer?: Json;
 }
@@ -64,7 +66,7 @@ export class TranscodedServices {
     const descriptorSet = this.descriptors(proto);
     const calls: SeenCall[] = [];
     const handlers = { ...noting(descriptorSet, service, calls, options.answer ?? {}), ...options.handlers };
-    const server = await startGrpcService(descriptorSet, service, handlers);
+    const server = await startGrpcService(descriptorSet, service, handlers, options.server);
     this.#closing.push(() => server.close());
     const transcode = {
       schema: 's',

@@ -1,9 +1,10 @@
 import { BufferedBody } from '../../body.js';
+import { grpcCodeOfHttp } from '../../grpc/grpc.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { soleMessage } from './framing.js';
 import { responseFields, statusOverride, trailerFields } from './metadata.js';
-import type { Answer, TranscodedRequest } from './request.js';
-import { grpcCodeOf, httpStatusOf, readStatus, statusFields, statusJson, type GrpcStatus } from './status.js';
+import type { Answer, InflateMessage, TranscodedRequest } from './request.js';
+import { httpStatusOf, readStatus, statusFields, statusJson, type GrpcStatus } from './status.js';
 
 const utf8 = new TextEncoder();
 
@@ -13,11 +14,15 @@ export function unaryAnswer(
   headers: HeaderList,
   body: Uint8Array,
   trailers: HeaderList,
+  inflate: InflateMessage | null,
 ): Answer {
   const status = readStatus(trailers) ?? readStatus(headers) ?? noStatus;
   if (status.code !== 0) return statusAnswer(request, status, headers, trailers);
   const { response } = request.binding;
-  const content = response.toContent(soleMessage(body), headerValue(request.headers, 'accept') ?? '');
+  const content = response.toContent(
+    soleMessage(body, inflate, request.maxMessageBytes),
+    headerValue(request.headers, 'accept') ?? '',
+  );
   return {
     status: statusOverride(headers, trailers) ?? 200,
     headers: answerFields(request, headers, content.contentType),
@@ -69,5 +74,5 @@ export function notGrpc(status: number): GrpcStatus {
     status === 200
       ? 'The service sent an answer that is not gRPC.'
       : `The service answered with HTTP status ${status}.`;
-  return { code: grpcCodeOf(status), message, details: [] };
+  return { code: grpcCodeOfHttp(status), message, details: [] };
 }

@@ -3,13 +3,14 @@ import { ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { TrackedBody } from '../../tracked-body.js';
 import { isAcceptable, isForm } from '../binding/content.js';
+import { FrameReader } from '../stream/frame-reader.js';
 import { ReplyStream } from '../stream/reply-stream.js';
 import { RequestStream } from '../stream/request-stream.js';
 import { StreamAnswer } from '../stream/stream-answer.js';
 import { notGrpc, statusAnswer, unaryAnswer } from './answer.js';
 import { Gather } from './gather.js';
 import { addRequestMetadata, callerTimeoutMs } from './metadata.js';
-import type { Answer, GrpcCall, TranscodedRequest } from './request.js';
+import type { Answer, GrpcCall, InflateMessage, TranscodedRequest } from './request.js';
 
 export interface CallReadiness {
   ready(call: GrpcCall): void;
@@ -40,13 +41,14 @@ export interface Reply extends Cancel {
  * frames as it arrives; one that the binding does not use is read and dropped, so that the client's going away is noticed
  * (BD4). Exactly one of `ready` and `failed` is called, perhaps within this call.
  */
-export function prepareCall(request: TranscodedRequest, observer: CallReadiness): Cancel {
-  const { method, request: plan } = request.binding;
-  const refusal = refusalOf(request);
-  if (refusal !== null) {
-    observer.failed(refusal);
+export function prepareCall(sent: TranscodedRequest, observer: CallReadiness): Cancel {
+  const request = decoded(sent);
+  const refusal = request instanceof ProxyError ? request : refusalOf(request);
+  if (request instanceof ProxyError || refusal !== null) {
+    observer.failed(refusal as ProxyError);
     return nothingToCancel;
   }
+  const { method, request: plan } = request.binding;
   if (isForm(contentTypeOf(request)) && !plan.isWholeBody) return prepareForm(request, observer);
   if (!plan.usesBody) {
     request.body.start(drain);
@@ -93,13 +95,19 @@ function prepareForm(request: TranscodedRequest, observer: CallReadiness): Cance
   return gather;
 }
 
-/** What can be said without reading the body: an encoding that is not taken (CP1), an Accept that nothing fits (CN3). */
-function refusalOf({ binding, headers, body }: TranscodedRequest): ProxyError | null {
-  const encoding = headerValue(headers, 'content-encoding');
-  const isEncoded = encoding !== undefined && encoding.toLowerCase() !== 'identity' && body.length !== 0;
-  if (isEncoded && binding.request.usesBody) {
-    return new ProxyError('unsupported_media_type', undefined, { headers: ['Accept-Encoding', 'identity'] });
-  }
+/** The request with its body as it was before it was compressed (CP1). */
+function decoded(request: TranscodedRequest): TranscodedRequest | ProxyError {
+  const { binding, headers, body, codings } = request;
+  const coding = headerValue(headers, 'content-encoding');
+  const isPlain = coding === undefined || coding.toLowerCase() === 'identity';
+  if (isPlain || body.length === 0 || (!binding.request.usesBody && !isForm(contentTypeOf(request)))) return request;
+  const plain = codings.decodedBody(coding, body);
+  if (plain !== null) return { ...request, body: plain };
+  return new ProxyError('unsupported_media_type', undefined, { headers: ['Accept-Encoding', codings.acceptedCodings] });
+}
+
+/** What can be said without reading the body: an Accept that nothing fits (CN3). */
+function refusalOf({ binding, headers }: TranscodedRequest): ProxyError | null {
   if (binding.profile !== 'strict' || binding.response.isHttpBody) return null;
   const accept = headerValue(headers, 'accept') ?? '';
   if (isAcceptable(accept, binding.method.serverStreaming)) return null;
@@ -123,8 +131,15 @@ export function readReply(
     observer.answered(statusAnswer(request, notGrpc(status), headers, []));
     return noReply;
   }
+  const inflate = inflaterOf(request, headers);
+  if (inflate instanceof ProxyError) {
+    body.cancel(inflate);
+    observer.failed(inflate);
+    return noReply;
+  }
   if (request.binding.method.serverStreaming) {
-    const stream = new ReplyStream(body, request.maxMessageBytes, new StreamAnswer(request, headers, observer));
+    const frames = new FrameReader(request.maxMessageBytes, inflate);
+    const stream = new ReplyStream(body, frames, new StreamAnswer(request, headers, observer));
     stream.open();
     return { cancel: (error) => stream.cancel(error), fail: (error) => stream.breakOff(error) };
   }
@@ -132,13 +147,20 @@ export function readReply(
     gathered: (bytes, trailers) =>
       attempt(
         observer,
-        () => unaryAnswer(request, headers, bytes, trailers ?? []),
+        () => unaryAnswer(request, headers, bytes, trailers ?? [], inflate),
         (answer) => observer.answered(answer),
       ),
     failed: (error) => observer.failed(error),
   });
   gather.start();
   return { cancel: (error) => gather.cancel(error), fail: () => false };
+}
+
+function inflaterOf({ codings }: TranscodedRequest, headers: HeaderList): InflateMessage | null | ProxyError {
+  const encoding = headerValue(headers, 'grpc-encoding');
+  if (encoding === undefined || encoding === 'identity') return null;
+  const inflate = codings.messageInflater(encoding);
+  return inflate ?? new ProxyError('upstream_malformed', new Error('the service sent an unknown grpc-encoding'));
 }
 
 /** Reports what `make` throws; what it makes goes to `done`, whose own exceptions are not taken for it. */
@@ -177,6 +199,7 @@ function streamedCall(request: TranscodedRequest): GrpcCall {
 function callWith(request: TranscodedRequest, body: BodySource): GrpcCall {
   const { method, profile } = request.binding;
   const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc'];
+  headers.push('grpc-accept-encoding', request.codings.acceptedGrpcEncodings);
   addRequestMetadata(request.headers, profile, headers);
   if (headerValue(headers, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
   return { target: method.path, headers, body, timeoutMs: callerTimeoutMs(request.headers) };

@@ -1,18 +1,21 @@
 import { ProxyError } from '../../errors.js';
+import type { InflateMessage } from './request.js';
 
 /**
- * The one message of a unary reply, as a part of `body`. Throws upstream_malformed for none or two (ST15), for one that was
- * cut short and for one that is compressed though nobody said how (SZ2).
+ * The one message of a unary reply, as a part of `body` where it is not compressed. Throws upstream_malformed for none or two
+ * (ST15), for one that was cut short and for one that is compressed though nobody said how (SZ2).
  */
-export function soleMessage(body: Uint8Array): Uint8Array {
+export function soleMessage(body: Uint8Array, inflate: InflateMessage | null, maxMessageBytes: number): Uint8Array {
   if (body.length === 0) throw malformed('no message');
   if (body.length < 5) throw malformed('a frame that was cut short');
-  if (body[0] !== 0)
+  const isCompressed = body[0] !== 0;
+  if (isCompressed && (body[0] !== 1 || inflate === null))
     throw malformed(body[0] === 1 ? 'a compressed message without grpc-encoding' : 'a frame with unknown flags');
   const end = 5 + lengthAt(body);
   if (end > body.length) throw malformed('a message that was cut short');
   if (end < body.length) throw malformed('more than one message');
-  return body.subarray(5, end);
+  const message = body.subarray(5, end);
+  return isCompressed && inflate !== null ? inflate(message, maxMessageBytes) : message;
 }
 
 function lengthAt(body: Uint8Array): number {

@@ -2,6 +2,21 @@ import type { BodySource } from '../../body.js';
 import type { HeaderList } from '../../headers.js';
 import type { Binding } from '../binding/binding.js';
 
+/** Compression, which is not for a pure room to do. */
+export interface Codings {
+  /** For Accept-Encoding. */
+  readonly acceptedCodings: string;
+  /** The body without its content coding, or null for one that is not known (CP1). */
+  decodedBody(coding: string, body: BodySource): BodySource | null;
+  /** For grpc-accept-encoding. */
+  readonly acceptedGrpcEncodings: string;
+  /** How messages with this grpc-encoding are inflated, or null when that is not known (CP3). */
+  messageInflater(encoding: string): InflateMessage | null;
+}
+
+/** Inflates one message to at most `maxBytes`; throws upstream_too_large or upstream_malformed. */
+export type InflateMessage = (message: Uint8Array, maxBytes: number) => Uint8Array;
+
 export interface TranscodedRequest {
   readonly binding: Binding;
   /** Raw text of each path variable, in the order of the template. */
@@ -11,6 +26,7 @@ export interface TranscodedRequest {
   /** Free of hop-by-hop fields, with the gateway's own X-Forwarded-* added. */
   readonly headers: HeaderList;
   readonly body: BodySource;
+  readonly codings: Codings;
   /** Of one message, either way. */
   readonly maxMessageBytes: number;
   /** The client sent `TE: trailers`, so trailers may be sent to it. */

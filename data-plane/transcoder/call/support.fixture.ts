@@ -3,6 +3,7 @@ import { fromBinary, toBinary, createFileRegistry, toJson, fromJson, type JsonVa
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { buildDescriptors } from '../../../test/support/descriptors.js';
 import { BufferedBody } from '../../body.js';
+import * as codings from '../../coding/coding.js';
 import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import {
@@ -57,6 +58,7 @@ export function request({
     target: `/x${query}`,
     headers,
     body: source,
+    codings,
     maxMessageBytes: 1_000,
     takesTrailers: headers.includes('TE'),
   };

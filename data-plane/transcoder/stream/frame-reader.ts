@@ -1,17 +1,21 @@
 import { ProxyError } from '../../errors.js';
+import type { InflateMessage } from '../call/request.js';
 
 const headerBytes = 5;
 
 /** Takes gRPC messages out of a body that arrives in chunks of any size. A message within one chunk is a part of it, not a copy. */
 export class FrameReader {
   readonly #maxMessageBytes: number;
+  readonly #inflate: InflateMessage | null;
+  #isCompressed = false;
   #chunks: Uint8Array[] = [];
   #length = 0;
   /** Bytes that must be there before anything can be done. */
   #needed = headerBytes;
 
-  constructor(maxMessageBytes: number) {
+  constructor(maxMessageBytes: number, inflate: InflateMessage | null) {
     this.#maxMessageBytes = maxMessageBytes;
+    this.#inflate = inflate;
   }
 
   push(chunk: Uint8Array): void {
@@ -32,7 +36,8 @@ export class FrameReader {
     this.#chunks = rest.length === 0 ? [] : [rest];
     this.#length = rest.length;
     this.#needed = headerBytes;
-    return bytes.subarray(headerBytes, end);
+    const message = bytes.subarray(headerBytes, end);
+    return this.#isCompressed && this.#inflate !== null ? this.#inflate(message, this.#maxMessageBytes) : message;
   }
 
   /** Whether a message has begun that is not complete. */
@@ -42,7 +47,8 @@ export class FrameReader {
 
   #messageLength(bytes: Uint8Array): number {
     const [flag = 0, a = 0, b = 0, c = 0, d = 0] = bytes;
-    if (flag !== 0) {
+    this.#isCompressed = flag === 1;
+    if (flag > 1 || (flag === 1 && this.#inflate === null)) {
       const what = flag === 1 ? 'a compressed message without grpc-encoding' : 'a frame with unknown flags';
       throw new ProxyError('upstream_malformed', new Error(`the service sent ${what}`));
     }

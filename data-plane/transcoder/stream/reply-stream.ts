@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { BodySink, BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
-import { FrameReader } from './frame-reader.js';
+import type { FrameReader } from './frame-reader.js';
 
 /** What a reply stream leaves to its owner: the words, and the answer's head. */
 export interface ReplyWriter {
@@ -40,10 +40,10 @@ export class ReplyStream implements BodySource, BodySink {
   #finish: (() => void) | null = null;
   #paused = false;
 
-  constructor(source: BodySource, maxMessageBytes: number, writer: ReplyWriter) {
+  constructor(source: BodySource, frames: FrameReader, writer: ReplyWriter) {
     this.#source = source;
     this.#writer = writer;
-    this.#frames = new FrameReader(maxMessageBytes);
+    this.#frames = frames;
   }
 
   /** Begins to read the service's body; the writer hears of it, perhaps within this call. */
