@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os';
+import { canTakePart, type Entrant } from './entrant.js';
+import { missingFiles } from './files.js';
 import { loadCore, pin, systemCore } from './cpu.js';
 import {
   chosen,
@@ -10,7 +12,8 @@ import {
   type Skipped,
   type System,
 } from './harness.js';
-import { runCase, type Entrant } from './run-case.js';
+import { runIdleCase } from './idle-case.js';
+import { runCase } from './run-case.js';
 
 /** Systems that do the same work in front of the same upstreams. */
 export interface Contest {
@@ -55,7 +58,13 @@ export async function runContest(contest: Contest, options: BenchOptions): Promi
       }
     }
     const rows: Row[] = [];
-    for (const each of cases) rows.push(...(await runCase(each, entrants, options)));
+    for (const each of cases) {
+      const reason = missingFiles(each.connections);
+      const run = each.load === 'idle' ? runIdleCase : runCase;
+      const able = entrants.filter((entrant) => canTakePart(each, entrant));
+      if (reason === null) rows.push(...(await run(each, able, options)));
+      else skipped.push({ name: each.name, reason });
+    }
     return { rows, skipped, reference: contest.reference };
   } finally {
     for (const each of opened.toReversed()) await each.stop();

@@ -55,3 +55,11 @@ it.each([
 ])('the median of %j is %d', (values, expected) => {
   expect(median(values)).toBe(expected);
 });
+
+it('a case about memory says what a connection takes, and nothing of requests', () => {
+  const none = { rps: 0, cpuMicrosPerRequest: 0, p50Ms: 0, p99Ms: 0, errors: 0 };
+  const idle = { ...result, rows: [{ ...none, case: 'idle-10000', system: 'sluice', bytesPerConnection: 2_048 }] };
+
+  expect(JSON.parse(jsonLine('proxy', idle))).toMatchObject({ rows: [{ bytes_per_connection: 2_048 }] });
+  expect(table(idle).split('\n')[1]).toMatch(/^idle-10000 +sluice +0 +2\.0$/);
+});

@@ -28,19 +28,27 @@ export function table({ rows, skipped, reference }: BenchResult): string {
     'p50 ms',
     'p99 ms',
     'errors',
+    rows.some(({ bytesPerConnection }) => bytesPerConnection !== null) ? 'KiB/connection' : '',
   ];
   const lines = rows.map((row) => [
     row.case,
     row.system,
+    ...(row.bytesPerConnection === null ? ofRequests(row, rows, reference) : ['', '', '', '', '']),
+    String(row.errors),
+    row.bytesPerConnection === null ? '' : (row.bytesPerConnection / 1_024).toFixed(1),
+  ]);
+  const notes = skipped.map(({ name, reason }) => `skipped: ${name} (${reason})`);
+  return [...columns([head, ...lines]), ...notes].join('\n');
+}
+
+function ofRequests(row: Row, rows: readonly Row[], reference: string | null): string[] {
+  return [
     row.cpuMicrosPerRequest.toPrecision(3),
     ratio(row, rows, reference),
     row.rps.toFixed(0),
     row.p50Ms.toPrecision(3),
     row.p99Ms.toPrecision(3),
-    String(row.errors),
-  ]);
-  const notes = skipped.map(({ name, reason }) => `skipped: ${name} (${reason})`);
-  return [...columns([head, ...lines]), ...notes].join('\n');
+  ];
 }
 
 function ratio(row: Row, rows: readonly Row[], reference: string | null): string {

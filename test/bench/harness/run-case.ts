@@ -1,14 +1,8 @@
-import { loadAtRate, saturate, sendOnce, type LoadOptions, type LoadResult } from '../load/load.js';
+import { loadAtRate, saturate, saturateWebSocket, sendOnce, type LoadOptions, type LoadResult } from '../load/load.js';
 import { cpuMicros, loadCore } from './cpu.js';
-import type { BenchOptions, Case, Row, Running } from './harness.js';
+import { portFor, type Entrant } from './entrant.js';
+import type { BenchOptions, Case, Row } from './harness.js';
 import { median } from './stats.js';
-
-/** A system that takes part and runs. */
-export interface Entrant {
-  readonly name: string;
-  readonly isGateway: boolean;
-  readonly running: Running;
-}
 
 interface Measurement extends LoadResult {
   readonly cpuMicros: number;
@@ -19,14 +13,16 @@ interface Kept {
   readonly measurements: Measurement[];
 }
 
+type LoadRunner = (options: LoadOptions) => Promise<LoadResult>;
+
 /** Measures one case, system by system, round by round. */
-export async function runCase(each: Case, all: readonly Entrant[], options: BenchOptions): Promise<Row[]> {
-  const entrants = all.filter(({ name, running }) => !each.without.includes(name) && isReachable(each, running));
+export async function runCase(each: Case, entrants: readonly Entrant[], options: BenchOptions): Promise<Row[]> {
   for (const entrant of entrants) await checkAnswer(each, entrant);
   const kept = entrants.map((entrant): Kept => ({ entrant, measurements: [] }));
   options.progress(`${each.name}: warming up`);
-  await runRound(each, kept, options, saturate);
-  const load = each.load === 'half' ? atRate((await gatewayRate(each, entrants, options)) / 2) : saturate;
+  const full = each.load === 'websocket' ? saturateWebSocket : saturate;
+  await runRound(each, kept, options, full);
+  const load = each.load === 'half' ? atRate((await gatewayRate(each, entrants, options)) / 2) : full;
   const rounds = options.rounds ?? each.rounds;
   for (let round = 1; round <= rounds; round++) {
     options.progress(`${each.name}: round ${round} of ${rounds}`);
@@ -35,16 +31,10 @@ export async function runCase(each: Case, all: readonly Entrant[], options: Benc
   return kept.map(({ entrant, measurements }) => toRow(each.name, entrant.name, measurements));
 }
 
-function isReachable({ tls }: Case, { tlsPort }: Running): boolean {
-  return !tls || tlsPort !== null;
-}
-
-function portOf({ tls }: Case, { port, tlsPort }: Running): number {
-  return tls ? (tlsPort ?? port) : port;
-}
-
+/** Clients of WebSockets look at each message themselves. */
 async function checkAnswer(each: Case, { name, running }: Entrant): Promise<void> {
-  const body = await sendOnce(portOf(each, running), each.tls, each.request).catch((error: unknown) => {
+  if (each.load === 'websocket') return;
+  const body = await sendOnce(portFor(each, running), each.tls, each.request).catch((error: unknown) => {
     throw new Error(`${name}, case ${each.name}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
@@ -53,8 +43,6 @@ async function checkAnswer(each: Case, { name, running }: Entrant): Promise<void
   throw new Error(`${name}, case ${each.name}: answers ${body.toString('latin1').slice(0, 200)}`);
 }
 
-type LoadRunner = (options: LoadOptions) => Promise<LoadResult>;
-
 function atRate(requestsPerSecond: number): LoadRunner {
   return (options) => loadAtRate(options, requestsPerSecond);
 }
@@ -62,9 +50,10 @@ function atRate(requestsPerSecond: number): LoadRunner {
 /** What the gateway takes when it is warm; without the gateway, what the slowest system takes. */
 async function gatewayRate(each: Case, entrants: readonly Entrant[], options: BenchOptions): Promise<number> {
   const gateway = entrants.filter(({ isGateway }) => isGateway);
-  const asked = gateway.length > 0 ? gateway : entrants;
   const rates: number[] = [];
-  for (const entrant of asked) rates.push(rateOf(await measure(each, entrant, options, saturate)));
+  for (const entrant of gateway.length > 0 ? gateway : entrants) {
+    rates.push(rateOf(await measure(each, entrant, options, saturate)));
+  }
   return Math.min(...rates);
 }
 
@@ -80,7 +69,7 @@ async function measure(
 ): Promise<Measurement> {
   const { request, connections, tls } = each;
   const before = await cpuMicros(running.pid);
-  const result = await load({ port: portOf(each, running), tls, request, connections, seconds, core: loadCore });
+  const result = await load({ port: portFor(each, running), tls, request, connections, seconds, core: loadCore });
   if (result.requests === 0) throw new Error(`${name}, case ${each.name}: not one answer in ${seconds} s`);
   return { ...result, cpuMicros: (await cpuMicros(running.pid)) - before };
 }

@@ -1,7 +1,9 @@
 import type { LoadOptions, LoadResult } from './contract.js';
 import { runAtRate } from './fixed-rate.js';
+import { runWebSocket } from './websocket.js';
 import { runWrk } from './wrk.js';
 
+export { openIdle } from './idle.js';
 export type { LoadOptions, LoadResult } from './contract.js';
 export { sendOnce, type HttpRequest } from './request.js';
 
@@ -19,4 +21,9 @@ export function saturate(options: LoadOptions): Promise<LoadResult> {
  */
 export function loadAtRate(options: LoadOptions, requestsPerSecond: number): Promise<LoadResult> {
   return runAtRate(options, requestsPerSecond);
+}
+
+/** Loads a port with WebSocket messages as hard as it can take: what is counted as requests are messages that came back. */
+export function saturateWebSocket(options: LoadOptions): Promise<LoadResult> {
+  return runWebSocket(options);
 }

@@ -31,6 +31,10 @@ function configuration(port: number, tlsPort: number, upstreamPorts: readonly nu
   proxy_max_temp_file_size 0;
   proxy_request_buffering off;
   client_max_body_size 0;
+  map $http_upgrade $connection_field {
+    '' '';
+    default upgrade;
+  }
   server {
     listen 127.0.0.1:${port} backlog=4096;
     listen 127.0.0.1:${tlsPort} ssl backlog=4096;
@@ -40,7 +44,8 @@ function configuration(port: number, tlsPort: number, upstreamPorts: readonly nu
     location / {
       proxy_pass http://service;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_field;
     }
   }`;
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { freePort, makeWorkDir, ServerProcess } from '../../../deploy/servers/servers.js';
+import { freePort, makeWorkDir, ServerProcess, type RunningServer } from '../../../deploy/servers/servers.js';
 import type { System } from '../harness/harness.js';
 import { probePort } from './probe.js';
 import { running } from './running.js';
@@ -9,25 +9,23 @@ export function nodeScript(name: string, script: string): System {
   return {
     name,
     required: false,
-    async start(upstreamPorts) {
-      const port = await freePort();
-      const server = await ServerProcess.start({
-        name: script,
-        url: `http://127.0.0.1:${port}`,
-        port,
-        binary: { path: process.execPath, libraryDirs: [] },
-        args: [
-          fileURLToPath(new URL(`scripts/${script}.js`, import.meta.url)),
-          String(port),
-          ...upstreamPorts.map(String),
-        ],
-        user: undefined,
-        workDir: await makeWorkDir('bench-peer', undefined),
-        stopSignals: ['SIGTERM'],
-        orphanSignal: 'KILL',
-        probe: (timeoutMs) => probePort(port, timeoutMs),
-      });
-      return running(server);
-    },
+    start: async (upstreamPorts) => running(await startScript(script, upstreamPorts)),
   };
+}
+
+/** Starts a script of the folder `scripts`, and is done when it listens on its port, which is its first argument. */
+export async function startScript(script: string, others: readonly number[] = []): Promise<RunningServer> {
+  const port = await freePort();
+  return ServerProcess.start({
+    name: script,
+    url: `http://127.0.0.1:${port}`,
+    port,
+    binary: { path: process.execPath, libraryDirs: [] },
+    args: [fileURLToPath(new URL(`scripts/${script}.js`, import.meta.url)), ...[port, ...others].map(String)],
+    user: undefined,
+    workDir: await makeWorkDir('bench-peer', undefined),
+    stopSignals: ['SIGTERM'],
+    orphanSignal: 'KILL',
+    probe: (timeoutMs) => probePort(port, timeoutMs),
+  });
 }

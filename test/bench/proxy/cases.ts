@@ -33,9 +33,23 @@ function post(name: string, body: keyof typeof bodies, deviations: Partial<Case>
   return other(name, { request, ...deviations });
 }
 
+const handshake: HttpRequest = {
+  ...small.request,
+  path: `${prefix}/websocket`,
+  headers: {
+    Host: host,
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  },
+};
+
 const onRequest = { onRequest: true };
 
 export const cases: readonly Case[] = [
+  // First, when the memory of each is that of a young process, and no earlier case has left any to use again.
+  other('idle-10000', { load: 'idle', connections: 10_000, without: [...nodePeers, 'haproxy'] }),
   small,
   other('half-load', { load: 'half', rounds: 5 }),
   get('64KiB', { without: ['node:http+undici'] }),
@@ -44,6 +58,7 @@ export const cases: readonly Case[] = [
   other('tls', { tls: true }),
   // Fastify's passes the upstream's `Connection: keep-alive` on and then closes, which a client must take for an error.
   other('connection-per-request', { request: closing }),
+  other('websocket', { load: 'websocket', request: handshake }),
   get('empty', onRequest),
   get('1KiB', onRequest),
   get('streamed-64KiB', onRequest),

@@ -1,6 +1,7 @@
 import { freePorts } from '../../../deploy/servers/servers.js';
 import type { Upstream } from '../harness/contest.js';
 import { startNginx } from '../peers/nginx.js';
+import { startScript } from '../peers/node-script.js';
 import { pidOf } from '../peers/running.js';
 
 /** What the route of the requests matches. */
@@ -22,20 +23,28 @@ export const bodies = {
 
 /**
  * An nginx that answers at once, on two ports: two endpoints of one service. It knows its paths with the prefix of the
- * gateway's route and without it, so that a gateway may strip it or not.
+ * gateway's route and without it, so that a gateway may strip it or not. WebSockets are echoed by a server behind it.
  */
 export async function startUpstream(): Promise<Upstream> {
   const ports = await freePorts(2);
+  const echo = await startScript('websocket-echo');
   const server = await startNginx({
     name: 'bench-upstream',
     port: ports[0] ?? 0,
-    http: configuration(ports),
+    http: configuration(ports, echo.port),
     files: bodies,
   });
-  return { ports, pids: [pidOf(server)], stop: () => server.stop() };
+  return {
+    ports,
+    pids: [server, echo].map(pidOf),
+    stop: async () => {
+      await server.stop();
+      await echo.stop();
+    },
+  };
 }
 
-function configuration(ports: readonly number[]): string {
+function configuration(ports: readonly number[], echoPort: number): string {
   return `
   default_type application/json;
   client_max_body_size 0;
@@ -44,6 +53,7 @@ function configuration(ports: readonly number[]): string {
   server {
     ${ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join('\n    ')}
     ${['', prefix].flatMap(locations).join('\n    ')}
+    ${['', prefix].map((path) => webSocket(path, echoPort)).join('\n    ')}
   }`;
 }
 
@@ -55,4 +65,9 @@ function locations(path: string): string[] {
     ...['1KiB', '64KiB', '1MiB'].map((name) => `location = ${path}/${name} { try_files /${name} =404; }`),
     `location = ${path}/streamed-64KiB { ssi on; ssi_types *; try_files /streamed-64KiB =404; }`,
   ];
+}
+
+function webSocket(path: string, port: number): string {
+  const fields = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;';
+  return `location = ${path}/websocket { proxy_pass http://127.0.0.1:${port}; proxy_http_version 1.1; ${fields} }`;
 }
