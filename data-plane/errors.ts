@@ -12,25 +12,28 @@ interface ErrorRow {
   readonly retry: Retry;
   /** The HTTP status of the answer. */
   readonly status: number;
-  /** google.rpc.Code of the answer's body, and of the grpc-status to gRPC callers. */
+  /** google.rpc.Code of the answer's body. */
   readonly code: number;
   /** Fixed text for the caller; the cause goes to the log only. */
   readonly message: string;
+  /** The grpc-status to gRPC callers: the code, save where gRPC itself has another for the same. */
+  readonly grpcCode: number;
 }
 
-const row = (source: ErrorSource, retry: Retry, status: number, code: number, message: string): ErrorRow => ({
-  source,
-  retry,
-  status,
-  code,
-  message,
-});
+const row = (
+  source: ErrorSource,
+  retry: Retry,
+  status: number,
+  code: number,
+  message: string,
+  grpcCode = code,
+): ErrorRow => ({ source, retry, status, code, message, grpcCode });
 
 export const errorTable = {
   bad_request: row('downstream', 'no', 400, 3, 'The request is malformed.'),
   bad_path: row('downstream', 'no', 400, 3, 'The path has a dot segment or a malformed escape.'),
   bad_argument: row('downstream', 'no', 400, 3, 'The request does not fit the method it calls.'),
-  no_route: row('downstream', 'no', 404, 5, 'No route matches this request.'),
+  no_route: row('downstream', 'no', 404, 5, 'No route matches this request.', 12),
   method_not_allowed: row('downstream', 'no', 405, 12, 'No route takes this method here; see Allow.'),
   request_timeout: row('downstream', 'no', 408, 4, 'The request did not arrive in time.'),
   payload_too_large: row('downstream', 'no', 413, 8, 'The request body is larger than the route takes.'),
@@ -38,7 +41,8 @@ export const errorTable = {
   unsupported_media_type: row('downstream', 'no', 415, 3, 'The route does not take a body of this type.'),
   expectation_failed: row('downstream', 'no', 417, 3, 'The expectation cannot be met.'),
   https_required: row('downstream', 'no', 426, 9, 'Please use HTTPS protocol'),
-  headers_too_large: row('downstream', 'no', 431, 3, 'The request head is too large.'),
+  http2_required: row('downstream', 'no', 426, 9, 'gRPC needs HTTP/2.'),
+  headers_too_large: row('downstream', 'no', 431, 3, 'The request head is too large.', 8),
   client_closed: row('downstream', 'no', 499, 1, 'The client went away.'),
   not_implemented: row('downstream', 'no', 501, 12, 'The gateway does not support this kind of request.'),
   version_not_supported: row('downstream', 'no', 505, 3, 'The gateway does not speak this HTTP version.'),

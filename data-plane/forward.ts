@@ -1,6 +1,7 @@
 import { BufferedBody, type BodySource } from './body.js';
 import type { Exchange, RequestHead } from './exchange.js';
-import { headerValue } from './headers.js';
+import { headerValue, removeHeader } from './headers.js';
+import { ReplayBody } from './replay-body.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
 import { upstreamHeaders, upstreamTarget, type ClientFacts } from './shape.js';
@@ -13,23 +14,38 @@ export type Outgoing = Omit<Call, 'timeouts'>;
 
 /** What a plain route sends: the client's request, with the path and the fields that the route's rules make of it. */
 export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {
-  const { head, body } = exchange;
+  const { body } = exchange;
+  const upgrade = body.length === 0 ? wantedUpgrade(exchange.head) : null;
+  const sent = body instanceof BufferedBody || body.length === 0 ? body : new TrackedBody(body);
+  return forward(exchange, match, facts, sent, upgrade);
+}
+
+/** The same of a gRPC call, without grpc-timeout, which each attempt adds. What it has sent can be sent again, up to a limit. */
+export function forwardCall(exchange: Exchange, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {
+  const { body } = exchange;
+  const outgoing = forward(exchange, match, facts, body.length === 0 ? body : new ReplayBody(body), null);
+  removeHeader(outgoing.headers, 'grpc-timeout');
+  if (headerValue(outgoing.headers, 'te') === undefined) outgoing.headers.push('te', 'trailers');
+  return outgoing;
+}
+
+function forward(
+  { head, id }: Exchange,
+  match: Match<RouteTarget>,
+  facts: ClientFacts,
+  body: BodySource,
+  upgrade: string | null,
+): Outgoing {
   const { route } = match.target;
-  const upgrade = body.length === 0 ? wantedUpgrade(head) : null;
   const matchedText = route.settings.stripPath ? match.matchedText : '';
   const rewritten = route.rewrite === null ? null : route.rewrite.expand(match.captures());
+  const prefix = rewritten === null ? matchedText : '';
   return {
     method: head.method,
     target: upstreamTarget(head.target, matchedText, rewritten, route.pathRule),
     authority: route.settings.preserveHost ? head.authority : route.settings.service.host,
-    headers: upstreamHeaders(
-      stripHopByHop(head.headers),
-      head,
-      facts,
-      exchange.id,
-      rewritten === null ? matchedText : '',
-    ),
-    body: body instanceof BufferedBody || body.length === 0 ? body : new TrackedBody(body),
+    headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, prefix),
+    body,
     upgrade,
   };
 }
@@ -49,5 +65,11 @@ function wantedUpgrade({ version, headers }: RequestHead): string | null {
 
 /** Whether the body can be sent once more: it is in memory, or nobody has begun to read it. */
 export function isReplayable(body: BodySource): boolean {
+  if (body instanceof ReplayBody) return body.replayable;
   return body instanceof TrackedBody ? !body.started : true;
+}
+
+/** The body will not be sent once more. */
+export function releaseBody(body: BodySource): void {
+  if (body instanceof ReplayBody) body.release();
 }

@@ -22,6 +22,13 @@ export function headerValues(headers: readonly string[], lowerName: string): str
   return values;
 }
 
+/** Takes off every field line called `lowerName`, in place. */
+export function removeHeader(headers: HeaderList, lowerName: string): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (isHeader(headers[i] as string, lowerName)) headers.splice(i, 2);
+  }
+}
+
 /**
  * Whether a field name, in any case, is `lowerName`, which has letters and `-` only. Compared char by char: length and first
  * letter decide nearly every call, and a lower-case copy costs three times the loop.

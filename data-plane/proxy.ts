@@ -3,16 +3,18 @@ import { emptyBody, type BodySource } from './body.js';
 import type { ClientTrust } from './client-trust.js';
 import { errorTable, ProxyError } from './errors.js';
 import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver, Tunnel } from './exchange.js';
-import { forwardRequest, isReplayable, type Outgoing } from './forward.js';
+import { forwardRequest, isReplayable, releaseBody, type Outgoing } from './forward.js';
+import { grpcCode, grpcTimeout, isServiceFault } from './grpc/grpc.js';
 import type { HeaderList } from './headers.js';
 import { reportConnectFailure, reportServerError, reportSuccess } from './health/health.js';
 import type { Metrics } from './ops/ops.js';
+import { PassedCall, type PassedCallObserver } from './passed-call.js';
 import { mayRetry } from './retry.js';
 import type { Match } from './router/router.js';
 import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
-import { addReplyFields, upstreamHeaders, type ClientFacts } from './shape.js';
+import { addReplyFields, type ClientFacts } from './shape.js';
 import { TranscodedExchange, type TranscodedObserver } from './transcoded-exchange.js';
-import { grpcTimeout, type Answer, type Binding, type GrpcCall } from './transcoder/transcoder.js';
+import type { Answer } from './transcoder/transcoder.js';
 import type { ActiveCall, CallObserver } from './upstream/transport.js';
 import { WheelTimer, type TimerWheel } from './wheel.js';
 
@@ -49,12 +51,14 @@ export interface ProxyContext {
 /** Most requests need one attempt, so none of them makes a list of its own. */
 const noEndpoints: readonly Endpoint[] = [];
 
-class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserver {
+class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserver, PassedCallObserver {
   readonly #context: ProxyContext;
   readonly #exchange: Exchange;
   #target: RouteTarget | null = null;
   #outgoing: Outgoing | null = null;
-  #transcoded: TranscodedExchange | null = null;
+  /** Stands between the client and a service that speaks gRPC; null where plain requests are forwarded. */
+  #call: TranscodedExchange | PassedCall | null = null;
+  #grpcCode: number = grpcCode.cancelled;
   #endpoint: Endpoint | null = null;
   #tried: readonly Endpoint[] = noEndpoints;
   #active: ActiveCall | null = null;
@@ -82,27 +86,29 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
       this.#target = match.target;
       match.target.upstream.requestsInFlight++;
       this.#startDeadline(match.target.requestMs);
-      this.#shape(match, facts, match.target.binding);
+      this.#shape(match, facts, match.target);
     } catch (error) {
       this.#fail(asProxyError(error));
     }
   }
 
-  #shape(match: Match<RouteTarget>, facts: ClientFacts, binding: Binding | null): void {
-    if (binding === null) {
+  #shape(match: Match<RouteTarget>, facts: ClientFacts, { binding, speaksGrpc }: RouteTarget): void {
+    if (!speaksGrpc) {
       this.#send(forwardRequest(this.#exchange, match, facts));
-      return;
+    } else if (binding === null) {
+      const call = (this.#call = new PassedCall(this.#exchange, this));
+      call.start(match, facts);
+    } else {
+      const call = (this.#call = new TranscodedExchange(this.#exchange, match, facts, binding, this));
+      call.start();
     }
-    this.#transcoded = new TranscodedExchange(this.#exchange, match, facts, binding, this);
-    this.#transcoded.start();
   }
 
-  /** What the transcoder makes of the client's request. */
-  call({ target, headers, body, timeoutMs }: GrpcCall): void {
-    const { route } = this.#target as RouteTarget;
+  /** A gRPC call is ready to be sent; the caller's time may be shorter than the route's. */
+  call(outgoing: Outgoing, timeoutMs: number | null): void {
     if (timeoutMs !== null) this.#startDeadline(timeoutMs);
     if (timeoutMs === 0) this.#fail(new ProxyError('request_deadline'));
-    else this.#send({ method: 'POST', target, authority: route.settings.service.host, headers, body, upgrade: null });
+    else this.#send(outgoing);
   }
 
   #send(outgoing: Outgoing): void {
@@ -125,7 +131,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
         method: outgoing.method,
         target: outgoing.target,
         authority: outgoing.authority === '' ? endpoint.authority : outgoing.authority,
-        headers: this.#transcoded === null ? outgoing.headers : withTimeout(outgoing.headers, this.#deadlineMs - nowMs),
+        headers: this.#call === null ? outgoing.headers : withTimeout(outgoing.headers, this.#deadlineMs - nowMs),
         body: outgoing.body,
         upgrade: outgoing.upgrade,
         timeouts: route.settings.timeouts,
@@ -135,22 +141,33 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   }
 
   informed(status: number, headers: HeaderList): void {
-    if (this.#transcoded === null) this.#exchange.inform(status, headers);
+    if (this.#call === null) this.#exchange.inform(status, headers);
   }
 
   replied(status: number, headers: HeaderList, body: BodySource): void {
-    if (this.#transcoded === null) {
+    if (this.#call === null) {
       this.#judge(status >= 500);
       this.#exchange.respond(status, this.#signed(headers), body);
       return;
     }
-    this.#transcoded.replied(status, headers, body);
+    releaseBody((this.#outgoing as Outgoing).body);
+    this.#call.replied(status, headers, body);
   }
 
   /** What the transcoder makes of the service's reply. */
-  answered({ status, headers, body, grpcCode }: Answer): void {
-    this.#judge(isServiceFault(grpcCode));
+  answered({ status, headers, body, grpcCode: code }: Answer): void {
+    this.ended(code);
     this.#exchange.respond(status, this.#signed(headers), body);
+  }
+
+  /** The reply to a gRPC caller; how the call ends is known later. */
+  passed(status: number, headers: HeaderList, body: BodySource): void {
+    this.#exchange.respond(status, this.#signed(headers), body);
+  }
+
+  ended(code: number): void {
+    this.#grpcCode = code;
+    this.#judge(isServiceFault(code));
   }
 
   broken(error: ProxyError): void {
@@ -203,18 +220,21 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     upstream.requestsInFlight--;
     if (this.#retrying) upstream.retryBudget.giveBack();
     route.metrics.record(summary);
+    if (this.#call !== null) route.metrics.recordCall(this.#grpcCode);
   }
 
   /** After the answer's head has gone out this can only break the connection off; `exchange.fail` knows. */
   #fail(error: ProxyError): void {
-    const told = this.#transcoded?.fail(error) === true;
+    this.#grpcCode = errorTable[error.kind].grpcCode;
+    const told = this.#call?.fail(error) === true;
     this.#stop(error);
     if (told) this.#context.metrics.error(error.kind);
-    else this.#exchange.fail(this.#transcoded === null ? error : asGrpcError(error));
+    else this.#exchange.fail(this.#call instanceof TranscodedExchange ? asGrpcError(error) : error);
   }
 
   #stop(error: ProxyError): void {
-    this.#transcoded?.cancel(error);
+    this.#call?.cancel(error);
+    if (this.#outgoing !== null) releaseBody(this.#outgoing.body);
     this.#active?.cancel();
     this.#active = null;
   }
@@ -259,11 +279,6 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
 /** What remains of the deadline goes along (HD9), so that the service does not work longer than anyone waits. */
 function withTimeout(headers: HeaderList, leftMs: number): HeaderList {
   return leftMs === Infinity ? headers : [...headers, 'grpc-timeout', grpcTimeout(Math.max(1, Math.floor(leftMs)))];
-}
-
-/** DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS: the service's state and not the caller's request is the reason. */
-function isServiceFault(grpcCode: number): boolean {
-  return grpcCode === 4 || grpcCode === 13 || grpcCode === 14 || grpcCode === 15;
 }
 
 /** To callers of a gRPC method a service that cannot be reached is UNAVAILABLE, which is 503 (ER8). */

@@ -1,4 +1,5 @@
 import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { findConflicts } from './certificates.js';
 import { collisionReason, findCollisions } from './collisions.js';
 import { checkMatching } from './matching.js';
 import { toConfig } from './resources.js';
@@ -40,7 +41,7 @@ export function inspect(resources: readonly Resource[], memo: CheckMemo, leftOut
       ),
     );
   }
-  return [...findings, ...inspectRoutes(config, memo)];
+  return [...findings, ...inspectRoutes(config, memo), ...inspectCertificates(config, memo)];
 }
 
 function finding({ kind, name }: Pick<Resource, 'kind' | 'name'>, { field, reason }: Fault): Finding {
@@ -53,6 +54,8 @@ function faultsAlone(decoded: Decoded, memo: CheckMemo): readonly Fault[] {
       return memo.faults(decoded.message, () => checkService(decoded.message));
     case Kind.SCHEMA:
       return memo.schema(decoded.message).faults;
+    case Kind.CERTIFICATE:
+      return memo.certificate(decoded.message).faults;
     case Kind.ROUTE:
       return memo.faults(decoded.message, () => checkRouteAlone(decoded.message));
   }
@@ -100,4 +103,16 @@ function bindingsFor({ transcode }: Route, { schemas }: Config, memo: CheckMemo)
   if (transcode === undefined || schema === undefined) return noBindings;
   const { descriptors, faults } = memo.schema(schema);
   return descriptors === null || faults.length > 0 ? noBindings : memo.bindings(descriptors, transcode);
+}
+
+/** Those with faults of their own claim nothing. */
+function inspectCertificates({ certificates }: Config, memo: CheckMemo): Finding[] {
+  const good = certificates.flatMap((certificate) => {
+    const { facts } = memo.certificate(certificate);
+    return facts === null ? [] : [{ certificate, names: facts.names }];
+  });
+  return findConflicts(good).flatMap(({ older, younger }) => [
+    finding({ kind: Kind.CERTIFICATE, name: younger.name }, younger.fault),
+    { ...finding({ kind: Kind.CERTIFICATE, name: older.name }, older.fault), blamed: false },
+  ]);
 }

@@ -1,10 +1,12 @@
 import { criteriaKey } from '../../data-plane/router/router.js';
+import { checkCertificateAlone } from './certificates.js';
 import { entriesOf } from './matching.js';
 import { decodeResource } from './resources.js';
 import { chooseBindings, loadDescriptors } from './schemas.js';
 
+import type { CertificateCheck } from '../../data-plane/certificates/certificates.js';
 import type { Binding, Schema as Descriptors } from '../../data-plane/transcoder/transcoder.js';
-import type { Route, Schema, Transcode } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Certificate, Route, Schema, Transcode } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Entry } from './collisions.js';
 import type { Fault } from './fault.js';
@@ -22,6 +24,7 @@ export class CheckMemo {
     Route,
     { readonly bindings: readonly Binding[]; readonly entries: readonly Entry[] }
   >();
+  readonly #certificates = new WeakMap<Certificate, CertificateCheck>();
   readonly #schemas = new WeakMap<Schema, LoadedSchema>();
   readonly #bindings = new WeakMap<Descriptors, Map<string, BindingCheck>>();
 
@@ -41,6 +44,10 @@ export class CheckMemo {
     const entries = entriesOf(route, bindings).map((criteria) => ({ ...criteria, key: criteriaKey(criteria) }));
     this.#entries.set(route, { bindings, entries });
     return entries;
+  }
+
+  certificate(certificate: Certificate): CertificateCheck {
+    return remember(this.#certificates, certificate, () => checkCertificateAlone(certificate));
   }
 
   schema(schema: Schema): LoadedSchema {

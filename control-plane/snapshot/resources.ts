@@ -1,22 +1,24 @@
 import { fromBinary } from '@bufbuild/protobuf';
 
-import { RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { CertificateSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
-import type { Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Certificate, Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 /** A resource with its body decoded. */
 export type Decoded =
   | { readonly kind: typeof Kind.SERVICE; readonly message: Service }
   | { readonly kind: typeof Kind.ROUTE; readonly message: Route }
-  | { readonly kind: typeof Kind.SCHEMA; readonly message: Schema };
+  | { readonly kind: typeof Kind.SCHEMA; readonly message: Schema }
+  | { readonly kind: typeof Kind.CERTIFICATE; readonly message: Certificate };
 
 /** The config as checks look at it: decoded, by kind and name. */
 export interface Config {
   readonly services: ReadonlyMap<string, Service>;
   readonly schemas: ReadonlyMap<string, Schema>;
   readonly routes: readonly Route[];
+  readonly certificates: readonly Certificate[];
   /** Keys of resources that are there, and taken out of the config because of a problem. */
   readonly leftOut: ReadonlySet<string>;
 }
@@ -39,9 +41,10 @@ function decode({ kind, body }: Resource): Decoded | null {
       return { kind, message: fromBinary(RouteSchema, body) };
     case Kind.SCHEMA:
       return { kind, message: fromBinary(SchemaSchema, body) };
+    case Kind.CERTIFICATE:
+      return { kind, message: fromBinary(CertificateSchema, body) };
     case Kind.UNSPECIFIED:
     case Kind.POLICY:
-    case Kind.CERTIFICATE:
     case Kind.CONSUMER:
       return null;
   }
@@ -51,10 +54,12 @@ export function toConfig(resources: Iterable<Decoded>, leftOut: ReadonlySet<stri
   const services = new Map<string, Service>();
   const schemas = new Map<string, Schema>();
   const routes: Route[] = [];
+  const certificates: Certificate[] = [];
   for (const { kind, message } of resources) {
     if (kind === Kind.SERVICE) services.set(message.name, message);
     else if (kind === Kind.SCHEMA) schemas.set(message.name, message);
+    else if (kind === Kind.CERTIFICATE) certificates.push(message);
     else routes.push(message);
   }
-  return { services, schemas, routes, leftOut };
+  return { services, schemas, routes, certificates, leftOut };
 }

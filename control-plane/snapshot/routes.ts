@@ -38,6 +38,7 @@ export function checkReflect({ reflect }: Schema, config: Config): Fault[] {
 export function checkShape(route: Route): Fault[] {
   return [
     ...(route.transcode === undefined ? [] : checkTranscoded(route)),
+    ...(route.grpc.length === 0 ? [] : checkGrpc(route)),
     ...checkRedirect(route),
     ...checkHeaderValues(route),
   ];
@@ -61,17 +62,32 @@ function checkProtocol(route: Route, { name, protocol }: Service): Fault[] {
       { field: 'service', reason: `service "${name}" does not speak grpc or grpcs, which a transcoded route needs` },
     ];
   }
-  if (route.transcode === undefined && speaksGrpc) {
-    return [{ field: 'service', reason: `service "${name}" speaks gRPC: the route needs transcode` }];
+  if (route.grpc.length > 0 && !speaksGrpc) {
+    return [{ field: 'grpc', reason: `service "${name}" does not speak grpc or grpcs` }];
   }
   return [];
 }
 
-function checkTranscoded({ paths, methods, rewrite }: Route): Fault[] {
+/** A call is a POST to the path of its method, and that is matched by both names. */
+function checkGrpc({ paths, methods, grpc }: Route): Fault[] {
+  const faults: Fault[] = [];
+  if (paths.length > 0) faults.push({ field: 'paths', reason: 'must not be set with grpc, which gives the paths' });
+  if (methods.length > 0) faults.push({ field: 'methods', reason: 'must not be set with grpc: calls are POST' });
+  const seen = new Map<string, number>();
+  for (const [i, { service, method }] of grpc.entries()) {
+    const first = seen.get(`${service}/${method}`);
+    if (first !== undefined) faults.push({ field: `grpc[${i}]`, reason: `is the same as grpc[${first}]` });
+    seen.set(`${service}/${method}`, i);
+  }
+  return faults;
+}
+
+function checkTranscoded({ paths, methods, rewrite, grpc }: Route): Fault[] {
   const fromRules = 'must not be set with transcode: the http rules of the schema give';
   const faults: Fault[] = [];
   if (paths.length > 0) faults.push({ field: 'paths', reason: `${fromRules} the paths` });
   if (methods.length > 0) faults.push({ field: 'methods', reason: `${fromRules} the methods` });
+  if (grpc.length > 0) faults.push({ field: 'grpc', reason: `${fromRules} the paths; pass calls on by another route` });
   if (rewrite !== '') faults.push({ field: 'rewrite', reason: `${fromRules} the method to call` });
   return faults;
 }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 
+import { checkCertificate } from '../../data-plane/certificates/certificates.js';
 import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
 import { checkHealth } from './health.js';
 import { checkHost, checkTarget } from './target.js';
@@ -50,9 +51,20 @@ function checkTls(tls: UpstreamTls, protocol: Protocol): Fault[] {
   if (protocol !== Protocol.HTTPS && protocol !== Protocol.GRPCS) {
     return [{ field: 'tls', reason: 'is only for services whose protocol is https or grpcs' }];
   }
-  return tls.caPem === '' || isCertificates(tls.caPem)
-    ? []
-    : [{ field: 'tls.ca_pem', reason: 'is not a list of PEM certificates' }];
+  return [
+    ...(tls.caPem === '' || isCertificates(tls.caPem)
+      ? []
+      : [{ field: 'tls.ca_pem', reason: 'is not a list of PEM certificates' }]),
+    ...checkOwnCertificate(tls),
+  ];
+}
+
+/** What the gateway shows endpoints; the names in it are nobody's to ask for. */
+function checkOwnCertificate({ certPem, keyPem }: UpstreamTls): Fault[] {
+  if (certPem === '' && keyPem === '') return [];
+  if (certPem === '') return [{ field: 'tls.key_pem', reason: 'is only beside cert_pem' }];
+  const { faults } = checkCertificate({ certPem, keyPem, snis: [], isDefault: true });
+  return faults.map(({ field, reason }) => ({ field: `tls.${field}`, reason }));
 }
 
 function isCertificates(pem: string): boolean {

@@ -43,6 +43,13 @@ const books = schema(bookSet(get('/v1/books/{id}')));
 const grpc = service({ name: 'grpc', protocol: Protocol.GRPC });
 const bookRoute = (init: RouteInit = {}, ordinal = 0) =>
   route(Object.assign({ name: 'books', service: 'grpc', transcode: { schema: 'books' } }, init), ordinal);
+const calls = (init: RouteInit = {}) =>
+  route(
+    Object.assign(
+      { name: 'calls', service: 'grpc', grpc: [{ service: 'a.B' }, { service: 'a.C', method: 'D' }] },
+      init,
+    ),
+  );
 const prefix = (value: string) => ({ kind: { case: 'prefix' as const, value } });
 const regex = (pattern: string) => ({ kind: { case: 'regex' as const, value: { pattern } } });
 const httpProbe = (path: string) => ({ probe: { case: 'http' as const, value: { path } } });
@@ -53,6 +60,11 @@ describe('a config that works has no problem', () => {
     ['nothing at all', []],
     ['a route to its service', [service(), route()]],
     ['a transcoded route', [grpc, books, bookRoute()]],
+    [
+      'gRPC calls by service, by method, and by path',
+      [grpc, calls(), calls({ name: 'paths', grpc: [], paths: [prefix('/a.')] })],
+    ],
+    ['gRPC calls beside their transcoding', [grpc, books, bookRoute(), calls({ hosts: [] })]],
     [
       'a rewrite by names and numbers',
       [service(), route({ paths: [regex('/(?<a>x)/(y)'), template('/t/{b.c}')], rewrite: '/$$/${a}/$2/${b.c}/$0' })],
@@ -75,7 +87,23 @@ describe('a fault is reported with its resource, its field and the reason', () =
   test.each<[string, Resource[], string, string, RegExp]>([
     ['a missing service', [route()], 'r', 'service', /no service "web"/],
     ['a missing schema', [grpc, bookRoute()], 'books', 'transcode.schema', /no schema "books"/],
-    ['a gRPC service without transcode', [grpc, route({ service: 'grpc' })], 'r', 'service', /needs transcode/],
+    ['gRPC methods of an http service', [service(), calls({ service: 'web' })], 'calls', 'grpc', /does not speak grpc/],
+    ['gRPC methods with paths', [grpc, calls({ paths: [prefix('/x')] })], 'calls', 'paths', /gives the paths/],
+    ['gRPC methods with methods', [grpc, calls({ methods: ['POST'] })], 'calls', 'methods', /calls are POST/],
+    [
+      'a gRPC method twice',
+      [grpc, calls({ grpc: [{ service: 'a.B' }, { service: 'a.B', method: 'C' }, { service: 'a.B' }] })],
+      'calls',
+      'grpc[2]',
+      /same as grpc\[0\]/,
+    ],
+    [
+      'gRPC methods with transcode',
+      [grpc, books, bookRoute({ grpc: [{ service: 'a.B' }] })],
+      'books',
+      'grpc',
+      /http rules/,
+    ],
     [
       'transcode to an http service',
       [service(), books, bookRoute({ service: 'web' })],

@@ -98,6 +98,7 @@ class Bench {
     const settings: ServiceSettings = {
       name: 'app',
       protocol: 'http',
+      speaksGrpc: false,
       path: '',
       host: '',
       tls: null,

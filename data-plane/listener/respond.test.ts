@@ -69,7 +69,7 @@ describe('errorAnswer', () => {
         '14',
         'grpc-message',
         'gr%C3%B6%C3%9Fe 100%25',
-        'X-Sluice-Error',
+        'x-sluice-error',
         'no_endpoint',
       ]);
       expect(body.length).toBe(0);

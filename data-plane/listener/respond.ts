@@ -1,6 +1,7 @@
+import { BufferedBody, emptyBody } from '../body.js';
 import { errorTable, type ProxyError } from '../errors.js';
+import { statusFields } from '../grpc/grpc.js';
 import type { HeaderList } from '../headers.js';
-import { BufferedBody } from '../body.js';
 
 /** An answer that the gateway itself makes. */
 export interface ErrorAnswer {
@@ -15,19 +16,12 @@ export interface ErrorAnswer {
  */
 export function errorAnswer(error: ProxyError, requestId: string, requestContentType: string | undefined): ErrorAnswer {
   const { code, message: tableMessage } = errorTable[error.kind];
-  const message = error.detail.message ?? tableMessage;
   const own = ['X-Sluice-Error', error.kind, ...(error.detail.headers ?? [])];
-  if (isGrpc(requestContentType)) {
-    const status = [
-      'Content-Type',
-      requestContentType,
-      'grpc-status',
-      String(code),
-      'grpc-message',
-      percentEncoded(message),
-    ];
-    return { status: 200, headers: [...status, ...own], body: new BufferedBody(new Uint8Array(0)) };
+  if (isGrpc(requestContentType) && error.kind !== 'http2_required') {
+    const headers = ['Content-Type', requestContentType, ...statusFields(error), ...(error.detail.headers ?? [])];
+    return { status: 200, headers, body: emptyBody };
   }
+  const message = error.detail.message ?? tableMessage;
   const body = Buffer.from(JSON.stringify({ code, message, details: details(error, requestId) }));
   return { status: error.status, headers: ['Content-Type', 'application/json', ...own], body: new BufferedBody(body) };
 }
@@ -46,11 +40,4 @@ function details(error: ProxyError, requestId: string): object[] {
 
 function isGrpc(contentType: string | undefined): contentType is string {
   return contentType !== undefined && contentType.toLowerCase().startsWith('application/grpc');
-}
-
-/** The encoding of grpc-message: UTF-8, with everything but printable ASCII and `%` itself as %XX. */
-function percentEncoded(message: string): string {
-  return message.replace(/[^\x20-\x24\x26-\x7e]+/g, (part) =>
-    Array.from(Buffer.from(part), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  );
 }

@@ -1,4 +1,5 @@
 import type { ExchangeSummary } from '../exchange.js';
+import { grpcCodeNames } from '../grpc/grpc.js';
 
 /**
  * Counters of the request path in the Prometheus text format. A series is a route or a service, never a path or an endpoint,
@@ -14,6 +15,8 @@ export interface RouteCounts {
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly retries: number;
+  /** Of gRPC calls, by code; the last place is for codes that nobody knows. */
+  readonly byGrpcCode: Float64Array;
 }
 
 /** What was counted since the last `take`. */
@@ -22,7 +25,11 @@ export interface Counted {
   readonly routes: ReadonlyMap<string, RouteCounts>;
   readonly errors: ReadonlyMap<string, number>;
   readonly http2Floods: ReadonlyMap<string, number>;
+  readonly tlsHandshakes: ReadonlyMap<string, number>;
 }
+
+/** A gauge, or a counter where the name ends in `_total`, that another owns. The label, if any, as `name="shop"`. */
+export type Value = readonly [name: string, help: string, value: number, label?: string];
 
 /** What is counted of one route; the compiled route keeps it, so that a request finds it without a look-up. */
 export class RouteMetrics implements RouteCounts {
@@ -33,6 +40,11 @@ export class RouteMetrics implements RouteCounts {
   bytesReceived = 0;
   bytesSent = 0;
   retries = 0;
+  readonly byGrpcCode = new Float64Array(grpcCodeNames.length + 1);
+
+  recordCall(code: number): void {
+    increment(this.byGrpcCode, Math.min(code, grpcCodeNames.length));
+  }
 
   record({ status, durationMs, bytesReceived, bytesSent }: ExchangeSummary): void {
     this.bytesReceived += bytesReceived;
@@ -52,14 +64,19 @@ export class RouteMetrics implements RouteCounts {
     this.bytesReceived += counts.bytesReceived;
     this.bytesSent += counts.bytesSent;
     this.retries += counts.retries;
+    addEach(this.byGrpcCode, counts.byGrpcCode);
   }
 
   /** What was counted, and begins anew at zero; null when that is nothing. */
   take(): RouteCounts | null {
     if (this.retries === 0 && this.byStatusClass.every((count) => count === 0)) return null;
-    const taken = { ...this, byStatusClass: this.byStatusClass.slice(), durationBuckets: this.durationBuckets.slice() };
-    this.byStatusClass.fill(0);
-    this.durationBuckets.fill(0);
+    const taken = {
+      ...this,
+      byStatusClass: this.byStatusClass.slice(),
+      durationBuckets: this.durationBuckets.slice(),
+      byGrpcCode: this.byGrpcCode.slice(),
+    };
+    for (const counts of [this.byStatusClass, this.durationBuckets, this.byGrpcCode]) counts.fill(0);
     this.durationSumMs = this.bytesReceived = this.bytesSent = this.retries = 0;
     return taken;
   }
@@ -70,6 +87,7 @@ export class Metrics {
   readonly #routes = new Map<string, RouteMetrics>();
   readonly #errors = new Map<string, number>();
   readonly #http2Floods = new Map<string, number>();
+  readonly #tlsHandshakes = new Map<string, number>();
 
   route(name: string): RouteMetrics {
     const known = this.#routes.get(name);
@@ -93,6 +111,10 @@ export class Metrics {
     countUp(this.#http2Floods, kind, 1);
   }
 
+  tlsHandshake(result: string): void {
+    countUp(this.#tlsHandshakes, result, 1);
+  }
+
   /** What was counted since the last time, which is zero from here on: for a process whose counts another one shows. */
   take(): Counted {
     const routes = new Map<string, RouteCounts>();
@@ -100,25 +122,37 @@ export class Metrics {
       const counts = metrics.take();
       if (counts !== null) routes.set(name, counts);
     }
-    return { routes, errors: takeAll(this.#errors), http2Floods: takeAll(this.#http2Floods) };
+    return {
+      routes,
+      errors: takeAll(this.#errors),
+      http2Floods: takeAll(this.#http2Floods),
+      tlsHandshakes: takeAll(this.#tlsHandshakes),
+    };
   }
 
-  add({ routes, errors, http2Floods }: Counted): void {
+  add({ routes, errors, http2Floods, tlsHandshakes }: Counted): void {
     for (const [name, counts] of routes) this.route(name).add(counts);
     for (const [kind, times] of errors) countUp(this.#errors, kind, times);
     for (const [kind, times] of http2Floods) countUp(this.#http2Floods, kind, times);
+    for (const [result, times] of tlsHandshakes) countUp(this.#tlsHandshakes, result, times);
   }
 
-  /** `values` are gauges, and counters where the name ends in `_total`, that others own. */
-  render(values: readonly (readonly [name: string, help: string, value: number])[]): string {
+  /** `values` of one name stand together. */
+  render(values: readonly Value[]): string {
     const lines = [...requestLines(this.#routes), ...durationLines(this.#routes), ...byteLines(this.#routes)];
+    lines.push(...callLines(this.#routes));
     const errors = 'Answers that the gateway made itself, by kind.';
     const floods = 'HTTP/2 streams and connections of clients that were given up to protect the node, by kind.';
-    lines.push(...kindLines('sluice_errors_total', errors, this.#errors));
-    lines.push(...kindLines('sluice_http2_floods_total', floods, this.#http2Floods));
-    for (const [name, help, value] of values) {
+    const handshakes = 'TLS handshakes of clients by how they ended.';
+    lines.push(...countLines('sluice_errors_total', errors, 'kind', this.#errors));
+    lines.push(...countLines('sluice_http2_floods_total', floods, 'kind', this.#http2Floods));
+    lines.push(...countLines('sluice_tls_handshakes_total', handshakes, 'result', this.#tlsHandshakes));
+    let last = '';
+    for (const [name, help, value, label] of values) {
       const type = name.endsWith('_total') ? 'counter' : 'gauge';
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${value}`);
+      if (name !== last) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      lines.push(`${name}${label === undefined ? '' : `{${label}}`} ${value}`);
+      last = name;
     }
     return `${lines.join('\n')}\n`;
   }
@@ -172,9 +206,9 @@ function byteLines(routes: Routes): string[] {
   return lines;
 }
 
-function kindLines(metric: string, help: string, counts: ReadonlyMap<string, number>): string[] {
+function countLines(metric: string, help: string, label: string, counts: ReadonlyMap<string, number>): string[] {
   const lines = [`# HELP ${metric} ${help}`, `# TYPE ${metric} counter`];
-  for (const [kind, times] of counts) lines.push(`${metric}{kind="${kind}"} ${times}`);
+  for (const [word, times] of counts) lines.push(`${metric}{${label}="${word}"} ${times}`);
   return lines;
 }
 
@@ -186,6 +220,20 @@ function takeAll(counts: Map<string, number>): ReadonlyMap<string, number> {
   const taken = new Map(counts);
   counts.clear();
   return taken;
+}
+
+function callLines(routes: Routes): string[] {
+  const lines = [
+    '# HELP sluice_grpc_calls_total gRPC calls by route and status.',
+    '# TYPE sluice_grpc_calls_total counter',
+  ];
+  for (const [name, { byGrpcCode }] of routes) {
+    byGrpcCode.forEach((count, code) => {
+      const label = grpcCodeNames[code] ?? 'other';
+      if (count > 0) lines.push(`sluice_grpc_calls_total{route="${name}",grpc_status="${label}"} ${count}`);
+    });
+  }
+  return lines;
 }
 
 function increment(counts: Float64Array, at: number): void {

@@ -3,6 +3,7 @@ import {
   CertificateSchema,
   RouteSchema,
   ServiceSchema,
+  type GrpcMatch,
   type PathMatch,
   type Route,
   type Service,
@@ -23,6 +24,8 @@ export interface RouteTarget {
   readonly route: CompiledRoute;
   /** The gRPC method that a transcoded route calls; null forwards the request. */
   readonly binding: Binding | null;
+  /** What is forwarded are gRPC calls. */
+  readonly speaksGrpc: boolean;
   readonly upstream: Upstream;
   /** Milliseconds for the whole exchange; 0 is no limit. */
   readonly requestMs: number;
@@ -123,10 +126,11 @@ class Compiler {
     };
     this.#compiled.push(compiled);
     const upstream = this.#parts.upstream(serviceSettings(service));
+    const { speaksGrpc } = settings.service;
     if (route.transcode === undefined)
       this.#entries.push({
         ...routeCriteria(route),
-        target: { route: compiled, binding: null, upstream, requestMs: settings.timeouts.requestMs },
+        target: { route: compiled, binding: null, speaksGrpc, upstream, requestMs: settings.timeouts.requestMs },
       });
     else this.#addBindings(route, compiled, upstream);
   }
@@ -146,7 +150,7 @@ class Compiler {
       const requestMs = compiled.settings.timeouts.requestMs || defaultRequestMs(binding);
       this.#entries.push({
         ...bindingCriteria(route, binding),
-        target: { route: compiled, binding, upstream, requestMs },
+        target: { route: compiled, binding, speaksGrpc: true, upstream, requestMs },
       });
     }
   }
@@ -172,8 +176,8 @@ export function routeCriteria(route: Route): RouteCriteria {
     name: route.name,
     priority: route.priority,
     hosts: route.hosts,
-    paths: route.paths.map(pathRule),
-    methods: route.methods,
+    paths: [...route.paths.map(pathRule), ...route.grpc.map(grpcRule)],
+    methods: route.grpc.length === 0 ? route.methods : ['POST'],
     headers: route.headers,
     createdRevision: route.meta?.createdRevision ?? 0n,
     ordinal: route.meta?.ordinal ?? 0,
@@ -203,4 +207,10 @@ function pathRule({ kind }: PathMatch): PathRule {
     case undefined:
       return { kind: 'prefix', text: '' };
   }
+}
+
+/** A gRPC method is a path of two segments: that of its service, and its own. */
+function grpcRule({ service, method }: GrpcMatch): PathRule {
+  if (method === '') return { kind: 'segment_prefix', text: `/${service}` };
+  return { kind: 'exact', text: `/${service}/${method}` };
 }

@@ -14,6 +14,7 @@ import {
 export interface ServiceSettings {
   readonly name: string;
   readonly protocol: 'http' | 'https' | 'grpc' | 'grpcs';
+  readonly speaksGrpc: boolean;
   /** Without a trailing slash; '' when the service has no path of its own. */
   readonly path: string;
   /** The Host to send; '' means the endpoint's address. */
@@ -26,6 +27,9 @@ export interface TlsSettings {
   readonly caPem: string;
   readonly serverName: string;
   readonly skipVerify: boolean;
+  /** Of the gateway, for endpoints that ask for one; both are there or neither. */
+  readonly certificatePem?: string;
+  readonly keyPem?: string;
 }
 
 export interface ActiveHealthSettings {
@@ -94,6 +98,7 @@ export function serviceSettings(service: Service): ServiceSettings {
   return {
     name: service.name,
     protocol,
+    speaksGrpc: protocol === 'grpc' || protocol === 'grpcs',
     path: service.path.replace(/\/+$/, ''),
     host: service.host,
     tls: tls ? tlsSettings(service) : null,
@@ -129,19 +134,27 @@ function probeSettings(probe: ActiveHealth['probe']): ProbeSettings {
 
 function tlsSettings({ tls, host }: Service): TlsSettings {
   const hostName = host.replace(/:\d+$/, '');
-  return { caPem: tls?.caPem ?? '', serverName: tls?.serverName || hostName, skipVerify: tls?.skipVerify ?? false };
+  return {
+    caPem: tls?.caPem ?? '',
+    serverName: tls?.serverName || hostName,
+    skipVerify: tls?.skipVerify ?? false,
+    ...(tls === undefined || tls.certPem === '' ? {} : { certificatePem: tls.certPem, keyPem: tls.keyPem }),
+  };
 }
 
 export function routeSettings(route: Route, service: Service): RouteSettings {
+  const settings = serviceSettings(service);
+  const passesCalls = settings.speaksGrpc && route.transcode === undefined;
   return {
     name: route.name,
-    service: serviceSettings(service),
-    stripPath: route.stripPath ?? true,
+    service: settings,
+    // The path of a gRPC call is the method's name.
+    stripPath: route.stripPath ?? !settings.speaksGrpc,
     preserveHost: route.preserveHost,
     http: takes(route, RouteProtocol.HTTP),
     https: takes(route, RouteProtocol.HTTPS),
     httpsRedirect: route.httpsRedirect,
-    timeouts: timeoutSettings(route.timeouts, service.timeouts),
+    timeouts: timeoutSettings(route.timeouts, service.timeouts, passesCalls ? 0 : defaultTimeouts.readMs),
     retries: retrySettings(route.retries, service.retries),
   };
 }
@@ -150,12 +163,17 @@ function takes(route: Route, protocol: RouteProtocol): boolean {
   return route.protocols.length === 0 || route.protocols.includes(protocol);
 }
 
-function timeoutSettings(route: Timeouts | undefined, service: Timeouts | undefined): TimeoutSettings {
+/** A stream of a gRPC call may be silent for as long as both sides like, and nobody can tell by its head which call is one. */
+function timeoutSettings(
+  route: Timeouts | undefined,
+  service: Timeouts | undefined,
+  defaultReadMs: number,
+): TimeoutSettings {
   const pick = (field: 'connect' | 'read' | 'write' | 'request' | 'perTry', fallbackMs: number): number =>
     milliseconds(route?.[field] ?? service?.[field]) ?? fallbackMs;
   return {
     connectMs: pick('connect', defaultTimeouts.connectMs),
-    readMs: pick('read', defaultTimeouts.readMs),
+    readMs: pick('read', defaultReadMs),
     writeMs: pick('write', defaultTimeouts.writeMs),
     requestMs: pick('request', defaultTimeouts.requestMs),
     perTryMs: pick('perTry', defaultTimeouts.perTryMs),

@@ -43,16 +43,16 @@ function tableOf(heading: string): Row[] {
 
 /** Every message of the file format, under the name of the field that holds it. */
 function messagesIn(name: string, desc: DescMessage, found: Map<string, DescMessage>): typeof found {
-  const earlier = found.get(name);
-  if (earlier === desc) return found;
-  if (earlier !== undefined) throw new Error(`${name} is two messages, so their sections need other names`);
+  if (found.get(name) === desc) return found;
   // A message that stands within itself, or under two names, is told once.
   if ([...found.values()].includes(desc)) return found;
   found.set(name, desc);
   for (const field of desc.fields) {
     if (field.name === 'meta' || field.message === undefined || field.message.typeName === DurationSchema.typeName)
       continue;
-    messagesIn(field.name, field.message, found);
+    // A name that another message has already is told with its owner's.
+    const isTaken = (found.get(field.name) ?? field.message) !== field.message;
+    messagesIn(isTaken ? `${name}.${field.name}` : field.name, field.message, found);
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import { ProxyError } from '../../errors.js';
+import { parseTimeout } from '../../grpc/grpc.js';
 import { headerValue, isHeader, type HeaderList } from '../../headers.js';
 import { decodeBase64, encodeBase64 } from '../codec/base64.js';
 import type { Profile } from '../profile.js';
@@ -132,8 +133,6 @@ function rebased(name: string, value: string): string {
   return encodeBase64(bytes, false);
 }
 
-const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
-
 /**
  * The time that the caller gives the call, in milliseconds: the shortest of Grpc-Timeout, X-Server-Timeout (seconds) and
  * Connect-Timeout-Ms; null when there is none. A malformed one is a bad_argument (HD8).
@@ -149,9 +148,9 @@ export function callerTimeoutMs(fields: HeaderList): number | null {
 
 function timeoutOf(name: string, value: string): number | null {
   if (isHeader(name, 'grpc-timeout')) {
-    const parts = /^([0-9]{1,8})([HMSmun])$/.exec(value);
-    if (parts === null) throw headerError('grpc-timeout', 'is not 1 to 8 digits and one of H, M, S, m, u, n');
-    return Number(parts[1]) * (unitMs[parts[2] as string] as number);
+    const timeoutMs = parseTimeout(value);
+    if (timeoutMs === null) throw headerError('grpc-timeout', 'is not 1 to 8 digits and one of H, M, S, m, u, n');
+    return timeoutMs;
   }
   if (isHeader(name, 'x-server-timeout')) {
     if (!/^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(value)) throw headerError('x-server-timeout', 'is not a number of seconds');
@@ -162,14 +161,6 @@ function timeoutOf(name: string, value: string): number | null {
     return Number(value);
   }
   return null;
-}
-
-/** A grpc-timeout value of at most eight digits, never longer than `timeoutMs` and never zero. */
-export function grpcTimeout(timeoutMs: number): string {
-  const micros = Math.max(1, Math.floor(timeoutMs * 1_000));
-  if (micros < 1e8) return `${micros}u`;
-  if (timeoutMs < 1e8) return `${Math.floor(timeoutMs)}m`;
-  return `${Math.min(99_999_999, Math.floor(timeoutMs / 1_000))}S`;
 }
 
 /** Metadata that is about HTTP or gRPC itself and has no place in the answer's fields. */

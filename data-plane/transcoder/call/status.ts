@@ -23,27 +23,6 @@ export function httpStatusOf(code: number): number {
   return httpStatuses[code] ?? 500;
 }
 
-/** The gRPC code of an answer that is not gRPC, by its HTTP status (ER7). */
-export function grpcCodeOf(httpStatus: number): number {
-  switch (httpStatus) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
-}
-
 /** Reads grpc-status and its companions; null when the fields hold none. */
 export function readStatus(fields: HeaderList): GrpcStatus | null {
   const text = headerValue(fields, 'grpc-status');

@@ -1,0 +1,71 @@
+import type { BodySink, BodySource } from '../body.js';
+import { errorTable, type ProxyError } from '../errors.js';
+import type { HeaderList } from '../headers.js';
+import { grpcCode, statusCodeIn, statusFields } from './status.js';
+
+export interface ReplyObserver {
+  /** The service has ended the call with this status, or by breaking off. */
+  ended(code: number): void;
+  /** It broke off, and the client has not been told. */
+  broken(error: ProxyError): void;
+}
+
+/**
+ * The messages of a reply on their way to the client, as they are. The status behind them is told to `observer`, and an error
+ * of the gateway can still take its place: to a gRPC caller that says more than a stream that is reset.
+ */
+export class CallReply implements BodySource, BodySink {
+  readonly #source: BodySource;
+  readonly #observer: ReplyObserver;
+  #sink: BodySink | null = null;
+  #done = false;
+
+  constructor(source: BodySource, observer: ReplyObserver) {
+    this.#source = source;
+    this.#observer = observer;
+  }
+
+  get length(): number | null {
+    return this.#source.length;
+  }
+
+  start(sink: BodySink): void {
+    this.#sink = sink;
+    this.#source.start(this);
+  }
+
+  resume(): void {
+    this.#source.resume();
+  }
+
+  cancel(reason: ProxyError): void {
+    this.#done = true;
+    this.#source.cancel(reason);
+  }
+
+  /** Ends the messages with the gateway's own status. False when the client does not read any more. */
+  breakOff(error: ProxyError): boolean {
+    if (this.#done || this.#sink === null) return false;
+    this.#done = true;
+    this.#source.cancel(error);
+    this.#sink.end(statusFields(error));
+    return true;
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#done || (this.#sink as BodySink).write(chunk);
+  }
+
+  end(trailers: HeaderList | null): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#observer.ended(statusCodeIn(trailers ?? []) ?? grpcCode.unknown);
+    (this.#sink as BodySink).end(trailers);
+  }
+
+  fail(error: ProxyError): void {
+    if (this.#done) return;
+    this.#observer.ended(errorTable[error.kind].grpcCode);
+    this.#observer.broken(error);
+  }
+}

@@ -1,0 +1,78 @@
+import type { BodySource } from './body.js';
+import { ProxyError } from './errors.js';
+import type { Exchange, RequestHead } from './exchange.js';
+import { forwardCall, type Outgoing } from './forward.js';
+import { CallReply, grpcCode, grpcCodeOfHttp, isGrpcType, parseTimeout, statusCodeIn } from './grpc/grpc.js';
+import { headerValue, type HeaderList } from './headers.js';
+import type { Match } from './router/router.js';
+import type { RouteTarget } from './runtime/runtime.js';
+import type { ClientFacts } from './shape.js';
+
+export interface PassedCallObserver {
+  /** The call to send, and the milliseconds that the caller gives it; `replied` is to be called with its reply. */
+  call(outgoing: Outgoing, timeoutMs: number | null): void;
+  passed(status: number, headers: HeaderList, body: BodySource): void;
+  /** The call's outcome, before the client hears of it. */
+  ended(code: number): void;
+  broken(error: ProxyError): void;
+}
+
+/** One gRPC call that goes through as it is: only its head and the status at its end are looked at, never a message. */
+export class PassedCall {
+  readonly #exchange: Exchange;
+  readonly #observer: PassedCallObserver;
+  #reply: CallReply | null = null;
+
+  constructor(exchange: Exchange, observer: PassedCallObserver) {
+    this.#exchange = exchange;
+    this.#observer = observer;
+  }
+
+  /** Throws for a request that is no gRPC call. */
+  start(match: Match<RouteTarget>, facts: ClientFacts): void {
+    requireCall(this.#exchange.head);
+    const timeoutMs = callerTimeoutMs(this.#exchange.head);
+    this.#observer.call(forwardCall(this.#exchange, match, facts), timeoutMs);
+  }
+
+  replied(status: number, headers: HeaderList, body: BodySource): void {
+    if (status === 200 && body.length !== 0 && isGrpcType(headerValue(headers, 'content-type') ?? '')) {
+      this.#reply = new CallReply(body, this.#observer);
+      this.#observer.passed(status, headers, this.#reply);
+      return;
+    }
+    // A status without messages, or no gRPC at all: clients know what to make of either.
+    const code = status === 200 ? (statusCodeIn(headers) ?? grpcCode.unknown) : grpcCodeOfHttp(status);
+    this.#observer.ended(code);
+    this.#observer.passed(status, headers, body);
+  }
+
+  /** Ends a reply that has begun with the error as its status; false when none has. */
+  fail(error: ProxyError): boolean {
+    return this.#reply?.breakOff(error) ?? false;
+  }
+
+  cancel(): void {}
+}
+
+function requireCall({ method, version, headers }: RequestHead): void {
+  if (!isGrpcType(headerValue(headers, 'content-type') ?? '')) {
+    throw new ProxyError('unsupported_media_type', undefined, {
+      message: 'The route takes gRPC calls: HTTP/2 with content-type application/grpc.',
+    });
+  }
+  if (version !== '2') {
+    throw new ProxyError('http2_required', undefined, { headers: ['Connection', 'Upgrade', 'Upgrade', 'HTTP/2.0'] });
+  }
+  if (method !== 'POST') throw new ProxyError('method_not_allowed', undefined, { headers: ['Allow', 'POST'] });
+}
+
+function callerTimeoutMs({ headers }: RequestHead): number | null {
+  const text = headerValue(headers, 'grpc-timeout');
+  if (text === undefined) return null;
+  const timeoutMs = parseTimeout(text);
+  if (timeoutMs !== null) return timeoutMs;
+  throw new ProxyError('bad_argument', undefined, {
+    message: 'grpc-timeout is not 1 to 8 digits and one of H, M, S, m, u, n.',
+  });
+}
