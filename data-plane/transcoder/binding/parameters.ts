@@ -12,7 +12,7 @@ export interface ParameterField {
 }
 
 const maxParameters = 1_000;
-const maxDepth = 32;
+export const maxParameterDepth = 32;
 
 /**
  * Turns names and texts from paths, queries and forms into field values of one message type. Made once per type; writers are
@@ -124,7 +124,8 @@ export class Parameters {
       if (field === undefined) return undefined;
       path.push(field);
       if (end < 0) return { path, mapKey: null };
-      if (path.length >= maxDepth) throw new ArgumentError(dottedName(path), `goes deeper than ${maxDepth} fields`);
+      if (path.length >= maxParameterDepth)
+        throw new ArgumentError(dottedName(path), `goes deeper than ${maxParameterDepth} fields`);
       if (isMap(field)) return mapEntryName(path, rest.slice(end));
       if (rest[end] === '[' || !isMessage(field) || field.repeated) {
         throw new ArgumentError(dottedName(path), 'has no fields that a parameter could name');

@@ -44,7 +44,7 @@ export function readEnum(place: Place, features: Features, cursor: Cursor): Enum
     numbers.set(name, number);
   }
   if (first === undefined) throw new SchemaError(place.file, place.name, 'the enum has no value');
-  return { name: place.name, open: features.openEnum, first, names, numbers };
+  return { name: place.name, file: place.file, open: features.openEnum, first, names, numbers };
 }
 
 interface RawField {

@@ -70,6 +70,7 @@ export interface MessageType {
 
 export interface EnumType {
   readonly name: string;
+  readonly file: string;
   readonly open: boolean;
   /** The first value of the declaration. */
   readonly first: number;
