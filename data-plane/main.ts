@@ -2,6 +2,7 @@ import { NodePhase } from '../proto/gen/sluice/v1/snapshot_pb.js';
 import { subjectsOf, type Bus } from '../proto/bus/bus.js';
 import type { DataPlaneConfig } from './config.js';
 import { createFollower, lastGoodFolder, type FollowerStatus } from './follow/follow.js';
+import type { Value } from './ops/ops.js';
 import { LocalServing, spareMs, type DataPlaneLog, type Serving, type StopStep } from './serving.js';
 import { readTlsBase } from './tls-base.js';
 import { serveByWorkers } from './workers/workers.js';
@@ -93,7 +94,7 @@ function describe({
   };
 }
 
-function gauges({ phase, config, endpoints, beaconAgeMs }: FollowerStatus): [string, string, number][] {
+function gauges({ phase, config, endpoints, beaconAgeMs }: FollowerStatus): Value[] {
   return [
     ['sluice_config_revision', 'The revision that runs.', Number(config?.revision ?? 0n)],
     [

@@ -5,8 +5,14 @@ import type { DataPlaneConfig } from './config.js';
 import type { NodeRuntime } from './follow/follow.js';
 import { createProbe, isDown, Prober } from './health/health.js';
 import { createHttp2Codec } from './listener/http2/http2.js';
-import { createListener, SecureContexts, type Listener } from './listener/listener.js';
-import { Metrics } from './ops/ops.js';
+import {
+  createListener,
+  SecureContexts,
+  type CertificateExpiry,
+  type HandshakeResult,
+  type Listener,
+} from './listener/listener.js';
+import { Metrics, type Value } from './ops/ops.js';
 import { Proxy } from './proxy.js';
 import { RuntimeHolder, type PreparedConfig, type ServiceSettings } from './runtime/runtime.js';
 import { SharedReadBuffer } from './socket/read-buffer.js';
@@ -25,7 +31,7 @@ export interface Serving extends NodeRuntime {
   listen(): Promise<ServingPorts>;
   /** Whether there is a config, and someone to serve it. */
   readonly ready: boolean;
-  readonly gauges: readonly (readonly [name: string, help: string, value: number])[];
+  readonly gauges: readonly Value[];
   metrics(): Metrics | Promise<Metrics>;
   /** Each gives something that JSON can hold, or the promise of it. */
   readonly debug: Readonly<Record<string, () => unknown>>;
@@ -78,13 +84,16 @@ export class LocalServing implements Serving {
   readonly #listener: Listener;
   readonly #tlsListener: Listener | null;
   readonly #prober: Prober;
+  readonly #log: DataPlaneLog;
+  #toldOfNoCertificate = false;
 
   constructor(config: DataPlaneConfig, { log, tls, registryIsSilent }: ServingParts) {
     const { host, httpPort, tlsPort, drainDeadlineMs } = config;
     const nowMs = (): number => performance.now();
     const reads = new SharedReadBuffer();
     const transport = transports(this.#timers, reads);
-    const runtime = new RuntimeHolder({ metrics: this.#metrics, random: Math.random, transport });
+    const certificates = new SecureContexts({ ...tls, ticketKeys: Buffer.from(tls.ticketKeys) });
+    const runtime = new RuntimeHolder({ metrics: this.#metrics, certificates, random: Math.random, transport });
     const proxy = new Proxy({
       current: () => runtime.current(),
       trust: new ClientTrust(config.trustedIps),
@@ -94,13 +103,18 @@ export class LocalServing implements Serving {
       nowMs,
     });
     const services = (): ReturnType<RuntimeHolder['services']> => runtime.services();
+    this.#log = log;
     this.#runtime = runtime;
-    this.#certificates = new SecureContexts({ ...tls, ticketKeys: Buffer.from(tls.ticketKeys) });
+    this.#certificates = certificates;
     const onHttp2Cut = (kind: string): void => this.#metrics.http2Flood(kind);
     const listenerOptions = { host, wheel: this.#timers, reads, onHttp2Cut };
     this.#listener = createListener({ ...listenerOptions, port: httpPort }, proxy);
+    const listenerTls = {
+      secureContext: (serverName: string) => certificates.secureContext(serverName),
+      ended: (result: HandshakeResult) => this.#countHandshake(result),
+    };
     this.#tlsListener =
-      tlsPort === null ? null : createListener({ ...listenerOptions, port: tlsPort, tls: this.#certificates }, proxy);
+      tlsPort === null ? null : createListener({ ...listenerOptions, port: tlsPort, tls: listenerTls }, proxy);
     this.#prober = new Prober({
       services,
       registryIsSilent,
@@ -139,8 +153,16 @@ export class LocalServing implements Serving {
     return this.#listeners.reduce((sum, { connections }) => sum + connections, 0);
   }
 
-  get gauges(): [string, string, number][] {
-    return [['sluice_connections', 'Client connections open.', this.connections]];
+  /** Of the certificates in force. */
+  get certificates(): readonly CertificateExpiry[] {
+    return this.#certificates.expiries;
+  }
+
+  get gauges(): Value[] {
+    return [
+      ['sluice_connections', 'Client connections open.', this.connections],
+      ...this.certificates.map(certificateValue),
+    ];
   }
 
   metrics(): Metrics {
@@ -164,11 +186,24 @@ export class LocalServing implements Serving {
     for (const listener of this.#listeners) listener.retire();
   }
 
+  #countHandshake(result: HandshakeResult): void {
+    this.#metrics.tlsHandshake(result);
+    if (result !== 'refused' || this.#toldOfNoCertificate) return;
+    this.#toldOfNoCertificate = true;
+    this.#log.warn('a client wants TLS and there is no certificate: apply one, or start with --tls-cert and --tls-key');
+  }
+
   destroy(): void {
     for (const listener of this.#listeners) listener.destroy();
     this.#runtime.destroy();
     this.#timers.close();
   }
+}
+
+/** A series for each certificate of the config, so their number is bounded by it. */
+export function certificateValue({ name, notAfterMs }: CertificateExpiry): Value {
+  const help = 'When each certificate that is served ends, in seconds since 1970.';
+  return ['sluice_certificate_not_after_seconds', help, notAfterMs / 1_000, `name="${name}"`];
 }
 
 /** Which transport speaks a service's protocol. */

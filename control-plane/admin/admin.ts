@@ -9,6 +9,7 @@ import { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { AdminError, code } from '../errors.js';
 import { CheckMemo, checkState } from '../snapshot/snapshot.js';
 import { applyHandlers } from './apply.js';
+import { certificateHandlers } from './certificates.js';
 import { serve } from './grpc/grpc.js';
 import { HealthState } from './grpc/health.js';
 import { Reflection } from './grpc/reflection.js';
@@ -108,6 +109,7 @@ function addServices(
       ...routeHandlers(store, writer),
       ...schemaHandlers(store, writer),
       ...schemaStatusHandlers(store, reflections),
+      ...certificateHandlers(store, writer),
       ...applyHandlers(writer),
       ...revisionHandlers(store),
       ...nodeHandlers({ ...deps, closing }),

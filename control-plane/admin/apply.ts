@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { ApplyResponseSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { keyOf } from '../../proto/snapshot/snapshot.js';
 import { AdminError, code } from '../errors.js';
-import { kinds, routeKind, schemaKind, serviceKind } from './convert.js';
+import { certificateKind, kinds, routeKind, schemaKind, serviceKind } from './convert.js';
 import { invalid } from './validate.js';
 
 import type { Admin, ApplyRequest, ResourceChange } from '../../proto/gen/sluice/v1/admin_pb.js';
@@ -32,11 +32,12 @@ export function applyHandlers(writer: ConfigWriter): Pick<Handlers<typeof Admin>
 }
 
 /** The order of the request is the age of what it creates. */
-function putsOf({ services, routes, schemas }: ApplyRequest): Put[] {
+function putsOf({ services, routes, schemas, certificates }: ApplyRequest): Put[] {
   const puts = [
     ...putsOfKind(serviceKind, 'services', services),
     ...putsOfKind(routeKind, 'routes', routes),
     ...putsOfKind(schemaKind, 'schemas', schemas),
+    ...putsOfKind(certificateKind, 'certificates', certificates),
   ];
   refuseRepeatedNames(puts);
   return puts;

@@ -1,19 +1,25 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 
-import { MetaSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import {
+  CertificateSchema,
+  MetaSchema,
+  RouteSchema,
+  SchemaSchema,
+  ServiceSchema,
+} from '../../proto/gen/sluice/v1/config_pb.js';
 import { Kind, ResourceSchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { sha256 } from '../../proto/snapshot/snapshot.js';
 
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
-import type { Meta, Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Certificate, Meta, Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 /**
  * Between the messages that callers send and the resources that the store keeps. Pure: time and revision come in as arguments.
  * A caller's Meta is never looked at; what is stored always carries ours.
  */
-export type ConfigMessage = Service | Route | Schema;
+export type ConfigMessage = Service | Route | Schema | Certificate;
 
 /** One kind of resource: its message, and its name in requests and in texts. */
 export interface ResourceKind<M extends ConfigMessage = ConfigMessage> {
@@ -25,9 +31,14 @@ export interface ResourceKind<M extends ConfigMessage = ConfigMessage> {
 export const serviceKind: ResourceKind<Service> = { kind: Kind.SERVICE, word: 'service', schema: ServiceSchema };
 export const routeKind: ResourceKind<Route> = { kind: Kind.ROUTE, word: 'route', schema: RouteSchema };
 export const schemaKind: ResourceKind<Schema> = { kind: Kind.SCHEMA, word: 'schema', schema: SchemaSchema };
+export const certificateKind: ResourceKind<Certificate> = {
+  kind: Kind.CERTIFICATE,
+  word: 'certificate',
+  schema: CertificateSchema,
+};
 
 /** In the order in which changes are reported: what is referred to comes before what refers to it. */
-export const kinds: readonly ResourceKind[] = [schemaKind, serviceKind, routeKind];
+export const kinds: readonly ResourceKind[] = [schemaKind, certificateKind, serviceKind, routeKind];
 
 export function kindOf(kind: Kind): ResourceKind {
   const found = kinds.find((row) => row.kind === kind);

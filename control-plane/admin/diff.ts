@@ -2,6 +2,7 @@ import { create, toJson } from '@bufbuild/protobuf';
 
 import { FieldChangeSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { sha256 } from '../../proto/snapshot/snapshot.js';
+import { toCompare } from './secrets.js';
 
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { FieldChange } from '../../proto/gen/sluice/v1/admin_pb.js';
@@ -18,9 +19,9 @@ export function diffFields(row: ResourceKind, before: ConfigMessage, after: Conf
   return changes;
 }
 
-/** As JSON in proto names. Descriptor sets stand there by size and hash: their base64 tells people nothing. */
+/** As JSON in proto names, without keys. Descriptor sets stand there by size and hash: their base64 tells people nothing. */
 function readable(row: ResourceKind, message: ConfigMessage): JsonValue {
-  const { meta: _, ...content } = message;
+  const { meta: _, ...content } = toCompare(message);
   if (!('descriptorSet' in content)) return toJson(row.schema, content, { useProtoFieldName: true });
   const { name, descriptorSet } = content;
   const hash = Buffer.from(sha256(descriptorSet).subarray(0, 8)).toString('hex');

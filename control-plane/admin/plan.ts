@@ -6,6 +6,8 @@ import { applyChange, compareNames, equalBytes, findResource, keyOf } from '../.
 import { AdminError, code } from '../errors.js';
 import { contentOf, fromResource, kindOf, kinds, toResource } from './convert.js';
 import { diffFields } from './diff.js';
+import { expiryProblem } from './expiry.js';
+import { toKeep } from './secrets.js';
 import { invalid, summary } from './validate.js';
 
 import type { ResourceChange } from '../../proto/gen/sluice/v1/admin_pb.js';
@@ -37,7 +39,7 @@ export interface Key {
 export interface Plan {
   /** Empty when the config is already as wanted. */
   readonly change: Change;
-  /** For people: schemas, services, routes, each by name. */
+  /** For people: schemas, certificates, services, routes, each by name. */
   readonly changes: readonly ResourceChange[];
 }
 
@@ -51,12 +53,16 @@ export type Check = (resources: readonly Resource[]) => readonly Problem[];
 export function plan(state: State, edit: Edit, nowMs: number, check: Check): Plan {
   const upserts: Resource[] = [];
   const changes: ResourceChange[] = [];
-  for (const { row, message, ordinal } of edit.puts) {
-    const stored = findResource(state.resources, { kind: row.kind, name: message.name });
+  const expired: Problem[] = [];
+  for (const { row, message: sent, ordinal } of edit.puts) {
+    const stored = findResource(state.resources, { kind: row.kind, name: sent.name });
     const before = stored === undefined ? undefined : fromResource(row, stored);
+    const message = toKeep(sent, before);
     if (before !== undefined && equalBytes(contentOf(row, before), contentOf(row, message))) continue;
     upserts.push(toResource(row, message, before?.meta, { revision: state.version.revision + 1n, ordinal, nowMs }));
     changes.push(changeOf(row, before, message));
+    const problem = expiryProblem(message, nowMs);
+    if (problem !== null) expired.push(problem);
   }
   const deletes = edit.deletes
     .filter((key) => findResource(state.resources, key) !== undefined)
@@ -64,7 +70,7 @@ export function plan(state: State, edit: Edit, nowMs: number, check: Check): Pla
   for (const { kind, name } of deletes)
     changes.push(create(ResourceChangeSchema, { kind, name, action: ChangeAction.DELETE }));
   const change = { upserts, deletes };
-  refuseNewProblems(state.resources, change, edit, check);
+  refuseNewProblems(state.resources, change, edit, check, expired);
   return { change, changes: changes.toSorted(inReportOrder) };
 }
 
@@ -83,9 +89,15 @@ function inReportOrder(a: ResourceChange, b: ResourceChange): number {
 }
 
 /** Faults that are there already, as after an upgrade to stricter checks, do not stop a change that has nothing to do with them. */
-function refuseNewProblems(resources: readonly Resource[], change: Change, edit: Edit, check: Check): void {
+function refuseNewProblems(
+  resources: readonly Resource[],
+  change: Change,
+  edit: Edit,
+  check: Check,
+  expired: readonly Problem[],
+): void {
   if (change.upserts.length + change.deletes.length === 0) return;
-  const problems = check(applyChange(resources, change));
+  const problems = [...check(applyChange(resources, change)), ...expired];
   if (problems.length === 0) return;
   const changed = new Set(change.upserts.map(keyOf));
   const known = new Set(check(resources).map(identity));

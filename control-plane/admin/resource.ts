@@ -2,6 +2,7 @@ import { compareNames, findResource } from '../../proto/snapshot/snapshot.js';
 import { AdminError, code } from '../errors.js';
 import { fromResource, kindOf } from './convert.js';
 import { cutPage, pageMark } from './paging.js';
+import { toShow } from './secrets.js';
 
 import type { DeleteRequest, GetRequest, ListRequest } from '../../proto/gen/sluice/v1/admin_pb.js';
 import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
@@ -73,7 +74,7 @@ export class ResourceApi<M extends ConfigMessage> {
       mark: ({ name }) => name,
       bytes: ({ body }) => body.length,
     });
-    const items = page.items.map((resource) => fromResource(this.#row, resource));
+    const items = page.items.map((resource) => toShow(fromResource(this.#row, resource)));
     return { items, nextPageToken: page.nextPageToken, revision: version.revision };
   }
 
@@ -104,7 +105,7 @@ export class ResourceApi<M extends ConfigMessage> {
   #message(state: State, name: string): M {
     const stored = this.#find(state, name);
     if (stored === undefined) throw this.#notFound(name);
-    return fromResource(this.#row, stored);
+    return toShow(fromResource(this.#row, stored));
   }
 
   #find({ resources }: State, name: string): Resource | undefined {

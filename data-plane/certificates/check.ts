@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { serverName } from './sni.js';
 
 export interface CertificateText {
@@ -18,6 +18,8 @@ export interface CertificateFacts {
   readonly notAfterMs: number;
   /** SHA-256 of the certificate, in hex. */
   readonly fingerprint: string;
+  /** Of the public key, see keyFingerprint. */
+  readonly keyFingerprint: string;
 }
 
 export interface CertificateFault {
@@ -55,9 +57,24 @@ export function checkCertificate({ certPem, keyPem, snis, isDefault }: Certifica
     names,
     notBeforeMs: Date.parse(leaf.validFrom),
     notAfterMs: Date.parse(leaf.validTo),
-    fingerprint: createHash('sha256').update(leaf.raw).digest('hex'),
+    fingerprint: sha256(leaf.raw),
+    keyFingerprint: fingerprintOf(leaf.publicKey),
   };
   return { facts, faults: [] };
+}
+
+/** SHA-256 of the public part of a key, in hex, which tells keys apart and gives none away; null for what is no key. */
+export function keyFingerprint(keyPem: string): string | null {
+  const key = readKey(keyPem);
+  return typeof key === 'string' ? null : fingerprintOf(createPublicKey(key));
+}
+
+function fingerprintOf(publicKey: KeyObject): string {
+  return sha256(publicKey.export({ type: 'spki', format: 'der' }));
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 type Chain = readonly [X509Certificate, ...X509Certificate[]];

@@ -37,12 +37,7 @@ export interface ListenerOptions {
 }
 
 export type { HandshakeResult, ListenerTls } from './accept.js';
-export {
-  CertificateRefusedError,
-  SecureContexts,
-  type CertificateExpiry,
-  type ServedCertificate,
-} from './secure-contexts.js';
+export { SecureContexts, type CertificateExpiry, type ServedCertificate } from './secure-contexts.js';
 export type { ListenerLimits } from './limits.js';
 
 export type ListenerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';

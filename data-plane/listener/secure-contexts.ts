@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import {
-  checkCertificate,
-  ServerNames,
-  type CertificateFacts,
-  type CertificateFault,
-} from '../certificates/certificates.js';
-import type { ListenerTls } from './accept.js';
+import { checkCertificate, ServerNames, type CertificateFacts } from '../certificates/certificates.js';
 
 export interface ServedCertificate {
   readonly name: string;
@@ -23,16 +17,21 @@ export interface SecureContextsOptions {
   readonly fallback: ServedCertificate | null;
 }
 
-/** Thrown by `prepare`; what is served stays as it is. */
-export class CertificateRefusedError extends Error {
-  readonly certificate: string;
-  readonly fault: CertificateFault;
+export interface CertificateExpiry {
+  readonly name: string;
+  readonly notAfterMs: number;
+}
 
-  constructor(certificate: string, fault: CertificateFault) {
-    super(`certificate ${certificate} ${fault.field}: ${fault.reason}`);
-    this.certificate = certificate;
-    this.fault = fault;
-  }
+export interface PreparedContexts {
+  readonly faults: readonly ContextFault[];
+  /** Not to be called where there are faults. */
+  commit(): void;
+}
+
+interface ContextFault {
+  readonly certificate: string;
+  readonly field: string;
+  readonly reason: string;
 }
 
 interface Loaded {
@@ -44,20 +43,23 @@ interface Loaded {
  * The certificates that a node serves, ready for handshakes. A change concerns handshakes from then on: connections that are there
  * go on, and a certificate that did not change is not read again.
  */
-export class SecureContexts implements ListenerTls {
+export class SecureContexts {
   readonly #ticketKeys: Buffer;
   readonly #fallback: ServedCertificate | null;
   #loaded: ReadonlyMap<string, Loaded> = new Map();
   #names: ServerNames<SecureContext> = new ServerNames<SecureContext>(null);
   #expiries: readonly CertificateExpiry[] = [];
 
-  /** Throws CertificateRefusedError for a fallback that cannot be served. */
+  /** Throws an Error for a fallback that cannot be served. */
   constructor({ ticketKeys, fallback }: SecureContextsOptions) {
     this.#ticketKeys = ticketKeys;
     this.#fallback = fallback;
-    this.prepare([]).commit();
+    const { faults, commit } = this.prepare([]);
+    for (const { certificate, reason } of faults) throw new Error(`${certificate} ${reason}`);
+    commit();
   }
 
+  /** As a listener asks for it, see ListenerTls. */
   secureContext(serverName: string): SecureContext | null {
     return this.#names.choose(serverName);
   }
@@ -67,51 +69,47 @@ export class SecureContexts implements ListenerTls {
     return this.#expiries;
   }
 
-  /** Throws CertificateRefusedError. Changes nothing before the commit. */
-  prepare(certificates: readonly ServedCertificate[]): { commit(): void } {
+  /** Serves these and the fallback from the commit on. The default is the one that says so, else the first by name. */
+  prepare(certificates: readonly ServedCertificate[]): PreparedContexts {
     const sorted = certificates.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    const all = this.#fallback === null ? sorted : [...sorted, this.#fallback];
     const loaded = new Map<string, Loaded>();
-    const served = all.map((certificate) => ({ certificate, ...this.#load(certificate, loaded) }));
-    const fallback = served.find(({ certificate }) => certificate.isDefault) ?? served[0] ?? null;
-    const names = new ServerNames<SecureContext>(fallback?.context ?? null);
-    for (const { facts, context } of served) names.claim(facts.names, context);
-    const expiries = served.map(({ certificate: { name }, facts }) => ({ name, notAfterMs: facts.notAfterMs }));
-    return {
-      commit: () => {
-        this.#loaded = loaded;
-        this.#names = names;
-        this.#expiries = expiries;
-      },
+    const faults: ContextFault[] = [];
+    const served: { readonly certificate: ServedCertificate; readonly loaded: Loaded }[] = [];
+    for (const certificate of this.#fallback === null ? sorted : [...sorted, this.#fallback]) {
+      const one = this.#load(certificate, loaded);
+      if ('facts' in one) served.push({ certificate, loaded: one });
+      else faults.push(one);
+    }
+    const standard = served.find(({ certificate }) => certificate.isDefault) ?? served[0];
+    const names = new ServerNames<SecureContext>(standard?.loaded.context ?? null);
+    for (const one of served) names.claim(one.loaded.facts.names, one.loaded.context);
+    const commit = (): void => {
+      this.#loaded = loaded;
+      this.#names = names;
+      this.#expiries = served.map((one) => ({ name: one.certificate.name, notAfterMs: one.loaded.facts.notAfterMs }));
     };
+    return { faults, commit };
   }
 
-  #load(certificate: ServedCertificate, loaded: Map<string, Loaded>): Loaded {
+  #load(certificate: ServedCertificate, loaded: Map<string, Loaded>): Loaded | ContextFault {
     const { certPem, keyPem, snis, isDefault } = certificate;
-    const key = createHash('sha256')
-      .update(JSON.stringify([certPem, keyPem, snis, isDefault]))
-      .digest('base64');
+    const content = JSON.stringify([certPem, keyPem, snis, isDefault]);
+    const key = createHash('sha256').update(content).digest('base64');
     const known = loaded.get(key) ?? this.#loaded.get(key) ?? this.#read(certificate);
-    loaded.set(key, known);
+    if ('facts' in known) loaded.set(key, known);
     return known;
   }
 
-  #read(certificate: ServedCertificate): Loaded {
+  #read(certificate: ServedCertificate): Loaded | ContextFault {
     const { name, certPem: cert, keyPem: key } = certificate;
     const { facts, faults } = checkCertificate(certificate);
-    if (facts === null) throw new CertificateRefusedError(name, faults[0] as CertificateFault);
+    if (facts === null) return { certificate: name, field: 'cert_pem', reason: 'cannot be used', ...faults[0] };
     try {
       const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2', ticketKeys: this.#ticketKeys });
       return { facts, context };
     } catch (error) {
-      // OpenSSL names what it does not like, never the key.
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new CertificateRefusedError(name, { field: 'cert_pem', reason });
+      // OpenSSL names what it does not like, and never the key.
+      return { certificate: name, field: 'cert_pem', reason: error instanceof Error ? error.message : String(error) };
     }
   }
-}
-
-export interface CertificateExpiry {
-  readonly name: string;
-  readonly notAfterMs: number;
 }

@@ -1,4 +1,4 @@
-import { EndpointState, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { EndpointState, Kind, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { EndpointAddress } from '../balancer/balancer.js';
 import { ProxyError } from '../errors.js';
@@ -8,11 +8,11 @@ import type { Match, NoMatch, Router } from '../router/router.js';
 import type { Transport } from '../upstream/transport.js';
 import { Upstream } from '../upstream/upstream.js';
 import { findRoute, isFinal, type AllowedMethods } from './find-route.js';
-import { compileConfig, type CompiledRoute, type RouteTarget } from './compile.js';
+import { compileConfig, type CompiledRoute, type RouteTarget, type RuntimeCertificate } from './compile.js';
 import { SchemaCache } from './schema-cache.js';
 import type { ServiceSettings } from './settings.js';
 
-export type { CompiledRoute, RouteTarget } from './compile.js';
+export type { CompiledRoute, RouteTarget, RuntimeCertificate } from './compile.js';
 export { takesWebSocket, wantsWebSocket, type AllowedMethods } from './find-route.js';
 export type { ActiveHealthSettings, ProbeSettings, RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
 
@@ -68,8 +68,20 @@ export function requireProtocol(head: RequestHead, { settings }: CompiledRoute, 
   });
 }
 
+/** Serves certificates to clients. */
+export interface CertificateHolder {
+  /** Gets ready to serve these and no others; changes nothing before the commit, which faults forbid. */
+  prepare(certificates: readonly RuntimeCertificate[]): PreparedCertificates;
+}
+
+export interface PreparedCertificates {
+  readonly faults: readonly { readonly certificate: string; readonly field: string; readonly reason: string }[];
+  commit(): void;
+}
+
 export interface RuntimeOptions {
   readonly metrics: Metrics;
+  readonly certificates: CertificateHolder;
   transport(service: ServiceSettings, endpoint: EndpointAddress): Transport;
   /** [0, 1). */
   random(): number;
@@ -127,14 +139,20 @@ export class RuntimeHolder {
   /** The first half of `applyConfig`: changes nothing that runs. Endpoints may be applied before the commit, another config may not. */
   prepareConfig(resources: readonly Resource[]): PreparedConfig {
     const next = new Map<string, KeyedUpstream>();
-    const { router, routes, problems } = compileConfig(resources, {
+    const { router, routes, certificates, problems } = compileConfig(resources, {
       upstream: (service) => this.#upstreamFor(service, next),
       metrics: (route) => this.#options.metrics.route(route),
       schemas: this.#schemas,
     });
-    const [problem] = problems;
+    const prepared = this.#options.certificates.prepare(certificates);
+    const [problem] = [...problems, ...prepared.faults.map(certificateProblem)];
     if (problem !== undefined) throw new ConfigRefusedError(problem);
-    return { commit: () => this.#commit(router, routes, next) };
+    return {
+      commit: () => {
+        prepared.commit();
+        this.#commit(router, routes, next);
+      },
+    };
   }
 
   #commit(
@@ -191,6 +209,10 @@ export class RuntimeHolder {
   #closeUnused(before: ReadonlyMap<string, KeyedUpstream>, kept: ReadonlyMap<string, KeyedUpstream>): void {
     for (const [name, { upstream }] of before) if (kept.get(name)?.upstream !== upstream) void upstream.close();
   }
+}
+
+function certificateProblem({ certificate, field, reason }: PreparedCertificates['faults'][number]): Problem {
+  return { kind: Kind.CERTIFICATE, name: certificate, field, reason };
 }
 
 /** An upstream is good for a config as long as the settings that its connections were made with are the same. */

@@ -11,7 +11,15 @@ const reportMs = 1_000;
 /** What a worker serves with. */
 export interface WorkerServing extends Pick<
   LocalServing,
-  'prepareConfig' | 'applyEndpoints' | 'listen' | 'connections' | 'metrics' | 'retire' | 'stopSteps' | 'destroy'
+  | 'prepareConfig'
+  | 'applyEndpoints'
+  | 'listen'
+  | 'connections'
+  | 'certificates'
+  | 'metrics'
+  | 'retire'
+  | 'stopSteps'
+  | 'destroy'
 > {
   readonly debug: Readonly<Record<PageName, () => unknown>>;
 }
@@ -110,8 +118,8 @@ export class Duties {
   }
 
   #report(): void {
-    const { connections } = this.#started;
-    this.#send({ kind: 'report', report: { counted: this.#started.metrics().take(), connections } });
+    const { connections, certificates } = this.#started;
+    this.#send({ kind: 'report', report: { counted: this.#started.metrics().take(), connections, certificates } });
   }
 
   async #stop(): Promise<void> {

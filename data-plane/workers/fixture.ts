@@ -62,6 +62,7 @@ export class NotedServing implements WorkerServing {
   readonly endpoints = new Map<string, EndpointSet>();
   readonly counted = new Metrics();
   readonly connections = 1;
+  readonly certificates = [];
   readonly debug = { routes: () => this.names, endpoints: () => [...this.endpoints.keys()] };
   readonly stopSteps: readonly StopStep[];
   /** Of the resources that run. */

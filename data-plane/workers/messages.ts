@@ -1,5 +1,6 @@
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { DataPlaneConfig } from '../config.js';
+import type { CertificateExpiry } from '../listener/listener.js';
 import type { Counted } from '../ops/ops.js';
 import type { TlsBase } from '../tls-base.js';
 import type { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
@@ -48,6 +49,8 @@ export interface Report {
   /** Since the report before. */
   readonly counted: Counted;
   readonly connections: number;
+  /** In force. */
+  readonly certificates: readonly CertificateExpiry[];
 }
 
 export interface PlainResource {

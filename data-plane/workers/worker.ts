@@ -54,6 +54,7 @@ export class Worker {
   /** Resolves with how it ended. */
   readonly end: Promise<string>;
   connections = 0;
+  certificates: Report['certificates'] = [];
   requests = 0;
   /** Looks since the last word from it. */
   silentLooks = 0;
@@ -143,6 +144,7 @@ export class Worker {
 
   #reported(report: Report): void {
     this.connections = report.connections;
+    this.certificates = report.certificates;
     for (const { byStatusClass } of report.counted.routes.values()) {
       for (const count of byStatusClass) this.requests += count;
     }

@@ -1,7 +1,14 @@
 import { Kind, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { DataPlaneConfig } from '../config.js';
-import { Metrics } from '../ops/ops.js';
-import { spareMs, type Serving, type ServingParts, type ServingPorts, type StopStep } from '../serving.js';
+import { Metrics, type Value } from '../ops/ops.js';
+import {
+  certificateValue,
+  spareMs,
+  type Serving,
+  type ServingParts,
+  type ServingPorts,
+  type StopStep,
+} from '../serving.js';
 import { forkByCluster } from './fork.js';
 import type { PageName } from './messages.js';
 import { Roster } from './roster.js';
@@ -68,13 +75,14 @@ export class WorkersServing implements Serving {
     return this.#state.hasConfig && this.#serving().length > 0;
   }
 
-  get gauges(): [string, string, number][] {
+  get gauges(): Value[] {
     const serving = this.#serving();
     const connections = serving.reduce((sum, worker) => sum + worker.connections, 0);
     return [
       ['sluice_connections', 'Client connections open.', connections],
       ['sluice_workers', 'Worker processes that serve.', serving.length],
       ['sluice_workers_replaced_total', 'Worker processes started in place of others.', this.#roster.replaced],
+      ...(serving[0]?.certificates ?? []).map(certificateValue),
     ];
   }
 

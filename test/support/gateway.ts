@@ -1,7 +1,7 @@
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { ClientTrust } from '../../data-plane/client-trust.js';
 import { createProbe, Prober } from '../../data-plane/health/health.js';
-import { createListener } from '../../data-plane/listener/listener.js';
+import { createListener, SecureContexts } from '../../data-plane/listener/listener.js';
 import { Metrics } from '../../data-plane/ops/ops.js';
 import { transports } from '../../data-plane/serving.js';
 import { Proxy } from '../../data-plane/proxy.js';
@@ -49,7 +49,8 @@ export async function startGateway(config: GatewayConfig): Promise<TestGateway> 
   const timers = new TimerWheel();
   const metrics = new Metrics();
   const transport = transports(timers);
-  const runtime = new RuntimeHolder({ metrics, random: Math.random, transport });
+  const certificates = new SecureContexts({ ticketKeys: Buffer.alloc(48), fallback: null });
+  const runtime = new RuntimeHolder({ metrics, certificates, random: Math.random, transport });
   const proxy = new Proxy({
     current: () => runtime.current(),
     trust: new ClientTrust(config.trustedIps ?? []),

@@ -3,6 +3,7 @@ import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver } from 
 import { ServerConnection, type ListenerContext } from '../../../../data-plane/listener/connection.js';
 import { HttpDate } from '../../../../data-plane/listener/http-date.js';
 import { defaultLimits, type ListenerLimits } from '../../../../data-plane/listener/limits.js';
+import { SecureContexts } from '../../../../data-plane/listener/listener.js';
 import { RequestIds } from '../../../../data-plane/listener/request-id.js';
 import { Metrics } from '../../../../data-plane/ops/ops.js';
 import { Proxy } from '../../../../data-plane/proxy.js';
@@ -61,7 +62,8 @@ export class MemoryGateway implements RequestHandler {
   constructor() {
     this.#wheel.close();
     const metrics = new Metrics();
-    this.#runtime = new RuntimeHolder({ metrics, random: () => 0.5, transport: () => this.#transport });
+    const certificates = new SecureContexts({ ticketKeys: Buffer.alloc(48), fallback: null });
+    this.#runtime = new RuntimeHolder({ metrics, certificates, random: () => 0.5, transport: () => this.#transport });
     this.#runtime.applyEndpoints([endpoints]);
     this.#runtime.applyConfig(resources);
     this.#proxy = new Proxy({
