@@ -1,4 +1,7 @@
-/** As much of WebSocket (RFC 6455) as a gateway needs that passes its bytes on: where frames end, and a close frame. */
+/** As much of WebSocket (RFC 6455) as a gateway needs: where frames end that it passes on, and messages of which it is the end. */
+
+export { acceptFields } from './handshake.js';
+export { closeFrame, MessageReader, messageHeader, pongFrame, type MessageObserver } from './messages.js';
 
 /** A close frame from a server (not masked), with status 1001, going away. */
 export const goingAwayFrame: Uint8Array = Uint8Array.of(0x88, 0x02, 0x03, 0xe9);

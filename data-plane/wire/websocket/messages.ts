@@ -1,0 +1,190 @@
+/** Who hears of what a WebSocket's client sends (RFC 6455). */
+export interface MessageObserver {
+  /** A whole message, its fragments joined; the bytes are the observer's. */
+  message(payload: Uint8Array, isText: boolean): void;
+  ping(payload: Uint8Array): void;
+  /** The client's close frame; 1005 when it names no status. Nothing follows. */
+  close(status: number): void;
+  /** The bytes are no WebSocket's, or too many: the status to close with. Nothing follows. */
+  fault(status: number): void;
+}
+
+const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Takes messages out of the bytes that a client sends, however they are cut, and holds at most one message and one frame header. */
+export class MessageReader {
+  readonly #maxMessageBytes: number;
+  readonly #observer: MessageObserver;
+  #header: number[] = [];
+  #headerBytes = 2;
+  #opcode = 0;
+  #isLast = false;
+  #left = 0;
+  #maskAt = 0;
+  /** Of the frame, then of the message. */
+  #frame: Uint8Array[] = [];
+  #message: Uint8Array[] = [];
+  #messageBytes = 0;
+  #messageOpcode = 0;
+  #done = false;
+
+  constructor(maxMessageBytes: number, observer: MessageObserver) {
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#observer = observer;
+  }
+
+  push(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length && !this.#done) {
+      if (this.#header.length < this.#headerBytes) {
+        this.#header.push(chunk[at++] as number);
+        if (this.#header.length === this.#headerBytes) this.#readHeader();
+      } else {
+        const end = Math.min(chunk.length, at + this.#left);
+        this.#take(chunk.subarray(at, end));
+        at = end;
+      }
+    }
+  }
+
+  /** Called when as many bytes of the header are there as are known to be in it. */
+  #readHeader(): void {
+    const [first = 0, second = 0] = this.#header;
+    const length = second & 0x7f;
+    if (this.#headerBytes === 2) {
+      const fault = this.#headerFault(first, second);
+      if (fault) return this.#fail(1002);
+      this.#headerBytes = 6 + (length === 126 ? 2 : length === 127 ? 8 : 0);
+      return;
+    }
+    this.#left = length < 126 ? length : this.#header.slice(2, -4).reduce((sum, byte) => sum * 256 + byte, 0);
+    this.#opcode = first & 0x0f;
+    this.#isLast = first >= 0x80;
+    this.#maskAt = this.#headerBytes - 4;
+    if (this.#left > this.#maxMessageBytes - (this.#opcode < 8 ? this.#messageBytes : 0)) this.#fail(1009);
+    else if (this.#left === 0) this.#frameRead();
+  }
+
+  #headerFault(first: number, second: number): boolean {
+    const opcode = first & 0x0f;
+    const isControl = opcode >= opcodes.close;
+    const isKnown = opcode <= opcodes.binary || (isControl && opcode <= opcodes.pong);
+    const isMasked = second >= 0x80;
+    if ((first & 0x70) !== 0 || !isKnown || !isMasked) return true;
+    if (isControl) return first < 0x80 || (second & 0x7f) > 125;
+    return (opcode === opcodes.continuation) !== (this.#messageOpcode !== 0);
+  }
+
+  #take(masked: Uint8Array): void {
+    const bytes = new Uint8Array(masked.length);
+    const header = this.#header;
+    const mask = this.#maskAt;
+    const done = this.#frame.reduce((sum, part) => sum + part.length, 0);
+    for (let i = 0; i < bytes.length; i++) {
+      bytes[i] = (masked[i] as number) ^ (header[mask + ((done + i) & 3)] as number);
+    }
+    this.#frame.push(bytes);
+    this.#left -= bytes.length;
+    if (this.#left === 0) this.#frameRead();
+  }
+
+  #frameRead(): void {
+    const frame = this.#frame;
+    this.#frame = [];
+    this.#header = [];
+    this.#headerBytes = 2;
+    if (this.#opcode >= opcodes.close) this.#control(joined(frame));
+    else this.#data(frame);
+  }
+
+  #data(frame: Uint8Array[]): void {
+    if (this.#opcode !== opcodes.continuation) this.#messageOpcode = this.#opcode;
+    for (const part of frame) {
+      this.#message.push(part);
+      this.#messageBytes += part.length;
+    }
+    if (!this.#isLast) return;
+    const payload = joined(this.#message);
+    const isText = this.#messageOpcode === opcodes.text;
+    this.#message = [];
+    this.#messageBytes = 0;
+    this.#messageOpcode = 0;
+    if (isText && !isUtf8(payload)) this.#fail(1007);
+    else this.#observer.message(payload, isText);
+  }
+
+  #control(payload: Uint8Array): void {
+    if (this.#opcode === opcodes.ping) this.#observer.ping(payload);
+    if (this.#opcode !== opcodes.close) return;
+    const [high = 0, low = 0] = payload;
+    const status = payload.length === 0 ? 1005 : high * 256 + low;
+    const isValid = payload.length === 0 || (payload.length >= 2 && isStatus(status) && isUtf8(payload.subarray(2)));
+    if (!isValid) return this.#fail(1002);
+    this.#done = true;
+    this.#observer.close(status);
+  }
+
+  #fail(status: number): void {
+    this.#done = true;
+    this.#observer.fault(status);
+  }
+}
+
+/** Statuses that may stand in a close frame (RFC 6455 section 7.4). */
+function isStatus(status: number): boolean {
+  return (status >= 3_000 && status < 5_000) || (status >= 1_000 && status <= 1_014 && !(status >= 1_004 && status <= 1_006));
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    utf8.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return first;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** The header of a frame from a server, whose payload is `length` bytes: a whole message. */
+export function messageHeader(length: number, isText: boolean): Uint8Array {
+  return frameHeader(isText ? opcodes.text : opcodes.binary, length);
+}
+
+export function pongFrame(payload: Uint8Array): Uint8Array {
+  return joined([frameHeader(opcodes.pong, payload.length), payload]);
+}
+
+/** The reason is cut to the 123 bytes that a control frame has for it. */
+export function closeFrame(status: number, reason: string): Uint8Array {
+  const text = cut(new TextEncoder().encode(reason), 123);
+  return joined([frameHeader(opcodes.close, 2 + text.length), Uint8Array.of(status >> 8, status & 0xff), text]);
+}
+
+/** No more than `maxBytes`, and no part of a character. */
+function cut(text: Uint8Array, maxBytes: number): Uint8Array {
+  let end = Math.min(text.length, maxBytes);
+  while (end > 0 && end < text.length && ((text[end] as number) & 0xc0) === 0x80) end--;
+  return text.subarray(0, end);
+}
+
+function frameHeader(opcode: number, length: number): Uint8Array {
+  const first = 0x80 | opcode;
+  if (length < 126) return Uint8Array.of(first, length);
+  if (length < 65_536) return Uint8Array.of(first, 126, length >> 8, length & 0xff);
+  const header = Uint8Array.of(first, 127, 0, 0, 0, 0, 0, 0, 0, 0);
+  new DataView(header.buffer).setUint32(2, Math.floor(length / 2 ** 32));
+  new DataView(header.buffer).setUint32(6, length >>> 0);
+  return header;
+}
