@@ -35,6 +35,8 @@ export interface CompiledRoute {
   readonly settings: RouteSettings;
   readonly pathRule: UpstreamPathRule;
   readonly rewrite: Rewrite | null;
+  /** The schema that its bindings are of; '' when it has none. */
+  readonly schema: string;
   readonly metrics: RouteMetrics;
 }
 
@@ -56,6 +58,8 @@ export interface RuntimeCertificate {
 
 export interface CompiledConfig {
   readonly router: Router<RouteTarget>;
+  /** What the router was made of. */
+  readonly entries: readonly RouteEntry<RouteTarget>[];
   readonly routes: readonly CompiledRoute[];
   readonly certificates: readonly RuntimeCertificate[];
   /** Anything in here means that the config must not be run. */
@@ -108,7 +112,13 @@ class Compiler {
     for (const route of this.#routes) if (route.enabled !== false) this.#addRoute(route);
     const { router, problems } = compileRouter(this.#entries);
     for (const { name, field, reason } of problems) this.#problems.push({ kind: Kind.ROUTE, name, field, reason });
-    return { router, routes: this.#compiled, certificates: this.#certificates, problems: this.#problems };
+    return {
+      router,
+      entries: this.#entries,
+      routes: this.#compiled,
+      certificates: this.#certificates,
+      problems: this.#problems,
+    };
   }
 
   #addRoute(route: Route): void {
@@ -122,6 +132,7 @@ class Compiler {
       settings,
       pathRule: { stripPath: settings.stripPath, servicePath: settings.service.path },
       rewrite: route.rewrite === '' ? null : new Rewrite(route.rewrite),
+      schema: route.transcode?.schema ?? '',
       metrics: this.#parts.metrics(route.name),
     };
     this.#compiled.push(compiled);

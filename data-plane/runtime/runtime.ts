@@ -8,20 +8,29 @@ import type { Match, NoMatch, Router } from '../router/router.js';
 import type { Transport } from '../upstream/transport.js';
 import { Upstream } from '../upstream/upstream.js';
 import { findRoute, isFinal, type AllowedMethods } from './find-route.js';
-import { compileConfig, type CompiledRoute, type RouteTarget, type RuntimeCertificate } from './compile.js';
+import {
+  compileConfig,
+  type CompiledConfig,
+  type CompiledRoute,
+  type RouteTarget,
+  type RuntimeCertificate,
+} from './compile.js';
 import { SchemaCache } from './schema-cache.js';
 import type { ServiceSettings } from './settings.js';
 
-export type { CompiledRoute, RouteTarget, RuntimeCertificate } from './compile.js';
+export type { CompiledConfig, CompiledRoute, RouteTarget, RuntimeCertificate } from './compile.js';
 export { takesWebSocket, wantsWebSocket, type AllowedMethods } from './find-route.js';
 export type { ActiveHealthSettings, ProbeSettings, RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
 
 /** A compiled config in force. Never changed once it is; a request that holds one ends with it. */
 export class Runtime {
+  /** For those who describe it. */
+  readonly config: CompiledConfig;
   readonly #router: Router<RouteTarget>;
 
-  constructor(router: Router<RouteTarget>) {
-    this.#router = router;
+  constructor(config: CompiledConfig) {
+    this.config = config;
+    this.#router = config.router;
   }
 
   /** The route for a request, or the methods that its path has; throws the ProxyError that says why there is neither. */
@@ -107,7 +116,6 @@ export class RuntimeHolder {
   readonly #options: RuntimeOptions;
   readonly #schemas = new SchemaCache();
   #current: Runtime | null = null;
-  #routes: readonly CompiledRoute[] = [];
   #upstreams: ReadonlyMap<string, KeyedUpstream> = new Map();
   #endpoints: ReadonlyMap<string, EndpointAddress[]> = new Map();
 
@@ -120,7 +128,7 @@ export class RuntimeHolder {
   }
 
   get routes(): readonly CompiledRoute[] {
-    return this.#routes;
+    return this.#current?.config.routes ?? [];
   }
 
   services(): Iterable<RunningService> {
@@ -139,36 +147,31 @@ export class RuntimeHolder {
   /** The first half of `applyConfig`: changes nothing that runs. Endpoints may be applied before the commit, another config may not. */
   prepareConfig(resources: readonly Resource[]): PreparedConfig {
     const next = new Map<string, KeyedUpstream>();
-    const { router, routes, certificates, problems } = compileConfig(resources, {
+    const config = compileConfig(resources, {
       upstream: (service) => this.#upstreamFor(service, next),
       metrics: (route) => this.#options.metrics.route(route),
       schemas: this.#schemas,
     });
-    const prepared = this.#options.certificates.prepare(certificates);
-    const [problem] = [...problems, ...prepared.faults.map(certificateProblem)];
+    const prepared = this.#options.certificates.prepare(config.certificates);
+    const [problem] = [...config.problems, ...prepared.faults.map(certificateProblem)];
     if (problem !== undefined) throw new ConfigRefusedError(problem);
     return {
       commit: () => {
         prepared.commit();
-        this.#commit(router, routes, next);
+        this.#commit(config, next);
       },
     };
   }
 
-  #commit(
-    router: Router<RouteTarget>,
-    routes: readonly CompiledRoute[],
-    next: ReadonlyMap<string, KeyedUpstream>,
-  ): void {
+  #commit(config: CompiledConfig, next: ReadonlyMap<string, KeyedUpstream>): void {
     const before = this.#upstreams;
     for (const [name, { upstream }] of next) {
       if (before.get(name)?.upstream !== upstream) upstream.setEndpoints(this.#endpoints.get(name) ?? []);
     }
     this.#upstreams = next;
-    this.#routes = routes;
-    this.#current = new Runtime(router);
+    this.#current = new Runtime(config);
     this.#closeUnused(before, next);
-    this.#options.metrics.retain(new Set(routes.map(({ settings }) => settings.name)));
+    this.#options.metrics.retain(new Set(config.routes.map(({ settings }) => settings.name)));
   }
 
   /** Takes the complete sets of the services named, and forgets those of services in `removed`. */

@@ -73,7 +73,7 @@ function partName({ segments }: Template, at: number, variable: TemplateVariable
 }
 
 function singular(word: string): string {
-  if (/elves$/.test(word)) return word.replace(/ves$/, 'f');
+  if (word.endsWith('elves')) return word.replace(/ves$/, 'f');
   if (/[^aeiou]ies$/.test(word)) return word.replace(/ies$/, 'y');
   if (/(ss|sh|x|us)es$/.test(word)) return word.replace(/es$/, '');
   return /[^su]s$/.test(word) ? word.slice(0, -1) : word;
