@@ -3,6 +3,7 @@ import { subjectsOf } from '../proto/bus/bus.js';
 import { SourceState } from '../proto/gen/sluice/v1/snapshot_pb.js';
 import { createAdminServer } from './admin/admin.js';
 import type { ControlPlaneConfig } from './config.js';
+import { createReflection } from './reflection/reflection.js';
 import type { Registry } from './registry/registry.js';
 import { build } from './snapshot/snapshot.js';
 import type { Store } from './store/store.js';
@@ -47,11 +48,22 @@ export async function startControlPlane(config: ControlPlaneConfig, parts: Contr
     store: written,
     nodes: sync.nodes,
     endpoints: sync.endpoints,
-    reflections: { status: () => null },
+    reflections: { status: (schema) => reflection.status(schema) },
     clock: Date.now,
     logger: log,
   });
+  const reflection = createReflection({
+    store,
+    bus,
+    subjects: subjectsOf(config.cluster),
+    leading: () => (sync.status.leading ? sync.status.epoch : null),
+    revision: () => sync.status.config?.revision ?? null,
+    endpoints: (service) => sync.endpoints.endpoints(service),
+    adopt: (schema, service, descriptorSet) => admin.adoptDescriptors(schema, service, descriptorSet),
+    log,
+  });
   sync.start();
+  reflection.start();
   const adminPort = await admin.start(config.adminHost, config.adminPort);
   log.info('control plane is ready', { adminPort, replica: config.replicaId });
   return {
@@ -66,6 +78,7 @@ export async function startControlPlane(config: ControlPlaneConfig, parts: Contr
     },
     stopSteps: [
       { name: 'admin', deadlineMs: 6_000, stop: () => admin.close(5_000) },
+      { name: 'reflection', deadlineMs: 2_000, stop: () => reflection.close() },
       { name: 'sync', deadlineMs: 5_000, stop: () => sync.close() },
       { name: 'bus', deadlineMs: 2_000, stop: () => bus.close() },
       { name: 'registry', deadlineMs: 2_000, stop: () => registry.close() },

@@ -17,7 +17,7 @@ import { nodeHandlers } from './nodes.js';
 import { revisionHandlers } from './revisions.js';
 import { routeHandlers } from './routes.js';
 import { schemaStatusHandlers } from './schema-status.js';
-import { schemaHandlers } from './schemas.js';
+import { adoptDescriptors, schemaHandlers } from './schemas.js';
 import { serviceHandlers } from './services.js';
 import { RequestValidator } from './validate.js';
 import { ConfigWriter } from './writer.js';
@@ -53,6 +53,11 @@ export interface AdminLogger {
 export interface AdminServer {
   /** Listens on `host` and resolves with the port, which is `port` unless that is 0. */
   start(host: string, port: number): Promise<number>;
+  /**
+   * Writes the descriptors that a service gave by reflection, by the author `reflection`; nothing when the schema is gone or is not
+   * read from that service any more. Rejects with an AdminError when the config would not work with them.
+   */
+  adoptDescriptors(schema: string, service: string, descriptorSet: Uint8Array): Promise<void>;
   /** Takes no more calls, lets those in flight finish, and ends them after `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -63,10 +68,12 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
   const closing = new AbortController();
   const services = [Admin, Health, ServerReflection];
   const health = new HealthState(services.map(({ typeName }) => typeName));
+  const memo = new CheckMemo();
+  const writer = new ConfigWriter(deps.store, deps.clock, (resources) => checkState(resources, memo));
   addServices(
     server,
     deps,
-    { validator, health, reflection: new Reflection(services, [file_google_rpc_error_details]) },
+    { writer, validator, health, reflection: new Reflection(services, [file_google_rpc_error_details]) },
     closing.signal,
   );
   return {
@@ -74,6 +81,7 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
       validator.warmUp(Admin.methods.map(({ input }) => input));
       return bind(server, `${host.includes(':') ? `[${host}]` : host}:${port}`);
     },
+    adoptDescriptors: (schema, service, descriptorSet) => adoptDescriptors(writer, schema, service, descriptorSet),
     async close(deadlineMs) {
       health.stop();
       closing.abort();
@@ -83,6 +91,7 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
 }
 
 interface Parts {
+  readonly writer: ConfigWriter;
   readonly validator: RequestValidator;
   readonly health: HealthState;
   readonly reflection: Reflection;
@@ -91,16 +100,14 @@ interface Parts {
 function addServices(
   server: Server,
   deps: AdminDeps,
-  { validator, health, reflection }: Parts,
+  { writer, validator, health, reflection }: Parts,
   closing: AbortSignal,
 ): void {
-  const { store, reflections, clock, logger } = deps;
+  const { store, reflections, logger } = deps;
   const boundary: Boundary = {
     admit: (schema, message) => validator.check(schema, message),
     toAdminError: (error, method) => (error instanceof AdminError ? error : unexpected(error, method, logger)),
   };
-  const memo = new CheckMemo();
-  const writer = new ConfigWriter(store, clock, (resources) => checkState(resources, memo));
   serve(
     server,
     Admin,

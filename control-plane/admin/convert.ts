@@ -81,6 +81,13 @@ export function fromResource<M extends ConfigMessage>(row: ResourceKind<M>, reso
   return fromBinary(row.schema, resource.body);
 }
 
+/** What a caller leaves to us stays what it is: the descriptors of a schema that is read from a service. */
+export function completed<M extends ConfigMessage>(message: M, stored: ConfigMessage | undefined): M {
+  if (message.$typeName !== SchemaSchema.typeName || stored?.$typeName !== SchemaSchema.typeName) return message;
+  if (message.reflect === undefined || message.descriptorSet.length > 0) return message;
+  return { ...message, descriptorSet: stored.descriptorSet };
+}
+
 /** What people wrote of a resource, encoded: two resources with the same content differ at most in their history. */
 export function contentOf(row: ResourceKind, message: ConfigMessage): Uint8Array {
   const { meta: _, ...content } = message;

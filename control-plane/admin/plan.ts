@@ -4,7 +4,7 @@ import { ChangeAction, ResourceChangeSchema } from '../../proto/gen/sluice/v1/ad
 import { ResourceKeySchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { applyChange, compareNames, equalBytes, findResource, keyOf } from '../../proto/snapshot/snapshot.js';
 import { AdminError, code } from '../errors.js';
-import { contentOf, fromResource, kindOf, kinds, toResource } from './convert.js';
+import { completed, contentOf, fromResource, kindOf, kinds, toResource } from './convert.js';
 import { diffFields } from './diff.js';
 import { expiryProblem } from './expiry.js';
 import { toKeep } from './secrets.js';
@@ -57,7 +57,7 @@ export function plan(state: State, edit: Edit, nowMs: number, check: Check): Pla
   for (const { row, message: sent, ordinal } of edit.puts) {
     const stored = findResource(state.resources, { kind: row.kind, name: sent.name });
     const before = stored === undefined ? undefined : fromResource(row, stored);
-    const message = toKeep(sent, before);
+    const message = completed(toKeep(sent, before), before);
     if (before !== undefined && equalBytes(contentOf(row, before), contentOf(row, message))) continue;
     upserts.push(toResource(row, message, before?.meta, { revision: state.version.revision + 1n, ordinal, nowMs }));
     changes.push(changeOf(row, before, message));

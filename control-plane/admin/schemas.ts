@@ -2,7 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
 
 import { ListSchemasResponseSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
-import { schemaKind } from './convert.js';
+import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { findResource } from '../../proto/snapshot/snapshot.js';
+import { fromResource, kindOf, schemaKind } from './convert.js';
 import { ResourceApi } from './resource.js';
 
 import type { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
@@ -30,4 +32,22 @@ export function schemaHandlers(store: Store, writer: ConfigWriter): SchemaMethod
       return create(ListSchemasResponseSchema, { schemas: items, nextPageToken, revision });
     },
   };
+}
+
+const author = 'reflection';
+
+/** See AdminServer. */
+export async function adoptDescriptors(
+  writer: ConfigWriter,
+  name: string,
+  service: string,
+  descriptorSet: Uint8Array,
+): Promise<void> {
+  await writer.write(author, ({ resources }) => {
+    const stored = findResource(resources, { kind: Kind.SCHEMA, name });
+    const schema = stored === undefined ? undefined : fromResource(schemaKind, stored);
+    if (schema?.reflect?.service !== service) return { puts: [], deletes: [] };
+    const message = { ...schema, descriptorSet };
+    return { puts: [{ row: kindOf(Kind.SCHEMA), message, field: 'schema', ordinal: 0 }], deletes: [] };
+  });
 }

@@ -7,6 +7,7 @@ export interface Subjects {
   readonly configHint: string;
   readonly endpointPatch: string;
   readonly beacon: string;
+  readonly reflection: string;
   readonly configRequest: string;
   readonly endpointRequest: string;
   readonly blobRequest: string;
@@ -26,6 +27,7 @@ export function subjectsOf(cluster: string): Subjects {
     configHint: `${prefix}.cfg.hint`,
     endpointPatch: `${prefix}.ep.patch`,
     beacon: `${prefix}.beacon`,
+    reflection: `${prefix}.reflection`,
     configRequest: `${prefix}.req.cfg`,
     endpointRequest: `${prefix}.req.ep`,
     blobRequest: `${prefix}.req.blob`,

@@ -5,7 +5,6 @@ import { readFailure } from './failure.js';
 import { keyOf, readText, valueOf } from './scalars.js';
 import { parseSource } from './source.js';
 
-import type { Pair } from 'yaml';
 import type { Place } from './place.js';
 import type { ReadMessage } from './sugar.js';
 
@@ -29,7 +28,7 @@ export function readRulesFile(node: unknown, place: Place, readMessage: ReadMess
   if (file === null) return undefined;
   const inFile = place.inFile(file);
   if (!isMap(file.contents)) return inFile.report(file.contents, shape);
-  const http = (file.contents.items as Pair[]).find(({ key }) => keyOf(key) === 'http');
+  const http = file.contents.items.find(({ key }) => keyOf(key) === 'http');
   if (http === undefined) return inFile.report(file.contents, shape);
   return readMessage(HttpSchema, { node: valueOf(http) }, inFile.spelled('http'));
 }

@@ -1,0 +1,220 @@
+import { fromBinary } from '@bufbuild/protobuf';
+
+import { SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { Reports } from './reports.js';
+import { SchemaSource } from './source.js';
+
+import type { Bus, Subjects } from '../../proto/bus/bus.js';
+import type { Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { EndpointSet, ReflectionStatus, Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { Store } from '../store/store.js';
+import type { ReadLimits } from './endpoint.js';
+import type { SourceTimes, Wanted } from './source.js';
+
+export interface ReflectionOptions {
+  readonly store: Pick<Store, 'read'>;
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  /** Null while another replica leads. */
+  leading(): bigint | null;
+  /** The newest revision this replica knows. */
+  revision(): bigint | null;
+  /** Null while the registry has not answered. */
+  endpoints(service: string): EndpointSet | null;
+  /** Writes what was read as a revision, unless the schema is not read from that service any more; rejects with the reason. */
+  adopt(schema: string, service: string, descriptorSet: Uint8Array): Promise<void>;
+  readonly log: ReflectionLog;
+  readonly timings?: Partial<ReflectionTimings>;
+  readonly limits?: Partial<ReadLimits>;
+}
+
+export interface ReflectionLog {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface ReflectionTimings extends SourceTimes {
+  /** How often config and endpoints are looked at. */
+  readonly tickMs: number;
+  readonly reportMs: number;
+}
+
+type Reflected = Pick<Wanted, 'schema' | 'service'>;
+
+const defaultTimings: ReflectionTimings = {
+  intervalMs: 30_000,
+  retryMs: 1_000,
+  gapMs: 500,
+  tickMs: 100,
+  reportMs: 5_000,
+};
+
+const defaultLimits: ReadLimits = {
+  // What a descriptor_set may have.
+  bytes: 33_554_432,
+  files: 10_000,
+  services: 5_000,
+  timeoutMs: 10_000,
+};
+
+/** Schemas that are read at the same time; each may be large while it is. */
+const parallelRounds = 2;
+
+/**
+ * Keeps schemas with `reflect` as their services have them. The leader asks the endpoints by gRPC server reflection, when they
+ * change, when a connection to one is lost and from time to time, and has what they agree on written as a revision; whatever fails,
+ * the last good descriptors stay. The other replicas hear how it goes.
+ * This room never judges descriptors (admin refuses bad ones) and never writes to the store itself.
+ */
+export interface Reflection {
+  /** Null while no leader has said anything of the schema. */
+  status(schema: string): ReflectionStatus | null;
+  /** Begins to follow config and endpoints; returns at once. Call once. */
+  start(): void;
+  /** Ends the connections to endpoints; a round that is under way comes to nothing. */
+  close(): Promise<void>;
+}
+
+export function createReflection(options: ReflectionOptions): Reflection {
+  return new Reflector(options);
+}
+
+class Reflector implements Reflection {
+  readonly #options: ReflectionOptions;
+  readonly #timings: ReflectionTimings;
+  readonly #limits: ReadLimits;
+  readonly #reports: Reports;
+  readonly #sources = new Map<string, SchemaSource>();
+  readonly #rounds = new Set<Promise<void>>();
+  readonly #decoded = new Decoded();
+  #wanted: readonly Reflected[] = [];
+  #revision: bigint | null = null;
+  #reading = false;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: ReflectionOptions) {
+    this.#options = options;
+    this.#timings = { ...defaultTimings, ...options.timings };
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#reports = new Reports(options.bus, options.subjects, this.#timings.reportMs);
+  }
+
+  status(schema: string): ReflectionStatus | null {
+    return this.#sources.get(schema)?.status ?? this.#reports.heard(schema);
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#tick(), this.#timings.tickMs);
+    this.#reports.start(() => ({
+      epoch: this.#options.leading(),
+      statuses: [...this.#sources.values()].map(({ status }) => status),
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#reports.close();
+    this.#follow([]);
+    await Promise.all(this.#rounds);
+  }
+
+  #tick(): void {
+    if (this.#options.leading() === null) {
+      this.#revision = null;
+      this.#wanted = [];
+      return this.#follow([]);
+    }
+    if (this.#options.revision() !== this.#revision && !this.#reading) void this.#read();
+    this.#follow(this.#wanted);
+    const nowMs = performance.now();
+    for (const source of this.#sources.values())
+      if (this.#rounds.size < parallelRounds && source.isDue(nowMs)) this.#begin(source);
+  }
+
+  async #read(): Promise<void> {
+    this.#reading = true;
+    try {
+      const { version, resources } = await this.#options.store.read();
+      this.#wanted = this.#decoded.wantedIn(resources);
+      this.#revision = version.revision;
+    } catch {
+      // The store says itself that it cannot be read, and the next tick tries again.
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #follow(wanted: readonly Reflected[]): void {
+    const names = new Set(wanted.map(({ schema }) => schema.name));
+    for (const [name, source] of this.#sources) {
+      if (names.has(name)) continue;
+      source.close();
+      this.#sources.delete(name);
+    }
+    if (this.#closed) return;
+    for (const { schema, service } of wanted) {
+      const now = { schema, service, endpoints: this.#options.endpoints(service.name) };
+      const source = this.#sources.get(schema.name);
+      if (source !== undefined) source.update(now);
+      // Right after a start the registry has not answered yet: nothing could be read.
+      else if (now.endpoints !== null) this.#sources.set(schema.name, this.#newSource(now));
+    }
+  }
+
+  #newSource(wanted: Wanted): SchemaSource {
+    const parts = {
+      times: this.#timings,
+      limits: this.#limits,
+      adopt: (schema: string, service: string, set: Uint8Array) => this.#adopt(schema, service, set),
+    };
+    return new SchemaSource(parts, wanted, this.#reports.heard(wanted.schema.name));
+  }
+
+  async #adopt(schema: string, service: string, descriptorSet: Uint8Array): Promise<void> {
+    if (this.#closed || this.#options.leading() === null) throw new Error('this control plane does not lead any more');
+    await this.#options.adopt(schema, service, descriptorSet);
+    this.#options.log.info('schema read from its service', { schema, service, bytes: descriptorSet.length });
+  }
+
+  #begin(source: SchemaSource): void {
+    const before = source.status.lastError;
+    const round = source
+      .round(() => performance.now())
+      .then(() => {
+        const { schema, service, lastError } = source.status;
+        if (this.#closed) return;
+        if (lastError !== '' && lastError !== before)
+          this.#options.log.warn('schema not brought up to date', { schema, service, error: lastError });
+        this.#reports.send(this.#options.leading(), source.status);
+      })
+      .catch((error: unknown) => this.#options.log.warn('a round of reflection failed', { error: String(error) }))
+      .finally(() => this.#rounds.delete(round));
+    this.#rounds.add(round);
+  }
+}
+
+/** Decodes a resource once: a descriptor set may be large, and a revision changes little. */
+class Decoded {
+  readonly #schemas = new WeakMap<Resource, Schema>();
+  readonly #services = new WeakMap<Resource, Service>();
+
+  wantedIn(resources: readonly Resource[]): Reflected[] {
+    const services = new Map(resources.filter(({ kind }) => kind === Kind.SERVICE).map((each) => [each.name, each]));
+    return resources.flatMap((resource) => {
+      if (resource.kind !== Kind.SCHEMA) return [];
+      const schema = remember(this.#schemas, resource, () => fromBinary(SchemaSchema, resource.body));
+      const found = schema.reflect === undefined ? undefined : services.get(schema.reflect.service);
+      if (found === undefined) return [];
+      return [{ schema, service: remember(this.#services, found, () => fromBinary(ServiceSchema, found.body)) }];
+    });
+  }
+}
+
+function remember<V>(known: WeakMap<Resource, V>, resource: Resource, decode: () => V): V {
+  const found = known.get(resource) ?? decode();
+  known.set(resource, found);
+  return found;
+}
