@@ -20,6 +20,8 @@ import {
 /** A gRPC server over any service of a descriptor set; its handlers see and send messages in their JSON form. */
 export interface TestService {
   readonly port: number;
+  /** Takes no calls any more, and resolves when those it has are complete. */
+  drain(): Promise<void>;
   close(): void;
 }
 
@@ -29,8 +31,24 @@ export async function startGrpcService(
   descriptorSet: Uint8Array,
   name: string,
   handlers: Handlers,
-  options: ServerOptions = {},
+  options: ServerOptions & { readonly port?: number } = {},
 ): Promise<TestService> {
+  const { port: wantedPort = 0, ...serverOptions } = options;
+  const server = new Server(serverOptions);
+  const definition = definitionOf(descriptorSet, name);
+  server.addService(definition, handlers as Record<string, handleBidiStreamingCall<JsonValue, JsonValue>>);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${wantedPort}`, ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  const drain = (): Promise<void> =>
+    new Promise((resolve, reject) => server.tryShutdown((error) => (error ? reject(error) : resolve())));
+  return { port, drain, close: () => server.forceShutdown() };
+}
+
+/** A service for servers and clients of grpc-js, whose messages are in their JSON form. */
+export function definitionOf(descriptorSet: Uint8Array, name: string): Record<string, ServiceDefinition[string]> {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
   const service = registry.getService(name);
   if (service === undefined) throw new Error(`no service ${name}`);
@@ -50,12 +68,5 @@ export async function startGrpcService(
       responseDeserialize: (bytes: Buffer) => read(output, bytes),
     };
   }
-  const server = new Server(options);
-  server.addService(definition, handlers as Record<string, handleBidiStreamingCall<JsonValue, JsonValue>>);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
-  return { port, close: () => server.forceShutdown() };
+  return definition;
 }
