@@ -51,12 +51,12 @@ function forward(
 }
 
 /**
- * The protocol that an HTTP/1.1 client asks to switch to (RFC 9110 section 7.8), or null. The caller passes a request with a body
+ * The protocol that a client asks to switch to (RFC 9110 section 7.8; over HTTP/2 only by extended CONNECT), or null. The caller passes a request with a body
  * on without the wish: its body comes before the switch, and a server may always ignore the wish. A wish for h2c is not passed
  * on: what followed would be requests that no route has been asked about.
  */
 function wantedUpgrade({ version, headers }: RequestHead): string | null {
-  if (version !== '1.1') return null;
+  if (version === '1.0') return null;
   const upgrade = headerValue(headers, 'upgrade');
   if (upgrade === undefined || upgrade === '' || hasToken(upgrade, 'h2c')) return null;
   if (!hasToken(headerValue(headers, 'connection') ?? '', 'upgrade')) return null;

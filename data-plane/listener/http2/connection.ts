@@ -95,6 +95,10 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     return this.#context.limits;
   }
 
+  get isLeaving(): boolean {
+    return this.#state === 'leaving';
+  }
+
   /** Lets requests in flight, and those on their way, finish; then closes. */
   retire(): void {
     if (this.#state === 'greeting') return this.#finish();
@@ -172,13 +176,13 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   opened(stream: Stream, fields: HeadCollector): void {
     const { handler, ids, limits, phase } = this.#context;
-    const { head, refusal } = readRequest(fields, limits.maxTargetBytes, () => randomBytes(16).toString('base64'));
-    const exchange = new Http2Exchange(stream, this, ids.next(), head, this.#core.nowMs);
+    const request = readRequest(fields, limits.maxTargetBytes, () => randomBytes(16).toString('base64'));
+    const exchange = new Http2Exchange(stream, this, ids.next(), request, this.#core.nowMs);
     stream.observe(exchange);
     if (this.#isBacklogged) this.#core.stopped = true;
     if (++this.#requests >= limits.maxRequestsPerConnection) this.retire();
     if (phase === 'draining') exchange.fail(new ProxyError('draining'));
-    else if (refusal !== null) exchange.fail(new ProxyError(refusal));
+    else if (request.refusal !== null) exchange.fail(new ProxyError(request.refusal));
     else exchange.observe(handler.handle(exchange));
   }
 

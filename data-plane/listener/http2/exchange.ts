@@ -1,11 +1,13 @@
-import { BufferedBody, type BodySource } from '../../body.js';
+import { BufferedBody, emptyBody, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../../exchange.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import type { Stream, StreamObserver } from '../../wire/http2/http2.js';
 import { BodyPace } from '../body-pace.js';
 import { errorAnswer } from '../respond.js';
+import { WebSocketOutput } from '../web-socket-output.js';
 import type { Http2ListenerLimits } from './limits.js';
+import type { ReadRequest } from './request.js';
 
 /** What an exchange asks of the connection that it runs on. */
 export interface ExchangeContext {
@@ -13,6 +15,8 @@ export interface ExchangeContext {
   readonly limits: Http2ListenerLimits;
   /** The value of a Date field. */
   date(): string;
+  /** The client has been told that this connection takes no more requests. */
+  readonly isLeaving: boolean;
   cut(kind: 'slow_body' | 'stalled_reader'): void;
 }
 
@@ -25,16 +29,25 @@ export class Http2Exchange implements Exchange, StreamObserver {
   readonly head: RequestHead;
   readonly startMs: number;
   readonly #stream: Stream;
+  readonly #isConnect: boolean;
   readonly #context: ExchangeContext;
   #observer: RequestObserver | null = null;
   #phase: Phase = 'waiting';
   #status = 0;
   #error: ProxyError | null = null;
   #doneMs = 0;
+  #webSocket: WebSocketSource | null = null;
   /** Made for a request that lasts. */
   #pace: BodyPace | null = null;
 
-  constructor(stream: Stream, context: ExchangeContext, id: string, head: RequestHead, startMs: number) {
+  constructor(
+    stream: Stream,
+    context: ExchangeContext,
+    id: string,
+    { head, isConnect }: Pick<ReadRequest, 'head' | 'isConnect'>,
+    startMs: number,
+  ) {
+    this.#isConnect = isConnect;
     this.#stream = stream;
     this.#context = context;
     this.id = id;
@@ -42,8 +55,9 @@ export class Http2Exchange implements Exchange, StreamObserver {
     this.startMs = startMs;
   }
 
+  /** What follows an extended CONNECT is the tunnel's. */
   get body(): BodySource {
-    return this.#stream.incoming;
+    return this.#isConnect ? emptyBody : this.#stream.incoming;
   }
 
   get peer(): Peer {
@@ -80,7 +94,8 @@ export class Http2Exchange implements Exchange, StreamObserver {
     this.#stream.tunnel = true;
     this.#stream.respond(200, withoutHandshake(headers), -1, false);
     tunnel.send(this.#stream.incoming);
-    this.#stream.send(tunnel.received);
+    this.#webSocket = new WebSocketSource(tunnel.received);
+    this.#stream.send(this.#webSocket);
   }
 
   /** The gateway's own answer; a reset once a head has gone out. */
@@ -114,7 +129,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
 
   tick(nowMs: number): void {
     const { incoming, outgoing } = this.#stream;
-    const { writeStallMs, lingerMs } = this.#context.limits;
+    const { writeStallMs, tunnelIdleMs, lingerMs } = this.#context.limits;
     if (this.#phase === 'done') {
       if (nowMs - this.#doneMs > lingerMs) this.#stream.hangUp(new ProxyError('client_closed'));
       return;
@@ -123,7 +138,12 @@ export class Http2Exchange implements Exchange, StreamObserver {
       if (writeStallMs <= 0 || nowMs - outgoing.activeMs <= writeStallMs) return;
       this.#context.cut('stalled_reader');
       this.#stream.abandon(new ProxyError('client_closed', new Error('the client takes no more')));
-    } else if (!this.#stream.tunnel && this.#bodyIsTooSlow(nowMs)) {
+    } else if (this.#webSocket !== null) {
+      if (this.#context.isLeaving) this.#webSocket.goAway();
+      const activeMs = Math.max(incoming.activeMs, outgoing?.activeMs ?? 0);
+      if (tunnelIdleMs > 0 && nowMs - activeMs > tunnelIdleMs)
+        this.#stream.abandon(new ProxyError('client_closed', new Error('an idle tunnel')));
+    } else if (this.#bodyIsTooSlow(nowMs)) {
       this.#context.cut('slow_body');
       incoming.fail(new ProxyError('request_timeout'));
       this.fail(new ProxyError('request_timeout'));
@@ -164,6 +184,34 @@ export class Http2Exchange implements Exchange, StreamObserver {
       bytesSent: this.#stream.outgoing?.bytes ?? 0,
       durationMs: performance.now() - this.startMs,
     };
+  }
+}
+
+/** What a WebSocket's client is sent, with the word that it is to go elsewhere when that is due. */
+class WebSocketSource implements BodySource {
+  readonly length = null;
+  readonly #source: BodySource;
+  #output: WebSocketOutput | null = null;
+
+  constructor(source: BodySource) {
+    this.#source = source;
+  }
+
+  start(sink: BodySink): void {
+    this.#output = new WebSocketOutput(sink);
+    this.#source.start(this.#output);
+  }
+
+  goAway(): void {
+    this.#output?.goAway();
+  }
+
+  resume(): void {
+    this.#source.resume();
+  }
+
+  cancel(reason: ProxyError): void {
+    this.#source.cancel(reason);
   }
 }
 

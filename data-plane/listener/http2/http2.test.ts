@@ -155,7 +155,7 @@ describe('an exchange over HTTP/2', () => {
     );
 
     expect(json.headers).toMatchObject({ ':status': 404, 'x-sluice-error': 'no_route' });
-    expect(grpc.headers).toMatchObject({ ':status': 200, 'grpc-status': '5' });
+    expect(grpc.headers).toMatchObject({ ':status': 200, 'grpc-status': '12' });
   });
 
   it('is reset when its answer breaks off', async () => {

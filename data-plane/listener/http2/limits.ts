@@ -22,6 +22,8 @@ export interface Http2ListenerLimits extends FloodLimits {
   readonly keepAliveIdleMs: number;
   /** For a client to take what has been written, or to give credit for more of an answer. */
   readonly writeStallMs: number;
+  /** Without a byte either way on a WebSocket. */
+  readonly tunnelIdleMs: number;
   /** Requests open and nothing heard for so long: is the client still there? */
   readonly keepAliveMs: number;
   /** How long it may take to answer that. */
@@ -48,6 +50,7 @@ export const defaultHttp2ListenerLimits: Http2ListenerLimits = {
   minBodyBytesPerSecond: 240,
   keepAliveIdleMs: 75_000,
   writeStallMs: 60_000,
+  tunnelIdleMs: 300_000,
   // A phone that lost its network says nothing; what waits for an answer of a service should not wait for it as well.
   keepAliveMs: 60_000,
   keepAliveTimeoutMs: 20_000,

@@ -7,6 +7,8 @@ import type { HeadCollector } from '../../wire/http2/http2.js';
 export interface ReadRequest {
   readonly head: RequestHead;
   readonly refusal: ErrorKind | null;
+  /** An extended CONNECT: what follows is no body. */
+  readonly isConnect: boolean;
 }
 
 /**
@@ -19,16 +21,24 @@ export function readRequest(fields: HeadCollector, maxTargetBytes: number, key: 
   const host = headerValue(headers, 'host');
   const authority = fields.authority === '' ? (host ?? '') : fields.authority;
   const head: RequestHead = { method, target: path, authority, version: '2', headers };
-  if (fields.tooLarge) return { head, refusal: 'headers_too_large' };
-  if (method === 'CONNECT' && protocol === '') return { head, refusal: 'not_implemented' };
-  if (path.length > maxTargetBytes) return { head, refusal: 'uri_too_long' };
-  if (!isTarget(method, path) || (host !== undefined && host !== authority)) return { head, refusal: 'bad_request' };
-  if (headerValue(headers, 'expect') !== undefined && !expects100(headers))
-    return { head, refusal: 'expectation_failed' };
-  if (protocol === '') return { head, refusal: null };
-  if (protocol !== 'websocket') return { head, refusal: 'not_implemented' };
+  const refusal = refusalOf(fields, host, authority, maxTargetBytes);
+  if (refusal !== null || protocol === '') return { head, refusal, isConnect: false };
   headers.push('connection', 'Upgrade', 'upgrade', 'websocket', 'sec-websocket-key', key());
-  return { head: { ...head, method: 'GET' }, refusal: null };
+  return { head: { ...head, method: 'GET' }, refusal, isConnect: true };
+}
+
+function refusalOf(
+  { tooLarge, method, path, protocol, headers }: HeadCollector,
+  host: string | undefined,
+  authority: string,
+  maxTargetBytes: number,
+): ErrorKind | null {
+  if (tooLarge) return 'headers_too_large';
+  if (method === 'CONNECT' && protocol !== 'websocket') return 'not_implemented';
+  if (path.length > maxTargetBytes) return 'uri_too_long';
+  if (!isTarget(method, path) || (host !== undefined && host !== authority)) return 'bad_request';
+  const expect = headerValue(headers, 'expect');
+  return expect === undefined || expect.toLowerCase() === '100-continue' ? null : 'expectation_failed';
 }
 
 /** Origin form, or `*` for OPTIONS (RFC 9113 section 8.3.1). */
@@ -40,8 +50,4 @@ function isTarget(method: string, path: string): boolean {
     if (code <= 0x20 || code === 0x7f || code === 0x23) return false;
   }
   return true;
-}
-
-function expects100(headers: readonly string[]): boolean {
-  return headerValue(headers, 'expect')?.toLowerCase() === '100-continue';
 }
