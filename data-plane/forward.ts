@@ -51,9 +51,9 @@ function forward(
 }
 
 /**
- * The protocol that a client asks to switch to (RFC 9110 section 7.8; over HTTP/2 only by extended CONNECT), or null. The caller passes a request with a body
- * on without the wish: its body comes before the switch, and a server may always ignore the wish. A wish for h2c is not passed
- * on: what followed would be requests that no route has been asked about.
+ * The protocol that a client asks to switch to (RFC 9110 section 7.8; over HTTP/2 only by extended CONNECT), or null. The caller
+ * passes a request with a body on without the wish: its body comes before the switch, and a server may always ignore the wish. A
+ * wish for h2c is not passed on: what followed would be requests that no route has been asked about.
  */
 function wantedUpgrade({ version, headers }: RequestHead): string | null {
   if (version === '1.0') return null;
