@@ -35,6 +35,7 @@ export async function applyFiles(
     services: [...config.services],
     routes: [...config.routes],
     schemas: [...config.schemas],
+    certificates: [...config.certificates],
     dryRun,
     prune,
     ...(expectedRevision === null ? {} : { expectedRevision }),

@@ -1,13 +1,14 @@
 import { create } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 
 import { Admin, DeleteRequestSchema, GetRequestSchema, ListRequestSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
-import { RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { CertificateSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { RefusedError } from './errors.js';
 import { configText } from './config-file/config-file.js';
 import { jsonOf, table } from './print.js';
 
 import type { Message } from '@bufbuild/protobuf';
-import type { Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
+import type { Certificate, Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { AdminClient } from './client.js';
 import type { Output } from './print.js';
 
@@ -59,6 +60,20 @@ const kinds = {
     head: ['NAME', 'BYTES', 'REVISION'],
     row: (message: Message) => schemaRow(message as Schema),
   },
+  certificate: {
+    desc: CertificateSchema,
+    get: (client: AdminClient, name: string) =>
+      client.call(Admin.method.getCertificate, create(GetRequestSchema, { name })),
+    page: async (client: AdminClient, pageToken: string) => {
+      const request = create(ListRequestSchema, { pageSize, pageToken });
+      const { certificates, nextPageToken, revision } = await client.call(Admin.method.listCertificates, request);
+      return { items: certificates as Message[], nextPageToken, revision };
+    },
+    delete: (client: AdminClient, name: string, etag: string) =>
+      client.call(Admin.method.deleteCertificate, create(DeleteRequestSchema, { name, etag })),
+    head: ['NAME', 'FOR', 'EXPIRES', 'SHA-256', 'REVISION'],
+    row: (message: Message) => certificateRow(message as Certificate),
+  },
 } as const;
 
 export type KindWord = keyof typeof kinds;
@@ -99,12 +114,17 @@ export async function deleteResource(client: AdminClient, kind: KindWord, name: 
   await kinds[kind].delete(client, name, etag);
 }
 
-/** The whole config as one file that `apply --prune` would make again. */
+/** The whole config as one file that `apply --prune` would make again, given that the keys of certificates are still there. */
 export async function dump(client: AdminClient): Promise<string> {
   for (let attempt = 1; attempt <= dumpAttempts; attempt++) {
     const revisions = new Set<bigint>();
     const read = async (kind: KindWord): Promise<Message[]> => (await listAll(client, kind, revisions)).toSorted(byAge);
-    const config = { schemas: await read('schema'), services: await read('service'), routes: await read('route') };
+    const config = {
+      schemas: await read('schema'),
+      certificates: await read('certificate'),
+      services: await read('service'),
+      routes: await read('route'),
+    };
     if (revisions.size === 1) return configText(config).trimEnd();
   }
   throw new RefusedError(['the config changes faster than it can be read; try again']);
@@ -172,4 +192,11 @@ function list(items: readonly string[]): string {
 
 function schemaRow({ name, descriptorSet, meta }: Schema): string[] {
   return [name, String(descriptorSet.length), String(meta?.revision ?? '')];
+}
+
+/** As much of the fingerprint as browsers' dialogs are compared by at a glance. */
+function certificateRow({ name, facts, default: isDefault, meta }: Certificate): string[] {
+  const names = [...(facts?.names ?? []), ...(isDefault ? ['(default)'] : [])];
+  const expires = facts?.notAfter === undefined ? '' : timestampDate(facts.notAfter).toISOString();
+  return [name, names.join(','), expires, facts?.fingerprint.slice(0, 16) ?? '', String(meta?.revision ?? '')];
 }

@@ -436,7 +436,7 @@ describe('wrong usage ends with 2', () => {
     ['apply without a file', ['apply'], "required option '-f, --file <path...>' not specified"],
     ['a file that is not there', ['apply', '-f', 'DIR/nowhere.yaml'], 'DIR/nowhere.yaml: there is no such file'],
     ['a folder without a config file', ['apply', '-f', 'DIR'], 'DIR: the folder has no .yaml, .yml or .json file'],
-    ['a kind that is none', ['get', 'policies'], 'Known kinds are service, route, schema.'],
+    ['a kind that is none', ['get', 'policies'], 'Known kinds are service, route, schema, certificate.'],
     ['a format that is none', ['get', 'routes', '-o', 'xml'], 'Allowed choices are table, yaml, json.'],
     ['delete without a name', ['delete', 'route'], "missing required argument 'name'"],
     ['a limit that is no number', ['history', '--limit', 'all'], 'It must be a whole number above 0.'],

@@ -13,7 +13,7 @@ import { kinds, Loader } from '../../control-plane/cli/config-file/loader.js';
 import { Place } from '../../control-plane/cli/config-file/place.js';
 import { enumWord, readMessage } from '../../control-plane/cli/config-file/read.js';
 import { parseSource } from '../../control-plane/cli/config-file/source.js';
-import { sugarOf } from '../../control-plane/cli/config-file/sugar.js';
+import { outputOnly, sugarOf } from '../../control-plane/cli/config-file/sugar.js';
 import { field as fieldRules } from '../../proto/gen/buf/validate/validate_pb.js';
 
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
@@ -48,7 +48,7 @@ function messagesIn(name: string, desc: DescMessage, found: Map<string, DescMess
   if ([...found.values()].includes(desc)) return found;
   found.set(name, desc);
   for (const field of desc.fields) {
-    if (field.name === 'meta' || field.message === undefined || field.message.typeName === DurationSchema.typeName)
+    if (outputOnly.has(field.name) || field.message === undefined || field.message.typeName === DurationSchema.typeName)
       continue;
     // A name that another message has already is told with its owner's.
     const isTaken = (found.get(field.name) ?? field.message) !== field.message;

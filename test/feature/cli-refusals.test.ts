@@ -41,7 +41,7 @@ async function expectRefusal(text: string | Uint8Array, said: string | readonly 
 
   const lines = [said]
     .flat()
-    .map((line) => (/^DIR/.test(line) ? line : /^\d/.test(line) ? `DIR/gw.yaml:${line}` : `DIR/gw.yaml: ${line}`));
+    .map((line) => (line.startsWith('DIR') ? line : /^\d/.test(line) ? `DIR/gw.yaml:${line}` : `DIR/gw.yaml: ${line}`));
   expect(err.trimEnd().split('\n')).toEqual(lines);
   expect({ code, out }).toEqual({ code: 1, out: '' });
   expect(await admin.revision()).toBe(before);
@@ -88,9 +88,9 @@ function keysOf({ fields }: DescMessage): string {
 const syntax: readonly Case[] = [
   ['an empty file', '', 'says nothing; write {} if that is meant'],
   ['a file of comments', '# later\n', 'says nothing; write {} if that is meant'],
-  ['a text', 'hello', '1: must be a mapping with services, routes, schemas'],
-  ['a list', '- a', '1: must be a mapping with services, routes, schemas'],
-  ['a number', '5', '1: must be a mapping with services, routes, schemas'],
+  ['a text', 'hello', '1: must be a mapping with services, routes, schemas, certificates'],
+  ['a list', '- a', '1: must be a mapping with services, routes, schemas, certificates'],
+  ['a number', '5', '1: must be a mapping with services, routes, schemas, certificates'],
   [
     'two documents',
     'routes: []\n---\nroutes: []\n',
@@ -135,21 +135,20 @@ const syntax: readonly Case[] = [
 ];
 
 const fieldCases: readonly Case[] = [
-  ['a section that is none', 'route: []\n', '1: route: unknown field (routes?); known are services, routes, schemas'],
+  [
+    'a section that is none',
+    'route: []\n',
+    '1: route: unknown field (routes?); known are services, routes, schemas, certificates',
+  ],
   [
     'policies, which there are not',
     'policies:\n  - name: limit\n',
-    '1: policies: unknown field; known are services, routes, schemas',
-  ],
-  [
-    'certificates, which there are not',
-    'certificates: []\n',
-    '1: certificates: unknown field; known are services, routes, schemas',
+    '1: policies: unknown field; known are services, routes, schemas, certificates',
   ],
   [
     'consumers, which there are not',
     'consumers: []\n',
-    '1: consumers: unknown field; known are services, routes, schemas',
+    '1: consumers: unknown field; known are services, routes, schemas, certificates',
   ],
   ['a section without a value', 'routes:\nservices: []\n', '1: routes: must be a list'],
   ['a section that is a mapping', 'routes:\n  orders: { paths: [/] }\n', '2: routes: must be a list'],

@@ -1,7 +1,7 @@
 import { getOption } from '@bufbuild/protobuf';
 
 import { field as fieldRules, oneof as oneofRules } from '../../../proto/gen/buf/validate/validate_pb.js';
-import { sugarOf } from './sugar.js';
+import { outputOnly, sugarOf } from './sugar.js';
 
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import type { FieldRules } from '../../../proto/gen/buf/validate/validate_pb.js';
@@ -42,7 +42,7 @@ export class Forms {
 
 function formOf(desc: DescMessage): MessageForm {
   const { hidden = [], spellings = new Map<string, Spelling>() } = sugarOf(desc) ?? {};
-  const fields = desc.fields.filter(({ name }) => name !== 'meta');
+  const fields = desc.fields.filter(({ name }) => !outputOnly.has(name));
   const own = fields.filter(({ name }) => !hidden.includes(name)).map((field) => [field.name, field] as const);
   const others = [...spellings].flatMap(([key, { of }]) =>
     fields.filter(({ name }) => name === of).map((field) => [key, field] as const),

@@ -3,7 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 
 import { isMap, isSeq } from 'yaml';
 
-import { RouteSchema, SchemaSchema, ServiceSchema } from '../../../proto/gen/sluice/v1/config_pb.js';
+import { CertificateSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../../../proto/gen/sluice/v1/config_pb.js';
 import { Forms } from './form.js';
 import { findSpot, Place } from './place.js';
 import { readMessage, unknownField } from './read.js';
@@ -11,7 +11,7 @@ import { keyOf, valueOf } from './scalars.js';
 import { lineOf, parseSource } from './source.js';
 
 import type { DescMessage, Message } from '@bufbuild/protobuf';
-import type { Route, Schema, Service } from '../../../proto/gen/sluice/v1/config_pb.js';
+import type { Certificate, Route, Schema, Service } from '../../../proto/gen/sluice/v1/config_pb.js';
 import type { Reading } from './place.js';
 import type { FileProblem, SourceFile } from './source.js';
 
@@ -20,6 +20,7 @@ export interface DesiredConfig {
   readonly services: readonly Service[];
   readonly routes: readonly Route[];
   readonly schemas: readonly Schema[];
+  readonly certificates: readonly Certificate[];
   /** Finds the place of a field path of the Apply request, such as `routes[3].paths[0]`; null when it is in no file. */
   locate(requestField: string): Omit<FileProblem, 'reason'> | null;
 }
@@ -34,6 +35,7 @@ export const kinds = {
   services: { word: 'service', desc: ServiceSchema },
   routes: { word: 'route', desc: RouteSchema },
   schemas: { word: 'schema', desc: SchemaSchema },
+  certificates: { word: 'certificate', desc: CertificateSchema },
 } as const satisfies Record<string, { word: string; desc: DescMessage }>;
 
 export type Section = keyof typeof kinds;
@@ -42,8 +44,8 @@ export const sections = Object.keys(kinds) as Section[];
 
 /** Gathers what several files say. Files that they name are read as well, relative to `folder`. */
 export class Loader {
-  readonly #messages: Record<Section, Message[]> = { services: [], routes: [], schemas: [] };
-  readonly #readings: Record<Section, Reading[]> = { services: [], routes: [], schemas: [] };
+  readonly #messages: Record<Section, Message[]> = { services: [], routes: [], schemas: [], certificates: [] };
+  readonly #readings: Record<Section, Reading[]> = { services: [], routes: [], schemas: [], certificates: [] };
   /** Where each name was first given. */
   readonly #names = new Map<string, string>();
   readonly #problems: FileProblem[] = [];
@@ -57,11 +59,12 @@ export class Loader {
   }
 
   result(): LoadedConfig {
-    const { services, routes, schemas } = this.#messages;
+    const { services, routes, schemas, certificates } = this.#messages;
     const config = {
       services: services as Service[],
       routes: routes as Route[],
       schemas: schemas as Schema[],
+      certificates: certificates as Certificate[],
       locate: (field: string) => this.#locate(field),
     };
     return { config, problems: this.#problems };

@@ -7,6 +7,7 @@ import { field as fieldRules } from '../../../proto/gen/buf/validate/validate_pb
 import { configText } from './config-file.js';
 import { kinds, Loader, sections } from './loader.js';
 import { Forms } from './form.js';
+import { outputOnly } from './sugar.js';
 
 import type { DescField, DescMessage, DescOneof, Message, MessageInitShape } from '@bufbuild/protobuf';
 
@@ -46,7 +47,7 @@ const anyText = fc.oneof(
 function anyMessage(desc: DescMessage): fc.Arbitrary<Message> {
   if (desc.typeName === DurationSchema.typeName) return anyDuration;
   const parts = desc.members
-    .filter(({ name }) => name !== 'meta')
+    .filter(({ name }) => !outputOnly.has(name))
     .map((member): fc.Arbitrary<[string, unknown] | null> =>
       member.kind === 'oneof' ? anyChoice(member) : optional(member, anyValue(member)),
     );

@@ -2,6 +2,7 @@ import { isMap, isScalar } from 'yaml';
 
 import { HttpRuleSchema, HttpSchema } from '../../../proto/gen/google/api/http_pb.js';
 import {
+  CertificateSchema,
   PathMatchSchema,
   RouteSchema,
   SchemaSchema,
@@ -65,6 +66,9 @@ export interface Sugar {
   readonly write?: (message: Message, plain: Map<string, unknown>) => void;
 }
 
+/** Fields of resources that the control plane alone fills in, which no file has. */
+export const outputOnly: ReadonlySet<string> = new Set(['meta', 'facts']);
+
 const sugars: ReadonlyMap<string, Sugar> = new Map<string, Sugar>([
   [
     PathMatchSchema.typeName,
@@ -96,7 +100,25 @@ const sugars: ReadonlyMap<string, Sugar> = new Map<string, Sugar>([
   ],
   [HttpSchema.typeName, { nameOf: protoName }],
   [HttpRuleSchema.typeName, { nameOf: protoName }],
-  [UpstreamTlsSchema.typeName, { spellings: new Map([['ca_file', { of: 'ca_pem', read: readPem }]]) }],
+  [
+    CertificateSchema.typeName,
+    {
+      spellings: new Map([
+        ['cert_file', { of: 'cert_pem', read: readPem }],
+        ['key_file', { of: 'key_pem', read: readPem }],
+      ]),
+    },
+  ],
+  [
+    UpstreamTlsSchema.typeName,
+    {
+      spellings: new Map([
+        ['ca_file', { of: 'ca_pem', read: readPem }],
+        ['cert_file', { of: 'cert_pem', read: readPem }],
+        ['key_file', { of: 'key_pem', read: readPem }],
+      ]),
+    },
+  ],
 ]);
 
 export function sugarOf(desc: DescMessage): Sugar | undefined {

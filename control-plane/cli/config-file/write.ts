@@ -3,7 +3,7 @@ import { DurationSchema } from '@bufbuild/protobuf/wkt';
 
 import { RefusedError } from '../errors.js';
 import { enumWord } from './read.js';
-import { sugarOf } from './sugar.js';
+import { outputOnly, sugarOf } from './sugar.js';
 import { formatDuration } from './units.js';
 
 import type { DescEnum, DescField, DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
@@ -24,7 +24,7 @@ export function writeMessage(desc: DescMessage, message: Message): unknown {
   if (sugar?.collapse !== undefined) return sugar.collapse(message);
   const plain = new Map<string, unknown>();
   for (const field of desc.fields) {
-    if (field.name === 'meta' || !isFieldSet(message as MessageShape<DescMessage>, field)) continue;
+    if (outputOnly.has(field.name) || !isFieldSet(message as MessageShape<DescMessage>, field)) continue;
     plain.set(field.name, writeField(field, valueOf(message, field)));
   }
   sugar?.write?.(message, plain);
