@@ -174,6 +174,14 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     this.#fail(error);
   }
 
+  opened(headers: HeaderList, tunnel: Tunnel): void {
+    this.#exchange.upgrade(101, headers, tunnel);
+  }
+
+  hungUp(): void {
+    this.#stop(new ProxyError('client_closed'));
+  }
+
   upgraded(status: number, headers: HeaderList, tunnel: Tunnel): void {
     this.#judge(false);
     this.#clearDeadline();

@@ -1,16 +1,17 @@
 import { BufferedBody, type BodySource } from './body.js';
 import * as codings from './coding/coding.js';
 import type { ContentCoding } from './coding/coding.js';
-import type { ProxyError } from './errors.js';
-import type { Exchange } from './exchange.js';
+import { ProxyError } from './errors.js';
+import type { Exchange, RequestHead, Tunnel } from './exchange.js';
 import type { Outgoing } from './forward.js';
 import { headerValue, isHeader, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
-import type { RouteTarget } from './runtime/runtime.js';
+import { takesWebSocket, wantsWebSocket, type RouteTarget } from './runtime/runtime.js';
 import { upstreamHeaders, type ClientFacts } from './shape.js';
 import {
   prepareCall,
   readReply,
+  WebSocketCall,
   type Answer,
   type Binding,
   type Cancel,
@@ -19,6 +20,7 @@ import {
   type TranscodedRequest,
 } from './transcoder/transcoder.js';
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
+import { acceptFields } from './wire/websocket/websocket.js';
 
 /** Bytes of one message, either way. */
 const maxMessageBytes = 4 * 1024 * 1024;
@@ -27,6 +29,12 @@ export interface TranscodedObserver {
   /** The gRPC call to send, and the milliseconds that the caller gives it; `replied` is to be called with its reply. */
   call(outgoing: Outgoing, timeoutMs: number | null): void;
   answered(answer: Answer): void;
+  /** The client has a WebSocket from now on, at the other end of which is `tunnel`. */
+  opened(headers: HeaderList, tunnel: Tunnel): void;
+  /** How the call behind a WebSocket has ended. */
+  ended(code: number): void;
+  /** The client has left its WebSocket. */
+  hungUp(): void;
   /** There is neither a call nor an answer, but this. */
   broken(error: ProxyError): void;
 }
@@ -36,10 +44,11 @@ export class TranscodedExchange {
   readonly #request: TranscodedRequest;
   readonly #authority: string;
   readonly #observer: TranscodedObserver;
-  readonly #method: string;
+  readonly #head: RequestHead;
   /** The client's body is being read. */
   #preparing: Cancel | null = null;
   #reply: Reply | null = null;
+  #webSocket: WebSocketCall | null = null;
   /** The client is gone or has been told of an error. */
   #isOver = false;
 
@@ -52,7 +61,7 @@ export class TranscodedExchange {
   ) {
     const { preserveHost, service } = match.target.route.settings;
     this.#observer = observer;
-    this.#method = head.method;
+    this.#head = head;
     this.#authority = preserveHost ? head.authority : service.host;
     this.#request = {
       binding,
@@ -67,10 +76,29 @@ export class TranscodedExchange {
   }
 
   start(): void {
+    if (takesWebSocket(this.#request.binding) && wantsWebSocket(this.#head)) {
+      this.#openWebSocket();
+      return;
+    }
     this.#preparing = prepareCall(this.#request, {
       ready: (call) => this.#ready(call),
       failed: (error) => this.#observer.broken(error),
     });
+  }
+
+  #openWebSocket(): void {
+    const accepted = acceptFields(this.#head.headers);
+    if (accepted === null || (this.#head.version !== '2' && this.#request.body.length !== 0)) {
+      this.#observer.broken(badHandshake());
+      return;
+    }
+    this.#webSocket = new WebSocketCall(this.#request, {
+      call: (call) => this.#ready(call),
+      broken: (error) => this.#observer.broken(error),
+      ended: (code) => this.#observer.ended(code),
+      hungUp: () => this.#observer.hungUp(),
+    });
+    this.#observer.opened(accepted, this.#webSocket);
   }
 
   #ready({ target, headers, body, timeoutMs }: GrpcCall): void {
@@ -82,6 +110,10 @@ export class TranscodedExchange {
   }
 
   replied(status: number, headers: HeaderList, body: BodySource): void {
+    if (this.#webSocket !== null) {
+      this.#webSocket.replied(status, headers, body);
+      return;
+    }
     this.#reply = readReply(this.#request, status, headers, body, {
       answered: (answer) => this.#answer(answer),
       failed: (error) => this.#observer.broken(error),
@@ -89,7 +121,7 @@ export class TranscodedExchange {
   }
 
   #answer(answer: Answer): void {
-    const mayEncode = this.#request.binding.habits.compression && this.#method !== 'HEAD';
+    const mayEncode = this.#request.binding.habits.compression && this.#head.method !== 'HEAD';
     const coding = mayEncode ? codingOf(answer, this.#request.headers) : null;
     if (coding === null) this.#observer.answered(answer);
     else this.#encode(answer, coding);
@@ -111,12 +143,15 @@ export class TranscodedExchange {
 
   /** Ends an answer that has begun with what the error is, where its format can tell (ST4); false when no answer has begun. */
   fail(error: ProxyError): boolean {
+    this.#webSocket?.fail(error);
+    if (this.#webSocket !== null) return true;
     return this.#reply?.fail(error) ?? false;
   }
 
   /** Stops reading, either way. */
   cancel(error: ProxyError): void {
     this.#isOver = true;
+    this.#webSocket?.cancel(error);
     this.#preparing?.cancel(error);
     this.#preparing = null;
     this.#reply?.cancel(error);
@@ -148,4 +183,9 @@ function weakened(headers: HeaderList): HeaderList {
   return headers.map((text, i) =>
     i % 2 === 1 && isHeader(headers[i - 1] as string, 'etag') && !text.startsWith('W/') ? `W/${text}` : text,
   );
+}
+
+function badHandshake(): ProxyError {
+  const message = 'The WebSocket handshake is not one of version 13.';
+  return new ProxyError('bad_request', undefined, { status: 426, headers: ['Sec-WebSocket-Version', '13'], message });
 }

@@ -8,6 +8,7 @@ export type { Binding } from './binding/binding.js';
 export { schemaBindings, type BindingOptions } from './binding/bindings.js';
 export { prepareCall, readReply, type CallReadiness, type Cancel, type Reply, type ReplyObserver } from './call/call.js';
 export type { Answer, Codings, GrpcCall, TranscodedRequest } from './call/request.js';
+export { WebSocketCall } from './stream/web-socket-call.js';
 export { isForm } from './binding/content.js';
 export { habitsOf, type Habits } from './habits.js';
 export { profileOf, type Profile } from './profile.js';

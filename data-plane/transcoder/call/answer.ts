@@ -1,5 +1,6 @@
 import { BufferedBody } from '../../body.js';
 import { grpcCodeOfHttp } from '../../grpc/grpc.js';
+import { errorTable, type ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { soleMessage } from './framing.js';
 import { responseFields, statusOverride, trailerFields } from './metadata.js';
@@ -52,6 +53,16 @@ export function statusAnswer(
 /** A google.rpc.Status as JSON, its details as far as the schema knows them. */
 export function statusText({ binding }: TranscodedRequest, status: GrpcStatus): string {
   return statusJson(status, (typeUrl, value) => binding.response.printAny(typeUrl, value));
+}
+
+/** What the gateway itself has to say, as a google.rpc.Status in JSON, for a place in a stream. */
+export function gatewayStatus({ kind, detail }: ProxyError): string {
+  const { code, message } = errorTable[kind];
+  const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: kind.toUpperCase(), domain: 'sluice' };
+  const fieldViolations = detail.violations ?? [];
+  const fields =
+    fieldViolations.length === 0 ? [] : [{ '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations }];
+  return JSON.stringify({ code, message: detail.message ?? message, details: [info, ...fields] });
 }
 
 /** The answer's fields: Content-Type, which metadata may replace, and what else metadata becomes. */

@@ -3,6 +3,7 @@ import { ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { TrackedBody } from '../../tracked-body.js';
 import { isAcceptable, isForm } from '../binding/content.js';
+import type { BoundParameters } from '../binding/request.js';
 import { FrameReader } from '../stream/frame-reader.js';
 import { ReplyStream } from '../stream/reply-stream.js';
 import { RequestStream } from '../stream/request-stream.js';
@@ -156,7 +157,8 @@ export function readReply(
   return { cancel: (error) => gather.cancel(error), fail: () => false };
 }
 
-function inflaterOf({ codings }: TranscodedRequest, headers: HeaderList): InflateMessage | null | ProxyError {
+/** How the messages of a reply with these fields are inflated (CP3), or that nobody knows. */
+export function inflaterOf({ codings }: TranscodedRequest, headers: HeaderList): InflateMessage | null | ProxyError {
   const encoding = headerValue(headers, 'grpc-encoding');
   if (encoding === undefined || encoding === 'identity') return null;
   const inflate = codings.messageInflater(encoding);
@@ -176,27 +178,36 @@ function attempt<T>(observer: { failed(error: ProxyError): void }, make: () => T
 }
 
 function unaryCall(request: TranscodedRequest, body: Uint8Array): GrpcCall {
-  const { request: plan } = request.binding;
-  const bound = plan.bind(request.variables, queryOf(request.target));
-  return callWith(request, new BufferedBody(plan.frame(bound, body, contentTypeOf(request))));
+  return callOfOne(request, body, contentTypeOf(request));
+}
+
+/** The call with one message, of which `body` is what the binding takes from a body. Throws a ProxyError, as `boundOf` does. */
+export function callOfOne(request: TranscodedRequest, body: Uint8Array, contentType: string): GrpcCall {
+  return callOfMessages(request, new BufferedBody(request.binding.request.frame(boundOf(request), body, contentType)));
+}
+
+/** What path and query give. */
+export function boundOf({ binding, variables, target }: TranscodedRequest): BoundParameters {
+  return binding.request.bind(variables, queryOf(target));
 }
 
 function formCall(request: TranscodedRequest, form: Uint8Array): GrpcCall {
   const { request: plan } = request.binding;
   const parameters = [queryOf(request.target), latin1.decode(form)].filter((text) => text !== '').join('&');
   const bound = plan.bind(request.variables, parameters);
-  return callWith(request, new BufferedBody(plan.frame(bound, emptyBody.bytes, '')));
+  return callOfMessages(request, new BufferedBody(plan.frame(bound, emptyBody.bytes, '')));
 }
 
 function streamedCall(request: TranscodedRequest): GrpcCall {
   const { request: plan } = request.binding;
-  const bound = plan.bind(request.variables, queryOf(request.target));
+  const bound = boundOf(request);
   const { body, maxMessageBytes } = request;
   const stream = new RequestStream({ plan, bound, contentType: contentTypeOf(request), body, maxMessageBytes });
-  return callWith(request, new TrackedBody(stream));
+  return callOfMessages(request, new TrackedBody(stream));
 }
 
-function callWith(request: TranscodedRequest, body: BodySource): GrpcCall {
+/** The call with messages that are in their frames. */
+export function callOfMessages(request: TranscodedRequest, body: BodySource): GrpcCall {
   const { method, profile } = request.binding;
   const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc'];
   headers.push('grpc-accept-encoding', request.codings.acceptedGrpcEncodings);
@@ -214,7 +225,7 @@ function contentTypeOf({ headers }: TranscodedRequest): string {
   return headerValue(headers, 'content-type') ?? '';
 }
 
-function isGrpc(headers: HeaderList): boolean {
+export function isGrpc(headers: HeaderList): boolean {
   const type = headerValue(headers, 'content-type') ?? '';
   return type === 'application/grpc' || /^application\/grpc([+;]|$)/i.test(type);
 }

@@ -1,8 +1,8 @@
 import { BufferedBody, type BodySource } from '../../body.js';
-import { errorTable, ProxyError } from '../../errors.js';
+import { ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import type { ResponseContent } from '../binding/response.js';
-import { answerFields, noStatus, statusAnswer, statusText, trailersFor } from '../call/answer.js';
+import { answerFields, gatewayStatus, noStatus, statusAnswer, statusText, trailersFor } from '../call/answer.js';
 import { statusOverride } from '../call/metadata.js';
 import type { Answer, TranscodedRequest } from '../call/request.js';
 import { readStatus, type GrpcStatus } from '../call/status.js';
@@ -98,11 +98,7 @@ export class StreamAnswer implements ReplyWriter {
   }
 
   failure(error: ProxyError): Uint8Array | null {
-    const { code, message } = errorTable[error.kind];
-    const reason = error.kind.toUpperCase();
-    const info = `{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"${reason}","domain":"sluice"}`;
-    const text = JSON.stringify(error.detail.message ?? message);
-    return this.#errorText(`{"code":${code},"message":${text},"details":[${info}]}`);
+    return this.#errorText(gatewayStatus(error));
   }
 
   #errorText(status: string): Uint8Array | null {

@@ -22,10 +22,10 @@ export class MessageReader {
   #isLast = false;
   #left = 0;
   #maskAt = 0;
-  /** Of the frame, then of the message. */
-  #frame: Uint8Array[] = [];
-  #message: Uint8Array[] = [];
-  #messageBytes = 0;
+  #frameBytes = 0;
+  /** A control frame may stand between the fragments of a message. */
+  readonly #control = new Gathered();
+  readonly #message = new Gathered();
   #messageOpcode = 0;
   #done = false;
 
@@ -62,7 +62,8 @@ export class MessageReader {
     this.#opcode = first & 0x0f;
     this.#isLast = first >= 0x80;
     this.#maskAt = this.#headerBytes - 4;
-    if (this.#left > this.#maxMessageBytes - (this.#opcode < 8 ? this.#messageBytes : 0)) this.#fail(1009);
+    if (this.#left > this.#maxMessageBytes - (this.#opcode < opcodes.close ? this.#message.length : 0))
+      this.#fail(1009);
     else if (this.#left === 0) this.#frameRead();
   }
 
@@ -77,44 +78,35 @@ export class MessageReader {
   }
 
   #take(masked: Uint8Array): void {
-    const bytes = new Uint8Array(masked.length);
-    const header = this.#header;
-    const mask = this.#maskAt;
-    const done = this.#frame.reduce((sum, part) => sum + part.length, 0);
-    for (let i = 0; i < bytes.length; i++) {
-      bytes[i] = (masked[i] as number) ^ (header[mask + ((done + i) & 3)] as number);
+    const { length } = masked;
+    const place = (this.#opcode < opcodes.close ? this.#message : this.#control).extend(length);
+    for (let i = 0; i < length; i++) {
+      place[i] = (masked[i] as number) ^ (this.#header[this.#maskAt + ((this.#frameBytes + i) & 3)] as number);
     }
-    this.#frame.push(bytes);
-    this.#left -= bytes.length;
+    this.#frameBytes += length;
+    this.#left -= length;
     if (this.#left === 0) this.#frameRead();
   }
 
   #frameRead(): void {
-    const frame = this.#frame;
-    this.#frame = [];
     this.#header = [];
     this.#headerBytes = 2;
-    if (this.#opcode >= opcodes.close) this.#control(joined(frame));
-    else this.#data(frame);
+    this.#frameBytes = 0;
+    if (this.#opcode >= opcodes.close) this.#controlRead(this.#control.take());
+    else this.#dataRead();
   }
 
-  #data(frame: Uint8Array[]): void {
+  #dataRead(): void {
     if (this.#opcode !== opcodes.continuation) this.#messageOpcode = this.#opcode;
-    for (const part of frame) {
-      this.#message.push(part);
-      this.#messageBytes += part.length;
-    }
     if (!this.#isLast) return;
-    const payload = joined(this.#message);
+    const payload = this.#message.take();
     const isText = this.#messageOpcode === opcodes.text;
-    this.#message = [];
-    this.#messageBytes = 0;
     this.#messageOpcode = 0;
     if (isText && !isUtf8(payload)) this.#fail(1007);
     else this.#observer.message(payload, isText);
   }
 
-  #control(payload: Uint8Array): void {
+  #controlRead(payload: Uint8Array): void {
     if (this.#opcode === opcodes.ping) this.#observer.ping(payload);
     if (this.#opcode !== opcodes.close) return;
     const [high = 0, low = 0] = payload;
@@ -131,9 +123,37 @@ export class MessageReader {
   }
 }
 
+/** Bytes that come in pieces of any size, in one piece. */
+class Gathered {
+  length = 0;
+  #bytes = new Uint8Array(0);
+
+  /** The place for `more` bytes behind those that are there. */
+  extend(more: number): Uint8Array {
+    const start = this.length;
+    this.length += more;
+    if (this.length > this.#bytes.length) {
+      const bytes = new Uint8Array(Math.max(this.length, 2 * this.#bytes.length));
+      bytes.set(this.#bytes.subarray(0, start));
+      this.#bytes = bytes;
+    }
+    return this.#bytes.subarray(start, this.length);
+  }
+
+  /** All of them; it is empty afterwards. */
+  take(): Uint8Array {
+    const all = this.#bytes.subarray(0, this.length);
+    this.#bytes = new Uint8Array(0);
+    this.length = 0;
+    return all;
+  }
+}
+
 /** Statuses that may stand in a close frame (RFC 6455 section 7.4). */
 function isStatus(status: number): boolean {
-  return (status >= 3_000 && status < 5_000) || (status >= 1_000 && status <= 1_014 && !(status >= 1_004 && status <= 1_006));
+  return (
+    (status >= 3_000 && status < 5_000) || (status >= 1_000 && status <= 1_014 && !(status >= 1_004 && status <= 1_006))
+  );
 }
 
 function isUtf8(bytes: Uint8Array): boolean {
