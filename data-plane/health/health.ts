@@ -1,5 +1,6 @@
 import type { Endpoint } from '../balancer/balancer.js';
 
+export type { ProbeNews } from './news.js';
 export { createProbe, type Probe } from './probe.js';
 export { Prober, type ProberLog, type ProberOptions } from './prober.js';
 export { isDown } from './verdict.js';

@@ -284,3 +284,77 @@ describe('the prober', () => {
     expect(isDown(bench.endpoint())).toBe(false);
   });
 });
+
+describe('the probers of one node', () => {
+  /** Benches with one clock, each telling the others. */
+  const fleet = (count: number, settings: ActiveHealthSettings): Bench[] => {
+    const benches: Bench[] = [];
+    for (let i = 0; i < count; i++) {
+      const tell: ProberOptions['tell'] = (news) => {
+        for (const each of benches) if (each !== benches[i]) each.prober.hear(news);
+      };
+      benches.push(Object.assign(new Bench(2, settings, { tell }), { random: i / count }));
+    }
+    return benches;
+  };
+  const pass = async (benches: readonly Bench[], ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 100) for (const bench of benches) await bench.pass(100);
+  };
+  const sent = (benches: readonly Bench[]): number => benches.reduce((sum, { probes }) => sum + probes.length, 0);
+
+  it('send hardly more probes than one would alone', async () => {
+    const [alone, together] = [fleet(1, always), fleet(4, always)];
+
+    await pass(alone, 100_000);
+    await pass(together, 100_000);
+
+    expect(sent(together)).toBeGreaterThanOrEqual(sent(alone));
+    expect(sent(together)).toBeLessThanOrEqual(sent(alone) * 1.25 + 2);
+  });
+
+  it('find an endpoint down and back together, as fast as one would, and one of them says so', async () => {
+    const benches = fleet(3, { ...always, intervalMs: 1_000 });
+    const downs = (): string => benches.map((each) => isDown(each.endpoint())).join();
+    for (const bench of benches) bench.outcome = (endpoint) => (endpoint.id === 'e0' ? refuse() : Promise.resolve());
+
+    await pass(benches, 4_000);
+    expect(downs()).toBe('true,true,true');
+    expect(benches.flatMap(({ logged }) => logged)).toEqual(['endpoint is down: refused']);
+
+    for (const bench of benches) bench.outcome = async () => undefined;
+    await pass(benches, 4_000);
+    expect(downs()).toBe('false,false,false');
+  });
+
+  it('all gain from the doubts of one: who is ejected there is probed, and back in time', async () => {
+    const [first, second] = fleet(2, suspect) as [Bench, Bench];
+    first.eject();
+
+    await pass([first, second], 20_000);
+
+    expect(first.probes.length).toBeGreaterThan(0);
+    expect(second.probes).toEqual([]);
+    expect(first.endpoint().health.ejectedUntilMs).toBe(0);
+  });
+
+  it('go on when the one that sent a probe does not say how it ended', async () => {
+    const [, second] = fleet(2, always) as [Bench, Bench];
+
+    second.prober.hear({ service: 'app', endpoint: 'e0', stage: 'sent' });
+    await second.pass(10_000);
+
+    expect(second.probes.filter(({ id }) => id === 'e0').length).toBeGreaterThan(0);
+  });
+
+  it('take no notice of news about what they do not have', async () => {
+    const [bench] = fleet(1, always) as [Bench];
+
+    for (const [service, endpoint] of [
+      ['app', 'e7'],
+      ['other', 'e0'],
+    ] as const)
+      bench.prober.hear({ service, endpoint, stage: 'failed' });
+
+    expect(bench.endpoint().health.probes.failures).toBe(0);
+  });
+});

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../balancer/balancer.js';
 import type { ActiveHealthSettings, RunningService, ServiceSettings } from '../runtime/runtime.js';
+import type { ProbeNews, ProbeStage } from './news.js';
 import type { Probe } from './probe.js';
 import { forgetProbes, isInTransition, isOut, probeFailed, probePassed } from './verdict.js';
 
@@ -23,6 +24,8 @@ export interface ProberOptions {
   /** [0, 1). */
   random(): number;
   readonly log: ProberLog;
+  /** Takes what the other processes of the node, which probe the same endpoints, are to hear; without it there are none. */
+  tell?(news: ProbeNews): void;
   readonly tickMs?: number;
   readonly maxInFlight?: number;
 }
@@ -42,6 +45,9 @@ interface Due {
  * Sends the probes of a node and applies what they show. It holds no list of endpoints: at each tick it looks at those that
  * run now, so whoever has left is not probed, and a new config holds from the next tick on. An endpoint's counters and its next
  * probe stand in the endpoint and outlive all of that. Never picks, never sends a request of a client.
+ *
+ * Where several processes probe for one node, each tells the others of its probes and takes theirs for its own: whoever is due
+ * first sends, the others plan anew, and all count the same outcomes. None is in charge, so none has to be replaced.
  */
 export class Prober {
   readonly #options: ProberOptions;
@@ -74,6 +80,30 @@ export class Prober {
     }
     this.#forgetOthers(probed);
     this.#send(due);
+  }
+
+  /** Another process of the node has sent a probe, or has its outcome. */
+  hear({ service, endpoint: id, stage }: ProbeNews): void {
+    const running = this.#serviceNamed(service);
+    const health = running?.settings.activeHealth ?? null;
+    const endpoint = running?.upstream.endpoints.find((each) => each.id === id);
+    if (health === null || endpoint === undefined) return;
+    const nowMs = this.#options.nowMs();
+    switch (stage) {
+      case 'sent':
+        // Until its outcome is here, or overdue.
+        return this.#plan(
+          endpoint,
+          nowMs + Math.min(health.timeoutMs + this.#pauseMs(endpoint, health, nowMs), health.intervalMs),
+        );
+      case 'passed':
+        probePassed(endpoint, health, nowMs);
+        break;
+      case 'failed':
+        probeFailed(endpoint, health);
+        break;
+    }
+    this.#planNext(endpoint, health, nowMs);
   }
 
   /** Sends nothing more; what is on its way is broken off and counts for nothing. */
@@ -122,6 +152,7 @@ export class Prober {
     const overdue = (): void => controller.abort(new Error(`no answer within ${health.timeoutMs} ms`));
     const timer = setTimeout(overdue, health.timeoutMs);
     probes.inFlight = true;
+    this.#tell(service, endpoint, 'sent');
     try {
       await this.#options.probe(service, endpoint, health, controller.signal);
       this.#passed(service, endpoint, health);
@@ -135,25 +166,41 @@ export class Prober {
   }
 
   #passed(service: ServiceSettings, endpoint: Endpoint, health: ActiveHealthSettings): void {
+    this.#tell(service, endpoint, 'passed');
     if (!probePassed(endpoint, health, this.#options.nowMs())) return;
     this.#options.log.info('endpoint is back', { service: service.name, endpoint: endpoint.authority });
   }
 
   #failed(service: ServiceSettings, endpoint: Endpoint, health: ActiveHealthSettings, error: unknown): void {
-    if (this.#closed || !probeFailed(endpoint, health)) return;
+    if (this.#closed) return;
+    this.#tell(service, endpoint, 'failed');
+    if (!probeFailed(endpoint, health)) return;
     const reason = error instanceof Error ? error.message : String(error);
     this.#options.log.warn('endpoint is down', { service: service.name, endpoint: endpoint.authority, reason });
   }
 
   #planNext(endpoint: Endpoint, health: ActiveHealthSettings, nowMs: number): void {
-    const { intervalMs } = health;
-    const pauseMs = isInTransition(endpoint, health, nowMs) ? Math.min(transitionIntervalMs, intervalMs) : intervalMs;
+    const pauseMs = this.#pauseMs(endpoint, health, nowMs);
     this.#plan(endpoint, nowMs + pauseMs * (1 - jitter + 2 * jitter * this.#options.random()));
+  }
+
+  #pauseMs(endpoint: Endpoint, health: ActiveHealthSettings, nowMs: number): number {
+    const { intervalMs } = health;
+    return isInTransition(endpoint, health, nowMs) ? Math.min(transitionIntervalMs, intervalMs) : intervalMs;
   }
 
   #plan({ health }: Endpoint, dueMs: number): void {
     health.probes.dueMs = dueMs;
     health.probes.successesSeen = health.successes;
+  }
+
+  #tell(service: ServiceSettings, endpoint: Endpoint, stage: ProbeStage): void {
+    this.#options.tell?.({ service: service.name, endpoint: endpoint.id, stage });
+  }
+
+  #serviceNamed(name: string): RunningService | null {
+    for (const running of this.#options.services()) if (running.settings.name === name) return running;
+    return null;
   }
 
   #forgetOthers(probed: ReadonlySet<RunningService['upstream']>): void {

@@ -17,6 +17,7 @@ export interface WorkerServing extends Pick<
   | 'connections'
   | 'certificates'
   | 'metrics'
+  | 'hearProbe'
   | 'retire'
   | 'stopSteps'
   | 'destroy'
@@ -58,6 +59,8 @@ export class Duties {
       case 'registry':
         this.#registryIsSilent = word.silent;
         return;
+      case 'probe':
+        return this.#started.hearProbe(word.news);
       case 'retire':
         return this.#started.retire();
     }
@@ -102,7 +105,12 @@ export class Duties {
       (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
         this.#send({ kind: 'log', level, message, fields });
     const log = { info: say('info'), warn: say('warn') };
-    this.#serving = this.#make(config, { log, tls, registryIsSilent: () => this.#registryIsSilent });
+    this.#serving = this.#make(config, {
+      log,
+      tls,
+      registryIsSilent: () => this.#registryIsSilent,
+      tellProbe: (news) => this.#send({ kind: 'probe', news }),
+    });
     this.#reports = setInterval(() => this.#report(), reportMs);
     this.#reports.unref();
   }

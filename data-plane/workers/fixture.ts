@@ -1,4 +1,5 @@
 import type { EndpointSet, Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { ProbeNews } from '../health/health.js';
 import { Metrics } from '../ops/ops.js';
 import type { PreparedConfig } from '../runtime/runtime.js';
 import type { ServingPorts, StopStep } from '../serving.js';
@@ -45,6 +46,11 @@ export class FakeProcess implements WorkerProcess {
     this.#gone = true;
     this.serving.destroy();
     setImmediate(() => this.#events.ended(how));
+  }
+
+  /** As if its duties had said it. */
+  tell(message: FromWorker): void {
+    this.#say(message);
   }
 
   #say(message: FromWorker): void {
@@ -114,6 +120,10 @@ export class NotedServing implements WorkerServing {
 
   metrics(): Metrics {
     return this.counted;
+  }
+
+  hearProbe({ service, endpoint, stage }: ProbeNews): void {
+    this.#note(`hears that a probe of ${service} ${endpoint} was ${stage}`);
   }
 
   retire(): void {

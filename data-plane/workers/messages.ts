@@ -1,5 +1,6 @@
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { DataPlaneConfig } from '../config.js';
+import type { ProbeNews } from '../health/health.js';
 import type { CertificateExpiry } from '../listener/listener.js';
 import type { Counted } from '../ops/ops.js';
 import type { TlsBase } from '../tls-base.js';
@@ -32,6 +33,8 @@ export type Word =
   /** Complete sets, each an encoded sluice.v1.EndpointSet. */
   | { readonly kind: 'endpoints'; readonly changed: readonly Uint8Array[]; readonly removed: readonly string[] }
   | { readonly kind: 'registry'; readonly silent: boolean }
+  /** Of another worker. */
+  | { readonly kind: 'probe'; readonly news: ProbeNews }
   | { readonly kind: 'retire' };
 
 export type ToWorker = { readonly id: number; readonly call: Call } | { readonly word: Word };
@@ -43,6 +46,8 @@ export type FromWorker =
   | { readonly kind: 'fault'; readonly id: number; readonly reason: string; readonly problem: Problem | null }
   /** About once a second without being asked, which also says that the worker is not stuck. */
   | { readonly kind: 'report'; readonly report: Report }
+  /** For the other workers. */
+  | { readonly kind: 'probe'; readonly news: ProbeNews }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly message: string; readonly fields: LogFields };
 
 export interface Report {

@@ -1,4 +1,5 @@
 import type { Problem } from '../../proto/snapshot/problem.js';
+import type { ProbeNews } from '../health/health.js';
 import type { Call, FromWorker, LogFields, Report, ToWorker, Word } from './messages.js';
 
 /** A process that runs Duties, as the operating system knows it. */
@@ -23,6 +24,7 @@ export type Fork = (events: ProcessEvents) => WorkerProcess;
 
 export interface WorkerObserver {
   reported(report: Report): void;
+  probed(worker: Worker, news: ProbeNews): void;
   logged(worker: Worker, level: 'info' | 'warn', message: string, fields: LogFields): void;
 }
 
@@ -131,6 +133,8 @@ export class Worker {
         return this.#take(message.id)?.reject(new WorkerFaultError(message.reason, message.problem));
       case 'report':
         return this.#reported(message.report);
+      case 'probe':
+        return this.#observer.probed(this, message.news);
       case 'log':
         return this.#observer.logged(this, message.level, message.message, message.fields);
     }

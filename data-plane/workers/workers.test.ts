@@ -244,6 +244,16 @@ describe('workers', () => {
     );
   });
 
+  it('tell each other what a probe has shown, and not the one that sent it', async () => {
+    await workers.listen();
+    notes.length = 0;
+
+    process(2).tell({ kind: 'probe', news: { service: 'orders', endpoint: 'e1', stage: 'failed' } });
+    await until(() => notes.length === 2);
+
+    expect(notes).toEqual([1, 3].map((pid) => `worker ${pid} hears that a probe of orders e1 was failed`));
+  });
+
   it('retire together, finish together, and nobody is replaced then', async () => {
     await workers.listen();
     workers.retire();
@@ -270,7 +280,7 @@ describe('workers', () => {
 });
 
 describe('a worker', () => {
-  const observer = { reported: () => undefined, logged: () => undefined };
+  const observer = { reported: () => undefined, probed: () => undefined, logged: () => undefined };
   const log = { info: () => undefined, warn: () => undefined };
 
   it('is killed when it says nothing for thirty looks', async () => {

@@ -1,5 +1,6 @@
 import { Kind, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { DataPlaneConfig } from '../config.js';
+import type { ProbeNews } from '../health/health.js';
 import { Metrics, type Value } from '../ops/ops.js';
 import {
   certificateValue,
@@ -56,6 +57,7 @@ export class WorkersServing implements Serving {
       log,
       observer: {
         reported: ({ counted }) => this.#total.add(counted),
+        probed: (from, news) => this.#pass(news, from),
         logged: ({ number }, level, message, fields) => log[level](message, { worker: number, ...fields }),
       },
       join: (worker) => this.#join(worker),
@@ -131,6 +133,11 @@ export class WorkersServing implements Serving {
 
   #serving(): Worker[] {
     return this.#roster.workers.filter(({ state }) => state === 'serving');
+  }
+
+  /** What one worker has found of an endpoint counts for all. */
+  #pass(news: ProbeNews, from: Worker): void {
+    for (const worker of this.#started()) if (worker !== from) worker.tell({ kind: 'probe', news });
   }
 
   #look(): void {
