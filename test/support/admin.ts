@@ -178,10 +178,15 @@ export interface AdminOptions {
   readonly store?: Store;
   /** Puts something between the server and its store. */
   readonly wrap?: (store: Store) => Store;
+  readonly clock?: () => number;
 }
 
 /** A real admin server, and a client connected to it. */
-export async function startAdmin({ store: given, wrap = (store) => store }: AdminOptions = {}): Promise<AdminFixture> {
+export async function startAdmin({
+  store: given,
+  wrap = (store) => store,
+  clock = Date.now,
+}: AdminOptions = {}): Promise<AdminFixture> {
   const store = given ?? (await openFreshStore());
   const tables = new SettableTables();
   const logged: AdminFixture['logged'] = [];
@@ -193,7 +198,7 @@ export async function startAdmin({ store: given, wrap = (store) => store }: Admi
     nodes: tables,
     endpoints: tables,
     reflections: tables,
-    clock: Date.now,
+    clock,
     logger,
   });
   const address = `127.0.0.1:${await server.start('127.0.0.1', 0)}`;
