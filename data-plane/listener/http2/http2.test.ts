@@ -11,7 +11,7 @@ import { headerValue } from '../../headers.js';
 import { settled } from '../../upstream/http2/support.fixture.js';
 import { frame } from '../../wire/http2/connection.fixture.js';
 import { RawHttp2Client, TestListener, type Handle } from './http2.fixture.js';
-import { beginsHttp2, type Http2ListenerLimits } from './http2.js';
+import { beginsHttp2, defaultHttp2ListenerLimits, type Http2ListenerLimits } from './http2.js';
 
 interface Answer {
   readonly headers: IncomingHttpHeaders & { ':status'?: number };
@@ -340,14 +340,15 @@ describe('clients of the world', () => {
 
 describe('a connection', () => {
   it('stops a client whose request nobody reads, at one window', async () => {
+    const { connectionWindowBytes, streamWindowBytes } = defaultHttp2ListenerLimits;
     listener.handle = () => {};
     const stream = session().request({ ':path': '/', ':method': 'POST' });
     stream.on('error', () => {});
     stream.write(Buffer.alloc(1_000_000));
     const credit = (): number => stream.session?.state.remoteWindowSize ?? 0;
-    await expect.poll(credit, { interval: 5 }).toBeLessThan(1_048_576);
+    await expect.poll(credit, { interval: 5 }).toBeLessThan(connectionWindowBytes);
 
-    expect(await settled(credit)).toBe(1_048_576 - 65_536);
+    expect(await settled(credit)).toBe(connectionWindowBytes - streamWindowBytes);
     listener.handle = (exchange) => exchange.respond(200, [], new BufferedBody(Buffer.from('other')));
     expect((await request(sessions[0] as ClientHttp2Session, { ':path': '/' })).body).toBe('other');
   });

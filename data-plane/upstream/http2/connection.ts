@@ -72,6 +72,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     const own = {
       headerTableBytes: 0,
       streamWindowBytes: limits.streamWindowBytes,
+      windowGrowthBytes: limits.windowGrowthBytes,
       connectionWindowBytes: limits.connectionWindowBytes,
       maxHeaderListBytes: limits.maxHeaderListBytes,
       maxConcurrentStreams: 0,

@@ -20,6 +20,8 @@ export interface Http2TransportLimits extends FloodLimits {
   readonly keepAliveTimeoutMs: number;
   readonly maxHeaderListBytes: number;
   readonly streamWindowBytes: number;
+  /** More of it, for all calls of a connection together whose readers keep up. */
+  readonly windowGrowthBytes: number;
   readonly connectionWindowBytes: number;
 }
 
@@ -40,10 +42,12 @@ export const defaultHttp2Limits: Http2TransportLimits = {
   keepAliveTimeoutMs: 20_000,
   // As for HTTP/1.
   maxHeaderListBytes: 131_072,
-  // One stream alone reaches 1 Gbit/s at 2 ms; a stalled reader holds no more than this.
+  // Most answers whole; a stalled reader holds no more than this.
   streamWindowBytes: 262_144,
+  // One answer alone reaches 400 MB/s over 40 ms, from another region.
+  windowGrowthBytes: 16_777_216,
   // Replenished as bytes arrive: only needs to cover what is on its way.
-  connectionWindowBytes: 4_194_304,
+  connectionWindowBytes: 33_554_432,
   // As for clients, though what a service resets is bounded by what it is asked.
   frameBurst: 2_000,
   framesPerSecond: 100,

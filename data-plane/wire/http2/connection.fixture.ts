@@ -12,6 +12,7 @@ import type { Stream, StreamObserver } from './stream.js';
 export const own: OwnSettings = {
   headerTableBytes: 4096,
   streamWindowBytes: 65_535,
+  windowGrowthBytes: 0,
   connectionWindowBytes: 262_144,
   maxHeaderListBytes: 16_384,
   maxConcurrentStreams: 100,

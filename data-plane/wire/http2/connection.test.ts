@@ -404,6 +404,57 @@ describe('what is received', () => {
     expect(framesOf(owner.output()).filter(({ streamId }) => streamId === 1).length).toBe(2);
   });
 
+  describe('has a window that', () => {
+    const windowBytes = 65_535;
+    const growing = (): TestOwner => server({ windowGrowthBytes: 3 * windowBytes });
+    const creditOf = (owner: TestOwner, streamId: number): number =>
+      framesOf(owner.output())
+        .filter((seen) => seen.type === 8 && seen.streamId === streamId)
+        .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+    /** Half a window; enough for credit. */
+    const send = (owner: TestOwner, streamId: number, bytes = 32_768): number => {
+      for (let left = bytes; left > 0; left -= 16_384) {
+        owner.receive(frame(0, 0, streamId, Buffer.alloc(Math.min(left, 16_384))));
+      }
+      return creditOf(owner, streamId);
+    };
+
+    it('doubles while its reader keeps up with a fast peer, up to what the connection has, which closed streams give back', () => {
+      const owner = growing();
+      owner.receive(Buffer.concat([frame(1, 4, 1, post), frame(1, 4, 3, post), frame(1, 4, 5, post)]));
+
+      expect(send(owner, 1)).toBe(32_768 + windowBytes);
+      expect(send(owner, 1, 65_536)).toBe(65_536 + 2 * windowBytes);
+      expect(send(owner, 3)).toBe(32_768);
+      owner.receive(frame(3, 0, 1, u32(8)));
+      expect(send(owner, 5)).toBe(32_768 + windowBytes);
+    });
+
+    it('stays as it is for a peer that is slow', () => {
+      const owner = growing();
+      owner.receive(frame(1, 4, 1, post));
+
+      owner.connection.nowMs += 1_000;
+
+      expect(send(owner, 1)).toBe(32_768);
+    });
+
+    it('stays as it is for a reader that pauses', () => {
+      const owner = growing();
+      owner.onOpened = (stream, log) => {
+        log.hasRoom = () => false;
+        stream.incoming.start(log);
+      };
+      owner.receive(frame(1, 4, 1, post));
+
+      send(owner, 1);
+      owner.opens[0]?.stream.incoming.resume();
+      owner.opens[0]?.stream.incoming.resume();
+
+      expect(creditOf(owner, 1)).toBe(32_768);
+    });
+  });
+
   it('padding counts as read', () => {
     const owner = client({ streamWindowBytes: 1_000 });
     owner.request('/', null);

@@ -78,6 +78,7 @@ export class Connection {
   readonly #queue: SendQueue;
   readonly #flood: FloodGuard;
   readonly #streams: StreamTable;
+  #growthBytes: number;
   /** The peer takes no more streams, or we do not. */
   peerGoesAway = false;
   goingAway = false;
@@ -91,6 +92,7 @@ export class Connection {
     this.#role = role;
     this.own = own;
     this.newStreamWindow = Math.max(own.streamWindowBytes, defaultWindowBytes);
+    this.#growthBytes = own.windowGrowthBytes;
     this.#heads = new HeadWriter(this.writer, encoder);
     this.#queue = new SendQueue(this.writer);
     this.#streams = new StreamTable(role);
@@ -226,6 +228,13 @@ export class Connection {
   giveCredit(streamId: number, bytes: number): void {
     this.writer.windowUpdate(streamId, bytes);
     this.wantFlush();
+  }
+
+  /** Asks for more window for a stream, or gives some back by a negative number; false when there is none left. */
+  takeGrowth(bytes: number): boolean {
+    if (bytes > this.#growthBytes) return false;
+    this.#growthBytes -= bytes;
+    return true;
   }
 
   /** Nobody here reads on. A client gives up the stream by that; a server may answer all the same. */

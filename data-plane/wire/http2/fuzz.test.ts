@@ -84,6 +84,7 @@ it(`a client and a server carry whatever bodies, at whatever pace (seed ${seed})
   forRounds((random) => {
     const windows = {
       streamWindowBytes: 1_000 + random(100_000),
+      windowGrowthBytes: random(2) * random(300_000),
       connectionWindowBytes: 65_535 + random(100_000),
       headerTableBytes: random(2) * 4096,
     };

@@ -5,9 +5,13 @@ import type { Connection } from './connection.js';
 import { errorCode, violation, type Http2Error } from './protocol.js';
 import type { Stream } from './stream.js';
 
+/** A window that is taken in half of this doubles: it grows to what the peer sends in about a second. */
+const growthPaceMs = 1_000;
+
 /**
  * What the peer sends on one stream, as a body. The peer gets new credit only for bytes that the reader has taken, so at
- * most one stream window waits here: before the reader starts, or while it pauses.
+ * most one stream window waits here: before the reader starts, or while it pauses. The window grows while the reader takes
+ * all at once, so that a fast peer far away is not slowed down by it.
  */
 export class IncomingBody implements BodySource {
   readonly #stream: Stream;
@@ -30,8 +34,12 @@ export class IncomingBody implements BodySource {
   #length: number | null = null;
   /** Announced bytes still to come, or -1. */
   #expected = -1;
-  /** What the peer may still send. */
+  /** What the peer may still send, and what it may with all credit that it is owed. */
   #window: number;
+  #target: number;
+  #creditedMs: number;
+  /** The reader has not taken all at once since the last credit. */
+  #stumbled = false;
   /** Bytes that the reader has taken and the peer has no credit for yet, and those of a chunk whose taker pauses. */
   #creditOwed = 0;
   #creditHeld = 0;
@@ -41,6 +49,8 @@ export class IncomingBody implements BodySource {
     this.#connection = connection;
     this.activeMs = connection.nowMs;
     this.#window = connection.newStreamWindow;
+    this.#target = connection.own.streamWindowBytes;
+    this.#creditedMs = connection.nowMs;
   }
 
   get length(): number | null {
@@ -97,6 +107,7 @@ export class IncomingBody implements BodySource {
     } else if (this.#sink !== null && !this.#paused) {
       this.#hand(this.#sink, this.#connection.take(buffer, start, end), flowBytes);
     } else {
+      this.#stumbled = true;
       this.#waiting ??= [];
       this.#waiting.push({ chunk: this.#connection.store(buffer, start, end), flowBytes });
     }
@@ -125,6 +136,7 @@ export class IncomingBody implements BodySource {
       this.#credit(flowBytes);
     } else {
       this.#paused = true;
+      this.#stumbled = true;
       this.#creditHeld += flowBytes;
     }
   }
@@ -146,15 +158,33 @@ export class IncomingBody implements BodySource {
     }
   }
 
+  /** The stream is closed: what its window has grown by is for others. */
+  release(): void {
+    this.#connection.takeGrowth(this.#connection.own.streamWindowBytes - this.#target);
+    this.#target = this.#connection.own.streamWindowBytes;
+  }
+
   #finish(): void {
     this.#done = true;
     this.#waiting = null;
   }
 
+  #grow(): void {
+    const { nowMs } = this.#connection;
+    const isFast = (nowMs - this.#creditedMs) * 2 < growthPaceMs;
+    if (isFast && !this.#stumbled && this.#connection.takeGrowth(this.#target)) {
+      this.#creditOwed += this.#target;
+      this.#target *= 2;
+    }
+    this.#stumbled = false;
+    this.#creditedMs = nowMs;
+  }
+
   #credit(bytes: number): void {
     if (bytes === 0 || this.#ended || this.#stream.closed) return;
     this.#creditOwed += bytes;
-    if (this.#creditOwed * 2 < this.#connection.own.streamWindowBytes) return;
+    if (this.#creditOwed * 2 < this.#target) return;
+    this.#grow();
     this.#window += this.#creditOwed;
     this.#connection.giveCredit(this.#stream.id, this.#creditOwed);
     this.#creditOwed = 0;

@@ -61,8 +61,10 @@ export class PeerSettings {
 export interface OwnSettings {
   /** How much of the peer's fields our decoder remembers; 0 makes every block independent of those before it. */
   readonly headerTableBytes: number;
-  /** How much of a stream's body may be on its way or wait here until its reader takes it. */
+  /** How much of a stream's body may be on its way or wait here until its reader takes it, to begin with. */
   readonly streamWindowBytes: number;
+  /** What streams whose readers keep up with a fast peer may have in addition, all of a connection together. */
+  readonly windowGrowthBytes: number;
   /** The same for the whole connection. It is replenished as bytes arrive, so that a slow reader never stops its neighbours. */
   readonly connectionWindowBytes: number;
   /** Names and values of one head, with 32 bytes for each field. */

@@ -106,6 +106,7 @@ export class Stream {
   /** Called by the connection when it has let go of the stream. */
   finish(error: ProxyError | null): void {
     this.closed = true;
+    this.incoming.release();
     if (error !== null) {
       this.outgoing?.drop(error);
       this.incoming.fail(error);
