@@ -10,10 +10,13 @@ import { AdminError, code } from '../errors.js';
 import { CheckMemo, checkState } from '../snapshot/snapshot.js';
 import { applyHandlers } from './apply.js';
 import { certificateHandlers } from './certificates.js';
+import { explainHandlers } from './explain.js';
 import { serve } from './grpc/grpc.js';
 import { HealthState } from './grpc/health.js';
 import { Reflection } from './grpc/reflection.js';
 import { nodeHandlers } from './nodes.js';
+import { openApiHandlers } from './openapi.js';
+import { ConfigReviews } from './reviews.js';
 import { revisionHandlers } from './revisions.js';
 import { routeHandlers } from './routes.js';
 import { schemaStatusHandlers } from './schema-status.js';
@@ -73,7 +76,13 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
   addServices(
     server,
     deps,
-    { writer, validator, health, reflection: new Reflection(services, [file_google_rpc_error_details]) },
+    {
+      writer,
+      reviews: new ConfigReviews(memo),
+      validator,
+      health,
+      reflection: new Reflection(services, [file_google_rpc_error_details]),
+    },
     closing.signal,
   );
   return {
@@ -92,6 +101,7 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
 
 interface Parts {
   readonly writer: ConfigWriter;
+  readonly reviews: ConfigReviews;
   readonly validator: RequestValidator;
   readonly health: HealthState;
   readonly reflection: Reflection;
@@ -100,10 +110,10 @@ interface Parts {
 function addServices(
   server: Server,
   deps: AdminDeps,
-  { writer, validator, health, reflection }: Parts,
+  { writer, reviews, validator, health, reflection }: Parts,
   closing: AbortSignal,
 ): void {
-  const { store, reflections, logger } = deps;
+  const { store, endpoints, reflections, logger } = deps;
   const boundary: Boundary = {
     admit: (schema, message) => validator.check(schema, message),
     toAdminError: (error, method) => (error instanceof AdminError ? error : unexpected(error, method, logger)),
@@ -120,6 +130,8 @@ function addServices(
       ...applyHandlers(writer),
       ...revisionHandlers(store),
       ...nodeHandlers({ ...deps, closing }),
+      ...explainHandlers({ store, endpoints, writer, reviews }),
+      ...openApiHandlers(store, reviews),
     },
     boundary,
   );

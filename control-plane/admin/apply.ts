@@ -12,7 +12,7 @@ import type { State } from '../store/store.js';
 import type { ConfigMessage, ResourceKind } from './convert.js';
 import type { Handlers } from './grpc/grpc.js';
 import type { Edit, Key, Put } from './plan.js';
-import type { ConfigWriter } from './writer.js';
+import type { ConfigWriter, Decide } from './writer.js';
 
 /** gRPC clients take answers of 4 MiB unless told otherwise; field changes beyond this are left out, the list of changes is not. */
 const maxFieldChangeLength = 1024 * 1024;
@@ -20,15 +20,21 @@ const maxFieldChangeLength = 1024 * 1024;
 export function applyHandlers(writer: ConfigWriter): Pick<Handlers<typeof Admin>, 'apply'> {
   return {
     apply: async (request, call) => {
-      const puts = putsOf(request);
+      const edit = editOf(request);
       const decide = (state: State): Edit => {
         checkRevision(state, request.expectedRevision);
-        return { puts, deletes: request.prune ? unnamed(state, puts) : [] };
+        return edit(state);
       };
       const { state, plan } = await (request.dryRun ? writer.preview(decide) : writer.write(call.peer, decide));
       return create(ApplyResponseSchema, { revision: state.version.revision, changes: withinBudget(plan.changes) });
     },
   };
+}
+
+/** What a request wants of the config; throws when it names a resource twice. */
+export function editOf(request: ApplyRequest): Decide {
+  const puts = putsOf(request);
+  return (state) => ({ puts, deletes: request.prune ? unnamed(state, puts) : [] });
 }
 
 /** The order of the request is the age of what it creates. */

@@ -38,6 +38,11 @@ export class ConfigWriter {
   /** What `write` would do, without doing it. */
   async preview(decide: Decide): Promise<Written> {
     const state = await this.#store.read();
-    return { state, plan: plan(state, decide(state), this.#clock(), this.#check) };
+    return { state, plan: this.planOn(state, decide) };
+  }
+
+  /** The same on another state than the newest. */
+  planOn(state: State, decide: Decide): Plan {
+    return plan(state, decide(state), this.#clock(), this.#check);
   }
 }

@@ -19,6 +19,7 @@ import { SchemaCache } from './schema-cache.js';
 import type { ServiceSettings } from './settings.js';
 
 export type { CompiledConfig, CompiledRoute, RouteTarget, RuntimeCertificate } from './compile.js';
+export { SchemaCache } from './schema-cache.js';
 export { takesWebSocket, wantsWebSocket, type AllowedMethods } from './find-route.js';
 export type { ActiveHealthSettings, ProbeSettings, RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
 

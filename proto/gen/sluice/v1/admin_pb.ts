@@ -8,9 +8,11 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
+import type { HttpBodySchema } from "../../google/api/httpbody_pb.js";
+import { file_google_api_httpbody } from "../../google/api/httpbody_pb.js";
 import type { Duration, EmptySchema, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Certificate, CertificateSchema, Route, RouteSchema, Schema, SchemaSchema, Service, ServiceSchema } from "./config_pb.js";
+import type { Certificate, CertificateSchema, Route, RouteSchema, Schema, SchemaSchema, Service, ServiceSchema, Transcode, TranscodeProfile } from "./config_pb.js";
 import { file_sluice_v1_config } from "./config_pb.js";
 import type { ConfigRefusal, EndpointSet, EndpointVersion, Kind, NodeStatus, ReflectionStatus } from "./snapshot_pb.js";
 import { file_sluice_v1_snapshot } from "./snapshot_pb.js";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/admin.proto.
  */
 export const file_sluice_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChVzbHVpY2UvdjEvYWRtaW4ucHJvdG8SCXNsdWljZS52MSInCgpHZXRSZXF1ZXN0EhkKBG5hbWUYASABKAlCC7pICMgBAXIDGIABIkIKDURlbGV0ZVJlcXVlc3QSGQoEbmFtZRgBIAEoCUILukgIyAEBcgMYgAESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAEiSgoLTGlzdFJlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIkMKFENyZWF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBInIKFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBEhYKBGV0YWcYAiABKAlCCLpIBXIDGIABEhUKDWFsbG93X21pc3NpbmcYAyABKAgiZwoUTGlzdFNlcnZpY2VzUmVzcG9uc2USJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAQiPQoSQ3JlYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQEibAoSVXBkYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAESFQoNYWxsb3dfbWlzc2luZxgDIAEoCCJhChJMaXN0Um91dGVzUmVzcG9uc2USIAoGcm91dGVzGAEgAygLMhAuc2x1aWNlLnYxLlJvdXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoBCJAChNDcmVhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBASJvChNVcGRhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBARIWCgRldGFnGAIgASgJQgi6SAVyAxiAARIVCg1hbGxvd19taXNzaW5nGAMgASgIImQKE0xpc3RTY2hlbWFzUmVzcG9uc2USIgoHc2NoZW1hcxgBIAMoCzIRLnNsdWljZS52MS5TY2hlbWESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgEIhkKF0xpc3RTY2hlbWFTdGF0dXNSZXF1ZXN0IkQKGExpc3RTY2hlbWFTdGF0dXNSZXNwb25zZRIoCgdzY2hlbWFzGAEgAygLMhcuc2x1aWNlLnYxLlNjaGVtYVN0YXR1cyKNAQoMU2NoZW1hU3RhdHVzEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEg0KBWJ5dGVzGAMgASgNEg0KBWZpbGVzGAQgASgNEhAKCHNlcnZpY2VzGAUgAygJEi8KCnJlZmxlY3Rpb24YBiABKAsyGy5zbHVpY2UudjEuUmVmbGVjdGlvblN0YXR1cyJPChhDcmVhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSMwoLY2VydGlmaWNhdGUYASABKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGVCBrpIA8gBASJ+ChhVcGRhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSMwoLY2VydGlmaWNhdGUYASABKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGVCBrpIA8gBARIWCgRldGFnGAIgASgJQgi6SAVyAxiAARIVCg1hbGxvd19taXNzaW5nGAMgASgIInMKGExpc3RDZXJ0aWZpY2F0ZXNSZXNwb25zZRIsCgxjZXJ0aWZpY2F0ZXMYASADKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgEIv4BCgxBcHBseVJlcXVlc3QSJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIgCgZyb3V0ZXMYAiADKAsyEC5zbHVpY2UudjEuUm91dGUSIgoHc2NoZW1hcxgDIAMoCzIRLnNsdWljZS52MS5TY2hlbWESDwoHZHJ5X3J1bhgEIAEoCBIeChFleHBlY3RlZF9yZXZpc2lvbhgFIAEoBEgAiAEBEg0KBXBydW5lGAYgASgIEiwKDGNlcnRpZmljYXRlcxgHIAMoCzIWLnNsdWljZS52MS5DZXJ0aWZpY2F0ZUIUChJfZXhwZWN0ZWRfcmV2aXNpb24iTQoNQXBwbHlSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIqCgdjaGFuZ2VzGAIgAygLMhkuc2x1aWNlLnYxLlJlc291cmNlQ2hhbmdlIr8BCg5SZXNvdXJjZUNoYW5nZRIdCgRraW5kGAEgASgOMg8uc2x1aWNlLnYxLktpbmQSDAoEbmFtZRgCIAEoCRInCgZhY3Rpb24YAyABKA4yFy5zbHVpY2UudjEuQ2hhbmdlQWN0aW9uEiYKBmZpZWxkcxgEIAMoCzIWLnNsdWljZS52MS5GaWVsZENoYW5nZRIvCg5zY2hlbWFfY2hhbmdlcxgFIAMoCzIXLnNsdWljZS52MS5TY2hlbWFDaGFuZ2UiRQoMU2NoZW1hQ2hhbmdlEhAKCGJyZWFraW5nGAEgASgIEg4KBnN5bWJvbBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCSI6CgtGaWVsZENoYW5nZRIMCgRwYXRoGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVhZnRlchgDIAEoCSKnAQoIUmV2aXNpb24SEAoIcmV2aXNpb24YASABKAQSLwoLY29tbWl0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFjdG9yGAMgASgJEioKB2NoYW5nZXMYBCADKAsyGS5zbHVpY2UudjEuUmVzb3VyY2VDaGFuZ2USDQoFY2hhaW4YBSABKAwSDgoGZGlnZXN0GAYgASgMIlgKFUxpc3RSZXZpc2lvbnNSZXNwb25zZRImCglyZXZpc2lvbnMYASADKAsyEy5zbHVpY2UudjEuUmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhIKEExpc3ROb2Rlc1JlcXVlc3QiRQoRTGlzdE5vZGVzUmVzcG9uc2USHgoFbm9kZXMYASADKAsyDy5zbHVpY2UudjEuTm9kZRIQCghyZXZpc2lvbhgCIAEoBCJsCgROb2RlEiUKBnN0YXR1cxgBIAEoCzIVLnNsdWljZS52MS5Ob2RlU3RhdHVzEg4KBnNpbGVudBgCIAEoCBItCglsYXN0X3NlZW4YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImYKF1dhdGNoQ29udmVyZ2VuY2VSZXF1ZXN0EhAKCHJldmlzaW9uGAEgASgEEjkKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgAimwEKC0NvbnZlcmdlbmNlEhAKCHJldmlzaW9uGAEgASgEEg8KB2FwcGxpZWQYAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIPCgdwZW5kaW5nGAQgASgNEg4KBnNpbGVudBgFIAEoDRIpCgVub2RlcxgGIAMoCzIaLnNsdWljZS52MS5Ob2RlQ29udmVyZ2VuY2USDAoEZG9uZRgHIAEoCCKNAQoPTm9kZUNvbnZlcmdlbmNlEg8KB25vZGVfaWQYASABKAkSLgoFc3RhdGUYAiABKA4yHy5zbHVpY2UudjEuTm9kZUNvbnZlcmdlbmNlU3RhdGUSDgoGbGFnX21zGAMgASgEEikKB3JlZnVzYWwYBCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbCJvChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USKQoJZW5kcG9pbnRzGAEgASgLMhYuc2x1aWNlLnYxLkVuZHBvaW50U2V0EisKB3ZlcnNpb24YAiABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uKnsKDENoYW5nZUFjdGlvbhIdChlDSEFOR0VfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUQ0hBTkdFX0FDVElPTl9DUkVBVEUQARIYChRDSEFOR0VfQUNUSU9OX1VQREFURRACEhgKFENIQU5HRV9BQ1RJT05fREVMRVRFEAMqzQEKFE5vZGVDb252ZXJnZW5jZVN0YXRlEiYKIk5PREVfQ09OVkVSR0VOQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX0FQUExJRUQQARIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1JFRlVTRUQQAhIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1BFTkRJTkcQAxIhCh1OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1NJTEVOVBAEMswUCgVBZG1pbhJjCg1DcmVhdGVTZXJ2aWNlEh8uc2x1aWNlLnYxLkNyZWF0ZVNlcnZpY2VSZXF1ZXN0GhIuc2x1aWNlLnYxLlNlcnZpY2UiHYLT5JMCFzoHc2VydmljZSIML3YxL3NlcnZpY2VzElQKCkdldFNlcnZpY2USFS5zbHVpY2UudjEuR2V0UmVxdWVzdBoSLnNsdWljZS52MS5TZXJ2aWNlIhuC0+STAhUSEy92MS9zZXJ2aWNlcy97bmFtZX0ScgoNVXBkYXRlU2VydmljZRIfLnNsdWljZS52MS5VcGRhdGVTZXJ2aWNlUmVxdWVzdBoSLnNsdWljZS52MS5TZXJ2aWNlIiyC0+STAiY6B3NlcnZpY2UaGy92MS9zZXJ2aWNlcy97c2VydmljZS5uYW1lfRJeCg1EZWxldGVTZXJ2aWNlEhguc2x1aWNlLnYxLkRlbGV0ZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiG4LT5JMCFSoTL3YxL3NlcnZpY2VzL3tuYW1lfRJdCgxMaXN0U2VydmljZXMSFi5zbHVpY2UudjEuTGlzdFJlcXVlc3QaHy5zbHVpY2UudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2UiFILT5JMCDhIML3YxL3NlcnZpY2VzElkKC0NyZWF0ZVJvdXRlEh0uc2x1aWNlLnYxLkNyZWF0ZVJvdXRlUmVxdWVzdBoQLnNsdWljZS52MS5Sb3V0ZSIZgtPkkwITOgVyb3V0ZSIKL3YxL3JvdXRlcxJOCghHZXRSb3V0ZRIVLnNsdWljZS52MS5HZXRSZXF1ZXN0GhAuc2x1aWNlLnYxLlJvdXRlIhmC0+STAhMSES92MS9yb3V0ZXMve25hbWV9EmYKC1VwZGF0ZVJvdXRlEh0uc2x1aWNlLnYxLlVwZGF0ZVJvdXRlUmVxdWVzdBoQLnNsdWljZS52MS5Sb3V0ZSImgtPkkwIgOgVyb3V0ZRoXL3YxL3JvdXRlcy97cm91dGUubmFtZX0SWgoLRGVsZXRlUm91dGUSGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIZgtPkkwITKhEvdjEvcm91dGVzL3tuYW1lfRJXCgpMaXN0Um91dGVzEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0Gh0uc2x1aWNlLnYxLkxpc3RSb3V0ZXNSZXNwb25zZSISgtPkkwIMEgovdjEvcm91dGVzEl4KDENyZWF0ZVNjaGVtYRIeLnNsdWljZS52MS5DcmVhdGVTY2hlbWFSZXF1ZXN0GhEuc2x1aWNlLnYxLlNjaGVtYSIbgtPkkwIVOgZzY2hlbWEiCy92MS9zY2hlbWFzElEKCUdldFNjaGVtYRIVLnNsdWljZS52MS5HZXRSZXF1ZXN0GhEuc2x1aWNlLnYxLlNjaGVtYSIagtPkkwIUEhIvdjEvc2NoZW1hcy97bmFtZX0SbAoMVXBkYXRlU2NoZW1hEh4uc2x1aWNlLnYxLlVwZGF0ZVNjaGVtYVJlcXVlc3QaES5zbHVpY2UudjEuU2NoZW1hIimC0+STAiM6BnNjaGVtYRoZL3YxL3NjaGVtYXMve3NjaGVtYS5uYW1lfRJcCgxEZWxldGVTY2hlbWESGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIagtPkkwIUKhIvdjEvc2NoZW1hcy97bmFtZX0SWgoLTGlzdFNjaGVtYXMSFi5zbHVpY2UudjEuTGlzdFJlcXVlc3QaHi5zbHVpY2UudjEuTGlzdFNjaGVtYXNSZXNwb25zZSITgtPkkwINEgsvdjEvc2NoZW1hcxJ3ChBMaXN0U2NoZW1hU3RhdHVzEiIuc2x1aWNlLnYxLkxpc3RTY2hlbWFTdGF0dXNSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RTY2hlbWFTdGF0dXNSZXNwb25zZSIagtPkkwIUEhIvdjEvc2NoZW1hczpzdGF0dXMSdwoRQ3JlYXRlQ2VydGlmaWNhdGUSIy5zbHVpY2UudjEuQ3JlYXRlQ2VydGlmaWNhdGVSZXF1ZXN0GhYuc2x1aWNlLnYxLkNlcnRpZmljYXRlIiWC0+STAh86C2NlcnRpZmljYXRlIhAvdjEvY2VydGlmaWNhdGVzEmAKDkdldENlcnRpZmljYXRlEhUuc2x1aWNlLnYxLkdldFJlcXVlc3QaFi5zbHVpY2UudjEuQ2VydGlmaWNhdGUiH4LT5JMCGRIXL3YxL2NlcnRpZmljYXRlcy97bmFtZX0SigEKEVVwZGF0ZUNlcnRpZmljYXRlEiMuc2x1aWNlLnYxLlVwZGF0ZUNlcnRpZmljYXRlUmVxdWVzdBoWLnNsdWljZS52MS5DZXJ0aWZpY2F0ZSI4gtPkkwIyOgtjZXJ0aWZpY2F0ZRojL3YxL2NlcnRpZmljYXRlcy97Y2VydGlmaWNhdGUubmFtZX0SZgoRRGVsZXRlQ2VydGlmaWNhdGUSGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIfgtPkkwIZKhcvdjEvY2VydGlmaWNhdGVzL3tuYW1lfRJpChBMaXN0Q2VydGlmaWNhdGVzEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RDZXJ0aWZpY2F0ZXNSZXNwb25zZSIYgtPkkwISEhAvdjEvY2VydGlmaWNhdGVzElAKBUFwcGx5Ehcuc2x1aWNlLnYxLkFwcGx5UmVxdWVzdBoYLnNsdWljZS52MS5BcHBseVJlc3BvbnNlIhSC0+STAg46ASoiCS92MTphcHBseRJgCg1MaXN0UmV2aXNpb25zEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0GiAuc2x1aWNlLnYxLkxpc3RSZXZpc2lvbnNSZXNwb25zZSIVgtPkkwIPEg0vdjEvcmV2aXNpb25zElkKCUxpc3ROb2RlcxIbLnNsdWljZS52MS5MaXN0Tm9kZXNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlIhGC0+STAgsSCS92MS9ub2RlcxJ+ChBXYXRjaENvbnZlcmdlbmNlEiIuc2x1aWNlLnYxLldhdGNoQ29udmVyZ2VuY2VSZXF1ZXN0GhYuc2x1aWNlLnYxLkNvbnZlcmdlbmNlIiyC0+STAiYSJC92MS9yZXZpc2lvbnMve3JldmlzaW9ufS9jb252ZXJnZW5jZTABEm8KDUxpc3RFbmRwb2ludHMSFS5zbHVpY2UudjEuR2V0UmVxdWVzdBogLnNsdWljZS52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiJYLT5JMCHxIdL3YxL3NlcnZpY2VzL3tuYW1lfS9lbmRwb2ludHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp, file_sluice_v1_config, file_sluice_v1_snapshot]);
+  fileDesc("ChVzbHVpY2UvdjEvYWRtaW4ucHJvdG8SCXNsdWljZS52MSInCgpHZXRSZXF1ZXN0EhkKBG5hbWUYASABKAlCC7pICMgBAXIDGIABIkIKDURlbGV0ZVJlcXVlc3QSGQoEbmFtZRgBIAEoCUILukgIyAEBcgMYgAESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAEiSgoLTGlzdFJlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIkMKFENyZWF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBInIKFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EisKB3NlcnZpY2UYASABKAsyEi5zbHVpY2UudjEuU2VydmljZUIGukgDyAEBEhYKBGV0YWcYAiABKAlCCLpIBXIDGIABEhUKDWFsbG93X21pc3NpbmcYAyABKAgiZwoUTGlzdFNlcnZpY2VzUmVzcG9uc2USJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAQiPQoSQ3JlYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQEibAoSVXBkYXRlUm91dGVSZXF1ZXN0EicKBXJvdXRlGAEgASgLMhAuc2x1aWNlLnYxLlJvdXRlQga6SAPIAQESFgoEZXRhZxgCIAEoCUIIukgFcgMYgAESFQoNYWxsb3dfbWlzc2luZxgDIAEoCCJhChJMaXN0Um91dGVzUmVzcG9uc2USIAoGcm91dGVzGAEgAygLMhAuc2x1aWNlLnYxLlJvdXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoBCJAChNDcmVhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBASJvChNVcGRhdGVTY2hlbWFSZXF1ZXN0EikKBnNjaGVtYRgBIAEoCzIRLnNsdWljZS52MS5TY2hlbWFCBrpIA8gBARIWCgRldGFnGAIgASgJQgi6SAVyAxiAARIVCg1hbGxvd19taXNzaW5nGAMgASgIImQKE0xpc3RTY2hlbWFzUmVzcG9uc2USIgoHc2NoZW1hcxgBIAMoCzIRLnNsdWljZS52MS5TY2hlbWESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgEIhkKF0xpc3RTY2hlbWFTdGF0dXNSZXF1ZXN0IkQKGExpc3RTY2hlbWFTdGF0dXNSZXNwb25zZRIoCgdzY2hlbWFzGAEgAygLMhcuc2x1aWNlLnYxLlNjaGVtYVN0YXR1cyKNAQoMU2NoZW1hU3RhdHVzEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEg0KBWJ5dGVzGAMgASgNEg0KBWZpbGVzGAQgASgNEhAKCHNlcnZpY2VzGAUgAygJEi8KCnJlZmxlY3Rpb24YBiABKAsyGy5zbHVpY2UudjEuUmVmbGVjdGlvblN0YXR1cyJPChhDcmVhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSMwoLY2VydGlmaWNhdGUYASABKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGVCBrpIA8gBASJ+ChhVcGRhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSMwoLY2VydGlmaWNhdGUYASABKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGVCBrpIA8gBARIWCgRldGFnGAIgASgJQgi6SAVyAxiAARIVCg1hbGxvd19taXNzaW5nGAMgASgIInMKGExpc3RDZXJ0aWZpY2F0ZXNSZXNwb25zZRIsCgxjZXJ0aWZpY2F0ZXMYASADKAsyFi5zbHVpY2UudjEuQ2VydGlmaWNhdGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgEIv4BCgxBcHBseVJlcXVlc3QSJAoIc2VydmljZXMYASADKAsyEi5zbHVpY2UudjEuU2VydmljZRIgCgZyb3V0ZXMYAiADKAsyEC5zbHVpY2UudjEuUm91dGUSIgoHc2NoZW1hcxgDIAMoCzIRLnNsdWljZS52MS5TY2hlbWESDwoHZHJ5X3J1bhgEIAEoCBIeChFleHBlY3RlZF9yZXZpc2lvbhgFIAEoBEgAiAEBEg0KBXBydW5lGAYgASgIEiwKDGNlcnRpZmljYXRlcxgHIAMoCzIWLnNsdWljZS52MS5DZXJ0aWZpY2F0ZUIUChJfZXhwZWN0ZWRfcmV2aXNpb24iTQoNQXBwbHlSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIqCgdjaGFuZ2VzGAIgAygLMhkuc2x1aWNlLnYxLlJlc291cmNlQ2hhbmdlIr8BCg5SZXNvdXJjZUNoYW5nZRIdCgRraW5kGAEgASgOMg8uc2x1aWNlLnYxLktpbmQSDAoEbmFtZRgCIAEoCRInCgZhY3Rpb24YAyABKA4yFy5zbHVpY2UudjEuQ2hhbmdlQWN0aW9uEiYKBmZpZWxkcxgEIAMoCzIWLnNsdWljZS52MS5GaWVsZENoYW5nZRIvCg5zY2hlbWFfY2hhbmdlcxgFIAMoCzIXLnNsdWljZS52MS5TY2hlbWFDaGFuZ2UiRQoMU2NoZW1hQ2hhbmdlEhAKCGJyZWFraW5nGAEgASgIEg4KBnN5bWJvbBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCSI6CgtGaWVsZENoYW5nZRIMCgRwYXRoGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVhZnRlchgDIAEoCSKnAQoIUmV2aXNpb24SEAoIcmV2aXNpb24YASABKAQSLwoLY29tbWl0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFjdG9yGAMgASgJEioKB2NoYW5nZXMYBCADKAsyGS5zbHVpY2UudjEuUmVzb3VyY2VDaGFuZ2USDQoFY2hhaW4YBSABKAwSDgoGZGlnZXN0GAYgASgMIlgKFUxpc3RSZXZpc2lvbnNSZXNwb25zZRImCglyZXZpc2lvbnMYASADKAsyEy5zbHVpY2UudjEuUmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhIKEExpc3ROb2Rlc1JlcXVlc3QiRQoRTGlzdE5vZGVzUmVzcG9uc2USHgoFbm9kZXMYASADKAsyDy5zbHVpY2UudjEuTm9kZRIQCghyZXZpc2lvbhgCIAEoBCJsCgROb2RlEiUKBnN0YXR1cxgBIAEoCzIVLnNsdWljZS52MS5Ob2RlU3RhdHVzEg4KBnNpbGVudBgCIAEoCBItCglsYXN0X3NlZW4YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImYKF1dhdGNoQ29udmVyZ2VuY2VSZXF1ZXN0EhAKCHJldmlzaW9uGAEgASgEEjkKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgAimwEKC0NvbnZlcmdlbmNlEhAKCHJldmlzaW9uGAEgASgEEg8KB2FwcGxpZWQYAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIPCgdwZW5kaW5nGAQgASgNEg4KBnNpbGVudBgFIAEoDRIpCgVub2RlcxgGIAMoCzIaLnNsdWljZS52MS5Ob2RlQ29udmVyZ2VuY2USDAoEZG9uZRgHIAEoCCKNAQoPTm9kZUNvbnZlcmdlbmNlEg8KB25vZGVfaWQYASABKAkSLgoFc3RhdGUYAiABKA4yHy5zbHVpY2UudjEuTm9kZUNvbnZlcmdlbmNlU3RhdGUSDgoGbGFnX21zGAMgASgEEikKB3JlZnVzYWwYBCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbCJvChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USKQoJZW5kcG9pbnRzGAEgASgLMhYuc2x1aWNlLnYxLkVuZHBvaW50U2V0EisKB3ZlcnNpb24YAiABKAsyGi5zbHVpY2UudjEuRW5kcG9pbnRWZXJzaW9uIrACCg5FeHBsYWluUmVxdWVzdBI4CgZtZXRob2QYASABKAlCKLpIJXIjEAEYIDIdXlshIyQlJicqKy5eX2B8fjAtOUEtWmEtei1dKyQSGAoDdXJsGAIgASgJQgu6SAhyBhABGICABBIwCgdoZWFkZXJzGAMgAygLMhQuc2x1aWNlLnYxLkh0dHBGaWVsZEIJukgGkgEDEIACEhgKBGJvZHkYBCABKAxCCrpIB3oFGICAgAgSEAoIcmV2aXNpb24YBSABKAQSKgoJY2FuZGlkYXRlGAYgASgLMhcuc2x1aWNlLnYxLkFwcGx5UmVxdWVzdBInCgl0cmFuc2NvZGUYByABKAsyFC5zbHVpY2UudjEuVHJhbnNjb2RlEhcKBWxpbWl0GAggASgNQgi6SAUqAxjoByJ8CglIdHRwRmllbGQSNwoEbmFtZRgBIAEoCUIpukgmciQQARiAAjIdXlshIyQlJicqKy5eX2B8fjAtOUEtWmEtei1dKyQSNgoFdmFsdWUYAiABKAlCJ7pIJHIiGICABDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCKrAgoPRXhwbGFpblJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEgwKBGhvc3QYAiABKAkSDAoEcGF0aBgDIAEoCRIoCgVyb3V0ZRgEIAEoCzIZLnNsdWljZS52MS5FeHBsYWluZWRSb3V0ZRIlCgZvdGhlcnMYBSADKAsyFS5zbHVpY2UudjEuT3RoZXJSb3V0ZRIPCgdvbWl0dGVkGAYgASgNEioKBmFuc3dlchgHIAEoCzIaLnNsdWljZS52MS5FeHBsYWluZWRBbnN3ZXISJgoEc2VudBgIIAEoCzIYLnNsdWljZS52MS5FeHBsYWluZWRDYWxsEjQKC3RyYW5zY29kaW5nGAkgASgLMh8uc2x1aWNlLnYxLkV4cGxhaW5lZFRyYW5zY29kaW5nIkAKDkV4cGxhaW5lZFJvdXRlEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRISCgptYXRjaGVkX2FzGAMgASgJIlwKCk90aGVyUm91dGUSDAoEbmFtZRgBIAEoCRITCgtncnBjX21ldGhvZBgCIAEoCRIKCgJieRgDIAEoCRIPCgdtYXRjaGVzGAQgASgIEg4KBnJlYXNvbhgFIAEoCSKOAQoPRXhwbGFpbmVkQW5zd2VyEg4KBnN0YXR1cxgBIAEoDRIMCgRraW5kGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSJQoHaGVhZGVycxgEIAMoCzIULnNsdWljZS52MS5IdHRwRmllbGQSJQoGZmF1bHRzGAUgAygLMhUuc2x1aWNlLnYxLkZpZWxkRmF1bHQiKwoKRmllbGRGYXVsdBINCgVmaWVsZBgBIAEoCRIOCgZyZWFzb24YAiABKAkipQEKDUV4cGxhaW5lZENhbGwSDwoHc2VydmljZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSDgoGdGFyZ2V0GAMgASgJEhEKCWF1dGhvcml0eRgEIAEoCRIlCgdoZWFkZXJzGAUgAygLMhQuc2x1aWNlLnYxLkh0dHBGaWVsZBIpCgllbmRwb2ludHMYBiABKAsyFi5zbHVpY2UudjEuRW5kcG9pbnRTZXQihAIKFEV4cGxhaW5lZFRyYW5zY29kaW5nEhMKC2dycGNfbWV0aG9kGAEgASgJEgwKBHJ1bGUYAiABKAkSDAoEYm9keRgDIAEoCRIsCgdwcm9maWxlGAQgASgOMhsuc2x1aWNlLnYxLlRyYW5zY29kZVByb2ZpbGUSKgoJdmFyaWFibGVzGAUgAygLMhcuc2x1aWNlLnYxLlBhdGhWYXJpYWJsZRItCghtZXNzYWdlcxgGIAMoCzIbLnNsdWljZS52MS5FeHBsYWluZWRNZXNzYWdlEhgKEGNsaWVudF9zdHJlYW1pbmcYByABKAgSGAoQc2VydmVyX3N0cmVhbWluZxgIIAEoCCIqCgxQYXRoVmFyaWFibGUSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIi4KEEV4cGxhaW5lZE1lc3NhZ2USDAoEanNvbhgBIAEoCRIMCgR3aXJlGAIgASgMIk8KEUdldE9wZW5BcGlSZXF1ZXN0EhYKBGhvc3QYASABKAlCCLpIBXIDGIUCEiIKB3ZlcnNpb24YAiABKAlCEbpIDnIMUgBSAzMuMVIDMi4wKnsKDENoYW5nZUFjdGlvbhIdChlDSEFOR0VfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUQ0hBTkdFX0FDVElPTl9DUkVBVEUQARIYChRDSEFOR0VfQUNUSU9OX1VQREFURRACEhgKFENIQU5HRV9BQ1RJT05fREVMRVRFEAMqzQEKFE5vZGVDb252ZXJnZW5jZVN0YXRlEiYKIk5PREVfQ09OVkVSR0VOQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX0FQUExJRUQQARIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1JFRlVTRUQQAhIiCh5OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1BFTkRJTkcQAxIhCh1OT0RFX0NPTlZFUkdFTkNFX1NUQVRFX1NJTEVOVBAEMv0VCgVBZG1pbhJjCg1DcmVhdGVTZXJ2aWNlEh8uc2x1aWNlLnYxLkNyZWF0ZVNlcnZpY2VSZXF1ZXN0GhIuc2x1aWNlLnYxLlNlcnZpY2UiHYLT5JMCFzoHc2VydmljZSIML3YxL3NlcnZpY2VzElQKCkdldFNlcnZpY2USFS5zbHVpY2UudjEuR2V0UmVxdWVzdBoSLnNsdWljZS52MS5TZXJ2aWNlIhuC0+STAhUSEy92MS9zZXJ2aWNlcy97bmFtZX0ScgoNVXBkYXRlU2VydmljZRIfLnNsdWljZS52MS5VcGRhdGVTZXJ2aWNlUmVxdWVzdBoSLnNsdWljZS52MS5TZXJ2aWNlIiyC0+STAiY6B3NlcnZpY2UaGy92MS9zZXJ2aWNlcy97c2VydmljZS5uYW1lfRJeCg1EZWxldGVTZXJ2aWNlEhguc2x1aWNlLnYxLkRlbGV0ZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiG4LT5JMCFSoTL3YxL3NlcnZpY2VzL3tuYW1lfRJdCgxMaXN0U2VydmljZXMSFi5zbHVpY2UudjEuTGlzdFJlcXVlc3QaHy5zbHVpY2UudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2UiFILT5JMCDhIML3YxL3NlcnZpY2VzElkKC0NyZWF0ZVJvdXRlEh0uc2x1aWNlLnYxLkNyZWF0ZVJvdXRlUmVxdWVzdBoQLnNsdWljZS52MS5Sb3V0ZSIZgtPkkwITOgVyb3V0ZSIKL3YxL3JvdXRlcxJOCghHZXRSb3V0ZRIVLnNsdWljZS52MS5HZXRSZXF1ZXN0GhAuc2x1aWNlLnYxLlJvdXRlIhmC0+STAhMSES92MS9yb3V0ZXMve25hbWV9EmYKC1VwZGF0ZVJvdXRlEh0uc2x1aWNlLnYxLlVwZGF0ZVJvdXRlUmVxdWVzdBoQLnNsdWljZS52MS5Sb3V0ZSImgtPkkwIgOgVyb3V0ZRoXL3YxL3JvdXRlcy97cm91dGUubmFtZX0SWgoLRGVsZXRlUm91dGUSGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIZgtPkkwITKhEvdjEvcm91dGVzL3tuYW1lfRJXCgpMaXN0Um91dGVzEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0Gh0uc2x1aWNlLnYxLkxpc3RSb3V0ZXNSZXNwb25zZSISgtPkkwIMEgovdjEvcm91dGVzEl4KDENyZWF0ZVNjaGVtYRIeLnNsdWljZS52MS5DcmVhdGVTY2hlbWFSZXF1ZXN0GhEuc2x1aWNlLnYxLlNjaGVtYSIbgtPkkwIVOgZzY2hlbWEiCy92MS9zY2hlbWFzElEKCUdldFNjaGVtYRIVLnNsdWljZS52MS5HZXRSZXF1ZXN0GhEuc2x1aWNlLnYxLlNjaGVtYSIagtPkkwIUEhIvdjEvc2NoZW1hcy97bmFtZX0SbAoMVXBkYXRlU2NoZW1hEh4uc2x1aWNlLnYxLlVwZGF0ZVNjaGVtYVJlcXVlc3QaES5zbHVpY2UudjEuU2NoZW1hIimC0+STAiM6BnNjaGVtYRoZL3YxL3NjaGVtYXMve3NjaGVtYS5uYW1lfRJcCgxEZWxldGVTY2hlbWESGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIagtPkkwIUKhIvdjEvc2NoZW1hcy97bmFtZX0SWgoLTGlzdFNjaGVtYXMSFi5zbHVpY2UudjEuTGlzdFJlcXVlc3QaHi5zbHVpY2UudjEuTGlzdFNjaGVtYXNSZXNwb25zZSITgtPkkwINEgsvdjEvc2NoZW1hcxJ3ChBMaXN0U2NoZW1hU3RhdHVzEiIuc2x1aWNlLnYxLkxpc3RTY2hlbWFTdGF0dXNSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RTY2hlbWFTdGF0dXNSZXNwb25zZSIagtPkkwIUEhIvdjEvc2NoZW1hczpzdGF0dXMSdwoRQ3JlYXRlQ2VydGlmaWNhdGUSIy5zbHVpY2UudjEuQ3JlYXRlQ2VydGlmaWNhdGVSZXF1ZXN0GhYuc2x1aWNlLnYxLkNlcnRpZmljYXRlIiWC0+STAh86C2NlcnRpZmljYXRlIhAvdjEvY2VydGlmaWNhdGVzEmAKDkdldENlcnRpZmljYXRlEhUuc2x1aWNlLnYxLkdldFJlcXVlc3QaFi5zbHVpY2UudjEuQ2VydGlmaWNhdGUiH4LT5JMCGRIXL3YxL2NlcnRpZmljYXRlcy97bmFtZX0SigEKEVVwZGF0ZUNlcnRpZmljYXRlEiMuc2x1aWNlLnYxLlVwZGF0ZUNlcnRpZmljYXRlUmVxdWVzdBoWLnNsdWljZS52MS5DZXJ0aWZpY2F0ZSI4gtPkkwIyOgtjZXJ0aWZpY2F0ZRojL3YxL2NlcnRpZmljYXRlcy97Y2VydGlmaWNhdGUubmFtZX0SZgoRRGVsZXRlQ2VydGlmaWNhdGUSGC5zbHVpY2UudjEuRGVsZXRlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIfgtPkkwIZKhcvdjEvY2VydGlmaWNhdGVzL3tuYW1lfRJpChBMaXN0Q2VydGlmaWNhdGVzEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RDZXJ0aWZpY2F0ZXNSZXNwb25zZSIYgtPkkwISEhAvdjEvY2VydGlmaWNhdGVzElAKBUFwcGx5Ehcuc2x1aWNlLnYxLkFwcGx5UmVxdWVzdBoYLnNsdWljZS52MS5BcHBseVJlc3BvbnNlIhSC0+STAg46ASoiCS92MTphcHBseRJgCg1MaXN0UmV2aXNpb25zEhYuc2x1aWNlLnYxLkxpc3RSZXF1ZXN0GiAuc2x1aWNlLnYxLkxpc3RSZXZpc2lvbnNSZXNwb25zZSIVgtPkkwIPEg0vdjEvcmV2aXNpb25zElkKCUxpc3ROb2RlcxIbLnNsdWljZS52MS5MaXN0Tm9kZXNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlIhGC0+STAgsSCS92MS9ub2RlcxJ+ChBXYXRjaENvbnZlcmdlbmNlEiIuc2x1aWNlLnYxLldhdGNoQ29udmVyZ2VuY2VSZXF1ZXN0GhYuc2x1aWNlLnYxLkNvbnZlcmdlbmNlIiyC0+STAiYSJC92MS9yZXZpc2lvbnMve3JldmlzaW9ufS9jb252ZXJnZW5jZTABElgKB0V4cGxhaW4SGS5zbHVpY2UudjEuRXhwbGFpblJlcXVlc3QaGi5zbHVpY2UudjEuRXhwbGFpblJlc3BvbnNlIhaC0+STAhA6ASoiCy92MTpleHBsYWluElUKCkdldE9wZW5BcGkSHC5zbHVpY2UudjEuR2V0T3BlbkFwaVJlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5IhOC0+STAg0SCy92MS9vcGVuYXBpEm8KDUxpc3RFbmRwb2ludHMSFS5zbHVpY2UudjEuR2V0UmVxdWVzdBogLnNsdWljZS52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiJYLT5JMCHxIdL3YxL3NlcnZpY2VzL3tuYW1lfS9lbmRwb2ludHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp, file_sluice_v1_config, file_sluice_v1_snapshot]);
 
 /**
  * @generated from message sluice.v1.GetRequest
@@ -905,6 +907,479 @@ export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> = /*
   messageDesc(file_sluice_v1_admin, 31);
 
 /**
+ * @generated from message sluice.v1.ExplainRequest
+ */
+export type ExplainRequest = Message<"sluice.v1.ExplainRequest"> & {
+  /**
+   * @generated from field: string method = 1;
+   */
+  method: string;
+
+  /**
+   * `http://host/path?query`, `https://…`, or `/path` for a host that no route names.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+
+  /**
+   * @generated from field: repeated sluice.v1.HttpField headers = 3;
+   */
+  headers: HttpField[];
+
+  /**
+   * @generated from field: bytes body = 4;
+   */
+  body: Uint8Array;
+
+  /**
+   * By the config of this revision; the newest when 0.
+   *
+   * @generated from field: uint64 revision = 5;
+   */
+  revision: bigint;
+
+  /**
+   * As if this had been applied to it. `dry_run` and `expected_revision` are not looked at.
+   *
+   * @generated from field: sluice.v1.ApplyRequest candidate = 6;
+   */
+  candidate?: ApplyRequest | undefined;
+
+  /**
+   * As if this were the only route.
+   *
+   * @generated from field: sluice.v1.Transcode transcode = 7;
+   */
+  transcode?: Transcode | undefined;
+
+  /**
+   * How many of the routes that do not take the request are told of. 20 when unset.
+   *
+   * @generated from field: uint32 limit = 8;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message sluice.v1.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 32);
+
+/**
+ * @generated from message sluice.v1.HttpField
+ */
+export type HttpField = Message<"sluice.v1.HttpField"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message sluice.v1.HttpField.
+ * Use `create(HttpFieldSchema)` to create a new message.
+ */
+export const HttpFieldSchema: GenMessage<HttpField> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 33);
+
+/**
+ * @generated from message sluice.v1.ExplainResponse
+ */
+export type ExplainResponse = Message<"sluice.v1.ExplainResponse"> & {
+  /**
+   * Whose config it is, before a candidate.
+   *
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * As they were compared.
+   *
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Unset when no route takes the request.
+   *
+   * @generated from field: sluice.v1.ExplainedRoute route = 4;
+   */
+  route?: ExplainedRoute | undefined;
+
+  /**
+   * The nearest first.
+   *
+   * @generated from field: repeated sluice.v1.OtherRoute others = 5;
+   */
+  others: OtherRoute[];
+
+  /**
+   * How many more there are.
+   *
+   * @generated from field: uint32 omitted = 6;
+   */
+  omitted: number;
+
+  /**
+   * What the gateway answers itself. Set beside `sent` when it breaks a stream off after its first messages.
+   *
+   * @generated from field: sluice.v1.ExplainedAnswer answer = 7;
+   */
+  answer?: ExplainedAnswer | undefined;
+
+  /**
+   * What the service is sent.
+   *
+   * @generated from field: sluice.v1.ExplainedCall sent = 8;
+   */
+  sent?: ExplainedCall | undefined;
+
+  /**
+   * Of a transcoded route.
+   *
+   * @generated from field: sluice.v1.ExplainedTranscoding transcoding = 9;
+   */
+  transcoding?: ExplainedTranscoding | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 34);
+
+/**
+ * @generated from message sluice.v1.ExplainedRoute
+ */
+export type ExplainedRoute = Message<"sluice.v1.ExplainedRoute"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The path that matched, as `prefix /orders`; empty for a route without.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * The method that it was found by, where that is not the request's, as GET for a HEAD.
+   *
+   * @generated from field: string matched_as = 3;
+   */
+  matchedAs: string;
+};
+
+/**
+ * Describes the message sluice.v1.ExplainedRoute.
+ * Use `create(ExplainedRouteSchema)` to create a new message.
+ */
+export const ExplainedRouteSchema: GenMessage<ExplainedRoute> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 35);
+
+/**
+ * @generated from message sluice.v1.OtherRoute
+ */
+export type OtherRoute = Message<"sluice.v1.OtherRoute"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The gRPC method of a transcoded one.
+   *
+   * @generated from field: string grpc_method = 2;
+   */
+  grpcMethod: string;
+
+  /**
+   * The first criterion that does not match, or the rule by which the route loses: hosts, paths, methods, headers, snis;
+   * priority, criteria, host, path, regex_priority, header_count, age.
+   *
+   * @generated from field: string by = 3;
+   */
+  by: string;
+
+  /**
+   * It matches, and another goes before it.
+   *
+   * @generated from field: bool matches = 4;
+   */
+  matches: boolean;
+
+  /**
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message sluice.v1.OtherRoute.
+ * Use `create(OtherRouteSchema)` to create a new message.
+ */
+export const OtherRouteSchema: GenMessage<OtherRoute> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 36);
+
+/**
+ * @generated from message sluice.v1.ExplainedAnswer
+ */
+export type ExplainedAnswer = Message<"sluice.v1.ExplainedAnswer"> & {
+  /**
+   * @generated from field: uint32 status = 1;
+   */
+  status: number;
+
+  /**
+   * As in X-Sluice-Error; empty for an answer that is no error.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * @generated from field: repeated sluice.v1.HttpField headers = 4;
+   */
+  headers: HttpField[];
+
+  /**
+   * Of a transcoded request that does not fit its message.
+   *
+   * @generated from field: repeated sluice.v1.FieldFault faults = 5;
+   */
+  faults: FieldFault[];
+};
+
+/**
+ * Describes the message sluice.v1.ExplainedAnswer.
+ * Use `create(ExplainedAnswerSchema)` to create a new message.
+ */
+export const ExplainedAnswerSchema: GenMessage<ExplainedAnswer> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 37);
+
+/**
+ * @generated from message sluice.v1.FieldFault
+ */
+export type FieldFault = Message<"sluice.v1.FieldFault"> & {
+  /**
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message sluice.v1.FieldFault.
+ * Use `create(FieldFaultSchema)` to create a new message.
+ */
+export const FieldFaultSchema: GenMessage<FieldFault> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 38);
+
+/**
+ * @generated from message sluice.v1.ExplainedCall
+ */
+export type ExplainedCall = Message<"sluice.v1.ExplainedCall"> & {
+  /**
+   * @generated from field: string service = 1;
+   */
+  service: string;
+
+  /**
+   * @generated from field: string method = 2;
+   */
+  method: string;
+
+  /**
+   * Path and query.
+   *
+   * @generated from field: string target = 3;
+   */
+  target: string;
+
+  /**
+   * Host or :authority; empty for the address of the endpoint.
+   *
+   * @generated from field: string authority = 4;
+   */
+  authority: string;
+
+  /**
+   * @generated from field: repeated sluice.v1.HttpField headers = 5;
+   */
+  headers: HttpField[];
+
+  /**
+   * As the registry says; unset while it has not answered for the service.
+   *
+   * @generated from field: sluice.v1.EndpointSet endpoints = 6;
+   */
+  endpoints?: EndpointSet | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.ExplainedCall.
+ * Use `create(ExplainedCallSchema)` to create a new message.
+ */
+export const ExplainedCallSchema: GenMessage<ExplainedCall> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 39);
+
+/**
+ * @generated from message sluice.v1.ExplainedTranscoding
+ */
+export type ExplainedTranscoding = Message<"sluice.v1.ExplainedTranscoding"> & {
+  /**
+   * `package.Service/Method`
+   *
+   * @generated from field: string grpc_method = 1;
+   */
+  grpcMethod: string;
+
+  /**
+   * The http rule, as `GET /v1/{name=shelves/*}`.
+   *
+   * @generated from field: string rule = 2;
+   */
+  rule: string;
+
+  /**
+   * What the rule names as body; empty when it takes none.
+   *
+   * @generated from field: string body = 3;
+   */
+  body: string;
+
+  /**
+   * @generated from field: sluice.v1.TranscodeProfile profile = 4;
+   */
+  profile: TranscodeProfile;
+
+  /**
+   * @generated from field: repeated sluice.v1.PathVariable variables = 5;
+   */
+  variables: PathVariable[];
+
+  /**
+   * @generated from field: repeated sluice.v1.ExplainedMessage messages = 6;
+   */
+  messages: ExplainedMessage[];
+
+  /**
+   * @generated from field: bool client_streaming = 7;
+   */
+  clientStreaming: boolean;
+
+  /**
+   * @generated from field: bool server_streaming = 8;
+   */
+  serverStreaming: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.ExplainedTranscoding.
+ * Use `create(ExplainedTranscodingSchema)` to create a new message.
+ */
+export const ExplainedTranscodingSchema: GenMessage<ExplainedTranscoding> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 40);
+
+/**
+ * @generated from message sluice.v1.PathVariable
+ */
+export type PathVariable = Message<"sluice.v1.PathVariable"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * As it stands in the path.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message sluice.v1.PathVariable.
+ * Use `create(PathVariableSchema)` to create a new message.
+ */
+export const PathVariableSchema: GenMessage<PathVariable> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 41);
+
+/**
+ * @generated from message sluice.v1.ExplainedMessage
+ */
+export type ExplainedMessage = Message<"sluice.v1.ExplainedMessage"> & {
+  /**
+   * @generated from field: string json = 1;
+   */
+  json: string;
+
+  /**
+   * @generated from field: bytes wire = 2;
+   */
+  wire: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.ExplainedMessage.
+ * Use `create(ExplainedMessageSchema)` to create a new message.
+ */
+export const ExplainedMessageSchema: GenMessage<ExplainedMessage> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 42);
+
+/**
+ * @generated from message sluice.v1.GetOpenApiRequest
+ */
+export type GetOpenApiRequest = Message<"sluice.v1.GetOpenApiRequest"> & {
+  /**
+   * As clients name it, with its port; empty for what is transcoded at any host.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * 3.1 when empty.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+};
+
+/**
+ * Describes the message sluice.v1.GetOpenApiRequest.
+ * Use `create(GetOpenApiRequestSchema)` to create a new message.
+ */
+export const GetOpenApiRequestSchema: GenMessage<GetOpenApiRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_admin, 43);
+
+/**
  * @generated from enum sluice.v1.ChangeAction
  */
 export enum ChangeAction {
@@ -1189,6 +1664,26 @@ export const Admin: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchConvergenceRequestSchema;
     output: typeof ConvergenceSchema;
+  },
+  /**
+   * What would become of a request, and why. Nothing is sent.
+   *
+   * @generated from rpc sluice.v1.Admin.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
+  },
+  /**
+   * The OpenAPI document of what is transcoded at a host.
+   *
+   * @generated from rpc sluice.v1.Admin.GetOpenApi
+   */
+  getOpenApi: {
+    methodKind: "unary";
+    input: typeof GetOpenApiRequestSchema;
+    output: typeof HttpBodySchema;
   },
   /**
    * The endpoints of a service as the registry says.

@@ -1,0 +1,24 @@
+import type { CompiledConfig } from '../runtime/compile.js';
+import { openApiDocument, type JsonObject, type OpenApiVersion } from '../transcoder/transcoder.js';
+import { routedAt, transcodedHosts } from './routed.js';
+
+export interface OpenApiRequest {
+  readonly version: OpenApiVersion;
+  /** As clients name it, with its port; '' for routes that answer any host. */
+  readonly host: string;
+  /** The revision of the config. */
+  readonly revision: bigint;
+}
+
+export type OpenApiAnswer =
+  | { readonly kind: 'document'; readonly document: JsonObject }
+  /** Nothing is transcoded there; `hosts` are those of transcoded routes. */
+  | { readonly kind: 'nothing'; readonly hosts: readonly string[] };
+
+/** The OpenAPI document of what is transcoded at a host. */
+export function openApiAt(config: CompiledConfig, { version, host, revision }: OpenApiRequest): OpenApiAnswer {
+  const { bindings, schemes } = routedAt(config, host);
+  if (bindings.length === 0) return { kind: 'nothing', hosts: transcodedHosts(config) };
+  const info = { version, title: host === '' ? 'Sluice' : host, apiVersion: String(revision), host, schemes };
+  return { kind: 'document', document: openApiDocument(bindings, info) };
+}
