@@ -83,7 +83,8 @@ function credentialsFor({ protocol, host, tls }: Service, address: string): Chan
   if (protocol !== Protocol.GRPCS) return credentials.createInsecure();
   const ca = tls === undefined || tls.caPem === '' ? null : Buffer.from(tls.caPem);
   const name = tls?.serverName || hostName(host) || address;
-  return credentials.createSsl(ca, null, null, {
+  const own = tls === undefined || tls.certPem === '' ? null : tls;
+  return credentials.createSsl(ca, own && Buffer.from(own.keyPem), own && Buffer.from(own.certPem), {
     rejectUnauthorized: tls?.skipVerify !== true,
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
   });

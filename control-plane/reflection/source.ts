@@ -215,7 +215,7 @@ function keyOf({ schema, service, endpoints }: Wanted): string {
   const { protocol, host, tls } = service;
   return JSON.stringify([
     [reflect?.service, reflect?.pinnedDigest, String(reflect?.interval?.seconds), reflect?.interval?.nanos],
-    [protocol, host, tls?.caPem, tls?.serverName, tls?.skipVerify],
+    [protocol, host, tls?.caPem, tls?.serverName, tls?.skipVerify, tls?.certPem, tls?.keyPem],
     (endpoints?.endpoints ?? []).filter(takesRequests).map(({ id, address, port }) => [id, address, port]),
   ]);
 }
