@@ -51,6 +51,9 @@ export interface ProxyContext {
 /** Most requests need one attempt, so none of them makes a list of its own. */
 const noEndpoints: readonly Endpoint[] = [];
 
+/** A service may find a call's time to be up this much before we do. */
+const deadlineSlackMs = 10;
+
 class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserver, PassedCallObserver {
   readonly #context: ProxyContext;
   readonly #exchange: Exchange;
@@ -165,9 +168,11 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     this.#exchange.respond(status, this.#signed(headers), body);
   }
 
+  /** A service that heeds the caller's time limit is not to blame for it. */
   ended(code: number): void {
     this.#grpcCode = code;
-    this.#judge(isServiceFault(code));
+    const timeIsUp = code === grpcCode.deadlineExceeded && this.#context.nowMs() > this.#deadlineMs - deadlineSlackMs;
+    this.#judge(isServiceFault(code) && !timeIsUp);
   }
 
   broken(error: ProxyError): void {

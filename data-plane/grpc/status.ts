@@ -22,7 +22,7 @@ export const grpcCodeNames = [
   'UNAUTHENTICATED',
 ] as const;
 
-export const grpcCode = { cancelled: 1, unknown: 2 } as const;
+export const grpcCode = { cancelled: 1, unknown: 2, deadlineExceeded: 4 } as const;
 
 /** The gRPC code of an answer that is not gRPC, by its HTTP status. */
 export function grpcCodeOfHttp(status: number): number {
