@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entryPoint, startMember, type Member } from '../../deploy/cluster/member.js';
 import { freePorts, processTree, startNats, type RunningServer } from '../../deploy/servers/servers.js';
 import { natsBus } from '../../proto/bus/nats.js';
-import { RouteSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { ProbeWhen, RouteSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import {
   EndpointSchema,
   EndpointState,
@@ -169,6 +169,30 @@ describe('a node with two workers, told by a control plane over the real NATS', 
     registry.answer('orders', upstreams.map(endpointOf));
   });
 
+  it('probes an endpoint as one process would, and all workers know what that showed', async () => {
+    let health = 200;
+    const watched = await startUpstream((_, response) => void response.writeHead(health).end());
+    registry.answer('watched', [endpointOf(watched), ...upstreams.map(endpointOf)]);
+    await applied(await put(replica.store, probedService('watched', 200), route('watched', '/watched', 'watched')));
+    const probes = (): number => watched.seen.filter(({ url }) => url === '/healthz').length;
+    await eventually('it is probed', 5_000, () => probes() > 0);
+
+    const before = probes();
+    await sleep(2_000);
+    // Ten by one process, give or take a fifth, and at most a quarter more by several. By each on its own it would be twenty.
+    expect(probes() - before).toBeGreaterThan(5);
+    expect(probes() - before).toBeLessThan(16);
+
+    health = 503;
+    await eventually('both workers have it down', 5_000, async () => {
+      const pages = (await (await page('/debug/endpoints')).json()) as Record<string, { watched: { down: boolean }[] }>;
+      return Object.values(pages).every((each) => each.watched[0]?.down === true);
+    });
+
+    await remove(replica.store, route('watched', '/watched', 'watched'), probedService('watched', 200));
+    await watched.close();
+  });
+
   it('loses no new connection and no count when a worker is killed, and replaces it', async () => {
     const before = await counter('sluice_requests_total');
     const { pid = 0 } = (await workers())[0] ?? {};
@@ -269,6 +293,14 @@ function route(name: string, prefix: string, service = 'orders'): Resource {
   const init = { name, service, paths: [{ kind: { case: 'prefix' as const, value: prefix } }] };
   const body = toBinary(RouteSchema, create(RouteSchema, init));
   return create(ResourceSchema, { kind: Kind.ROUTE, name, body });
+}
+
+function probedService(name: string, intervalMs: number): Resource {
+  const interval = { seconds: 0n, nanos: intervalMs * 1e6 };
+  const active = { probe: { case: 'http' as const, value: { path: '/healthz' } }, interval, when: ProbeWhen.ALWAYS };
+  const discovery = { source: { case: 'consul' as const, value: { service: name } } };
+  const body = toBinary(ServiceSchema, create(ServiceSchema, { name, discovery, health: { active } }));
+  return create(ResourceSchema, { kind: Kind.SERVICE, name, body });
 }
 
 function endpointOf({ port }: TestUpstream): Endpoint {
