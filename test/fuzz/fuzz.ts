@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import type { Fuzzer } from './fuzzer.js';
+import { fuzzCodec } from './codec/codec.js';
 import { fuzzHttp1 } from './http1/http1.js';
 
 /** `npm run fuzz -- NAME`: docs/fuzzing.md says what each one holds against what. */
-const fuzzers: Readonly<Record<string, Fuzzer>> = { http1: fuzzHttp1 };
+const fuzzers: Readonly<Record<string, Fuzzer>> = { http1: fuzzHttp1, codec: fuzzCodec };
 
 const usage = `npm run fuzz -- ${Object.keys(fuzzers).join('|')} [--cases N] [--seed N]`;
 

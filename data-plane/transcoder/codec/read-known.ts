@@ -17,7 +17,7 @@ export interface KnownReader {
   readonly source: JsonSource;
   readonly out: WireWriter;
   readonly ignoreUnknown: boolean;
-  readonly keepZeros: boolean;
+  keepZeros: boolean;
   /** Containers that are open. */
   depth: number;
   resolve(typeName: string): MessageTable | undefined;
@@ -182,8 +182,12 @@ function readAny(reader: KnownReader): void {
   const before = out.pos;
   out.tag(2, 2);
   const value = out.open();
+  // The bytes of an Any take the place of others as a whole, so its zeros win without being there.
+  const keepZeros = reader.keepZeros;
+  reader.keepZeros = false;
   if (table.known === 'none') reader.anyObject(table);
   else readAnyValue(reader, table);
+  reader.keepZeros = keepZeros;
   out.close(value);
   if (out.pos === before + 2) out.pos = before;
 }
