@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/config.proto.
  */
 export const file_sluice_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("ChZzbHVpY2UvdjEvY29uZmlnLnByb3RvEglzbHVpY2UudjEiswEKBE1ldGESEAoIcmV2aXNpb24YASABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgCIAEoBBIPCgdvcmRpbmFsGAMgASgNEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUBAoHU2VydmljZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIvCghwcm90b2NvbBgCIAEoDjITLnNsdWljZS52MS5Qcm90b2NvbEIIukgFggECEAESLwoJZGlzY292ZXJ5GAMgASgLMhQuc2x1aWNlLnYxLkRpc2NvdmVyeUIGukgDyAEBEiYKBHBhdGgYBCABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBJbCgRob3N0GAUgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBInCgliYWxhbmNpbmcYBiABKAsyFC5zbHVpY2UudjEuQmFsYW5jaW5nEiUKCHRpbWVvdXRzGAcgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYCCABKAsyEi5zbHVpY2UudjEuUmV0cmllcxIjCgN0bHMYCSABKAsyFi5zbHVpY2UudjEuVXBzdHJlYW1UbHMSIQoGaGVhbHRoGAogASgLMhEuc2x1aWNlLnYxLkhlYWx0aBIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEieAoJRGlzY292ZXJ5EiwKBmNvbnN1bBgBIAEoCzIaLnNsdWljZS52MS5Db25zdWxEaXNjb3ZlcnlIABIsCgZzdGF0aWMYAiABKAsyGi5zbHVpY2UudjEuU3RhdGljRGlzY292ZXJ5SABCDwoGc291cmNlEgW6SAIIASKWAQoPQ29uc3VsRGlzY292ZXJ5Ei8KB3NlcnZpY2UYASABKAlCHrpIG8gBAXIWGIACMhFeW0EtWmEtejAtOS5fLV0rJBIhCgR0YWdzGAIgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIACEi8KCmRhdGFjZW50ZXIYAyABKAlCG7pIGHIWGIABMhFeW0EtWmEtejAtOS5fLV0qJCJMCg9TdGF0aWNEaXNjb3ZlcnkSOQoJZW5kcG9pbnRzGAEgAygLMhkuc2x1aWNlLnYxLlN0YXRpY0VuZHBvaW50Qgu6SAiSAQUIARCQTiL0AQoOU3RhdGljRW5kcG9pbnQSeQoHYWRkcmVzcxgBIAEoCUJoukhlugFaChBlbmRwb2ludC5hZGRyZXNzEiRtdXN0IGJlIGFuIElQIGFkZHJlc3Mgb3IgYSBob3N0IG5hbWUaIHRoaXMuaXNJcCgpIHx8IHRoaXMuaXNIb3N0bmFtZSgpyAEBcgMY/QESGQoEcG9ydBgCIAEoDUILukgIKgYY//8DKAESIAoGd2VpZ2h0GAMgASgFQgu6SAgaBhj//wMoAEgAiAEBEh8KBHRhZ3MYBCADKAlCEbpIDpIBCxBAIgdyBRABGIACQgkKB193ZWlnaHQiQQoJQmFsYW5jaW5nEjQKBnBvbGljeRgBIAEoDjIaLnNsdWljZS52MS5CYWxhbmNpbmdQb2xpY3lCCLpIBYIBAhABIrECCghUaW1lb3V0cxI6Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgRyZWFkGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI4CgV3cml0ZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcmVxdWVzdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcGVyX3RyeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAibwoHUmV0cmllcxIeCghhdHRlbXB0cxgBIAEoDUIHukgEKgIYCkgAiAEBEiQKDmJ1ZGdldF9wZXJjZW50GAIgASgNQge6SAQqAhhkSAGIAQFCCwoJX2F0dGVtcHRzQhEKD19idWRnZXRfcGVyY2VudCKoAQoLVXBzdHJlYW1UbHMSGQoGY2FfcGVtGAEgASgJQgm6SAZyBBiAgBASMAoLc2VydmVyX25hbWUYAiABKAlCG7pIGHIWGP0BMhFeW0EtWmEtejAtOS5fLV0qJBITCgtza2lwX3ZlcmlmeRgDIAEoCBIbCghjZXJ0X3BlbRgEIAEoCUIJukgGcgQYgIAQEhoKB2tleV9wZW0YBSABKAlCCbpIBnIEGICABCIxCgZIZWFsdGgSJwoGYWN0aXZlGAEgASgLMhcuc2x1aWNlLnYxLkFjdGl2ZUhlYWx0aCKIAwoMQWN0aXZlSGVhbHRoEiQKBGh0dHAYASABKAsyFC5zbHVpY2UudjEuSHR0cFByb2JlSAASIgoDdGNwGAIgASgLMhMuc2x1aWNlLnYxLlRjcFByb2JlSAASJAoEZ3JwYxgDIAEoCzIULnNsdWljZS52MS5HcnBjUHJvYmVIABJACghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITukgQqgENIgQIgKMFMgUQgMLXLxI6Cgd0aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABIcCgRyaXNlGAYgASgNQgm6SAYqBBhkKAFIAYgBARIcCgRmYWxsGAcgASgNQgm6SAYqBBhkKAFIAogBARIsCgR3aGVuGAggASgOMhQuc2x1aWNlLnYxLlByb2JlV2hlbkIIukgFggECEAFCDgoFcHJvYmUSBbpIAggBQgcKBV9yaXNlQgcKBV9mYWxsIrcBCglIdHRwUHJvYmUSJQoEcGF0aBgBIAEoCUIXukgUyAEBcg8YgBAyCl4vW14jXHNdKiQSWwoEaG9zdBgCIAEoCUJNukhKckgYhQIyQ14oW0EtWmEtejAtOS5fLV0rKDpbMC05XXsxLDV9KT98XFtbMC05QS1GYS1mOi5dK1xdKDpbMC05XXsxLDV9KT8pPyQSJgoIc3RhdHVzZXMYAyADKA1CFLpIEZIBDhBAGAEiCCoGGNcEKMgBIgoKCFRjcFByb2JlIiYKCUdycGNQcm9iZRIZCgdzZXJ2aWNlGAEgASgJQgi6SAVyAxiABCL8BQoFUm91dGUSRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIwoFaG9zdHMYAiADKAlCFLpIEZIBDhDoBxgBIgdyBRABGP0BEi4KBXBhdGhzGAMgAygLMhQuc2x1aWNlLnYxLlBhdGhNYXRjaEIJukgGkgEDEOgHEjcKB21ldGhvZHMYBCADKAlCJrpII5IBIBBAGAEiGnIYEAEYIDISXltBLVpdW0EtWjAtOV8tXSokEjEKB2hlYWRlcnMYBSADKAsyFi5zbHVpY2UudjEuSGVhZGVyTWF0Y2hCCLpIBZIBAhBAEj4KCXByb3RvY29scxgGIAMoDjIYLnNsdWljZS52MS5Sb3V0ZVByb3RvY29sQhG6SA6SAQsYASIHggEEEAEgABIQCghwcmlvcml0eRgHIAEoBRIXCgpzdHJpcF9wYXRoGAggASgISACIAQESFQoNcHJlc2VydmVfaG9zdBgJIAEoCBIpCgdyZXdyaXRlGAogASgJQhi6SBVyExiAEDIOXigvW14/I1xzXSopPyQSHAoHc2VydmljZRgLIAEoCUILukgIyAEBcgMYgAESJwoJdHJhbnNjb2RlGAwgASgLMhQuc2x1aWNlLnYxLlRyYW5zY29kZRIUCgdlbmFibGVkGA0gASgISAGIAQESKwoOaHR0cHNfcmVkaXJlY3QYDiABKA1CE7pIECoOMAAwrQIwrgIwswIwtAISHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhEiUKCHRpbWVvdXRzGBAgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYESABKAsyEi5zbHVpY2UudjEuUmV0cmllcxItCgRncnBjGBIgAygLMhQuc2x1aWNlLnYxLkdycGNNYXRjaEIJukgGkgEDEOgHQg0KC19zdHJpcF9wYXRoQgoKCF9lbmFibGVkIpUBCglHcnBjTWF0Y2gSUQoHc2VydmljZRgBIAEoCUJAukg9yAEBcjgYgAQyM15bQS1aYS16X11bQS1aYS16MC05X10qKFwuW0EtWmEtel9dW0EtWmEtejAtOV9dKikqJBI1CgZtZXRob2QYAiABKAlCJbpIInIgGIAEMhteKFtBLVphLXpfXVtBLVphLXowLTlfXSopPyQiwgEKCVBhdGhNYXRjaBIcCgZwcmVmaXgYASABKAlCCrpIB3IFEAEYgBBIABIbCgVleGFjdBgCIAEoCUIKukgHcgUQARiAEEgAEiQKDnNlZ21lbnRfcHJlZml4GAMgASgJQgq6SAdyBRABGIAQSAASJQoFcmVnZXgYBCABKAsyFC5zbHVpY2UudjEuUmVnZXhQYXRoSAASHgoIdGVtcGxhdGUYBSABKAlCCrpIB3IFEAEYgBBIAEINCgRraW5kEgW6SAIIASI6CglSZWdleFBhdGgSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAEBIQCghwcmlvcml0eRgCIAEoBSJpCgtIZWFkZXJNYXRjaBI3CgRuYW1lGAEgASgJQim6SCZyJBABGIACMh1eWyEjJCUmJyorLl5fYHx+MC05QS1aYS16LV0rJBIhCgZ2YWx1ZXMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAIIogBCglUcmFuc2NvZGUSGwoGc2NoZW1hGAEgASgJQgu6SAjIAQFyAxiAARImCghzZXJ2aWNlcxgCIAMoCUIUukgRkgEOEOgHGAEiB3IFEAEYgAQSNgoHcHJvZmlsZRgDIAEoDjIbLnNsdWljZS52MS5UcmFuc2NvZGVQcm9maWxlQgi6SAWCAQIQASLeAQoGU2NoZW1hEkYKBG5hbWUYASABKAlCOLpINcgBAXIwGIABMiteW0EtWmEtejAtOV0oW0EtWmEtejAtOS5ffi1dKltBLVphLXowLTldKT8kEiIKDmRlc2NyaXB0b3Jfc2V0GAIgASgMQgq6SAd6BRiAgIAQEiQKCmh0dHBfcnVsZXMYAyABKAsyEC5nb29nbGUuYXBpLkh0dHASIwoHcmVmbGVjdBgEIAEoCzISLnNsdWljZS52MS5SZWZsZWN0Eh0KBG1ldGEYDyABKAsyDy5zbHVpY2UudjEuTWV0YSKXAQoHUmVmbGVjdBIcCgdzZXJ2aWNlGAEgASgJQgu6SAjIAQFyAxiAARI9CghpbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIARIvCg1waW5uZWRfZGlnZXN0GAMgASgJQhi6SBVyEzIRXihbMC05YS1mXXs2NH0pPyQikQIKC0NlcnRpZmljYXRlEkYKBG5hbWUYASABKAlCOLpINcgBAXIwGIABMiteW0EtWmEtejAtOV0oW0EtWmEtejAtOS5ffi1dKltBLVphLXowLTldKT8kEiIKBHNuaXMYAiADKAlCFLpIEZIBDhDoBxgBIgdyBRABGP0BEh4KCGNlcnRfcGVtGAMgASgJQgy6SAnIAQFyBBiAgBASGgoHa2V5X3BlbRgEIAEoCUIJukgGcgQYgIAEEg8KB2RlZmF1bHQYBSABKAgSKgoFZmFjdHMYBiABKAsyGy5zbHVpY2UudjEuQ2VydGlmaWNhdGVGYWN0cxIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEirgEKEENlcnRpZmljYXRlRmFjdHMSDQoFbmFtZXMYASADKAkSLgoKbm90X2JlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtmaW5nZXJwcmludBgEIAEoCRIXCg9rZXlfZmluZ2VycHJpbnQYBSABKAkqcgoIUHJvdG9jb2wSGAoUUFJPVE9DT0xfVU5TUEVDSUZJRUQQABIRCg1QUk9UT0NPTF9IVFRQEAESEgoOUFJPVE9DT0xfSFRUUFMQAhIRCg1QUk9UT0NPTF9HUlBDEAMSEgoOUFJPVE9DT0xfR1JQQ1MQBCpeCg9CYWxhbmNpbmdQb2xpY3kSIAocQkFMQU5DSU5HX1BPTElDWV9VTlNQRUNJRklFRBAAEikKJUJBTEFOQ0lOR19QT0xJQ1lfV0VJR0hURURfUk9VTkRfUk9CSU4QASpWCglQcm9iZVdoZW4SGgoWUFJPQkVfV0hFTl9VTlNQRUNJRklFRBAAEhYKElBST0JFX1dIRU5fU1VTUEVDVBABEhUKEVBST0JFX1dIRU5fQUxXQVlTEAIqYgoNUm91dGVQcm90b2NvbBIeChpST1VURV9QUk9UT0NPTF9VTlNQRUNJRklFRBAAEhcKE1JPVVRFX1BST1RPQ09MX0hUVFAQARIYChRST1VURV9QUk9UT0NPTF9IVFRQUxACKpQBChBUcmFuc2NvZGVQcm9maWxlEiEKHVRSQU5TQ09ERV9QUk9GSUxFX1VOU1BFQ0lGSUVEEAASIgoeVFJBTlNDT0RFX1BST0ZJTEVfR1JQQ19HQVRFV0FZEAESGwoXVFJBTlNDT0RFX1BST0ZJTEVfRU5WT1kQAhIcChhUUkFOU0NPREVfUFJPRklMRV9TVFJJQ1QQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_api_http, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChZzbHVpY2UvdjEvY29uZmlnLnByb3RvEglzbHVpY2UudjEiswEKBE1ldGESEAoIcmV2aXNpb24YASABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgCIAEoBBIPCgdvcmRpbmFsGAMgASgNEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUBAoHU2VydmljZRJGCgRuYW1lGAEgASgJQji6SDXIAQFyMBiAATIrXltBLVphLXowLTldKFtBLVphLXowLTkuX34tXSpbQS1aYS16MC05XSk/JBIvCghwcm90b2NvbBgCIAEoDjITLnNsdWljZS52MS5Qcm90b2NvbEIIukgFggECEAESLwoJZGlzY292ZXJ5GAMgASgLMhQuc2x1aWNlLnYxLkRpc2NvdmVyeUIGukgDyAEBEiYKBHBhdGgYBCABKAlCGLpIFXITGIAQMg5eKC9bXj8jXHNdKik/JBJbCgRob3N0GAUgASgJQk26SEpySBiFAjJDXihbQS1aYS16MC05Ll8tXSsoOlswLTldezEsNX0pP3xcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPyk/JBInCgliYWxhbmNpbmcYBiABKAsyFC5zbHVpY2UudjEuQmFsYW5jaW5nEiUKCHRpbWVvdXRzGAcgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYCCABKAsyEi5zbHVpY2UudjEuUmV0cmllcxIjCgN0bHMYCSABKAsyFi5zbHVpY2UudjEuVXBzdHJlYW1UbHMSIQoGaGVhbHRoGAogASgLMhEuc2x1aWNlLnYxLkhlYWx0aBIdCgRtZXRhGA8gASgLMg8uc2x1aWNlLnYxLk1ldGEieAoJRGlzY292ZXJ5EiwKBmNvbnN1bBgBIAEoCzIaLnNsdWljZS52MS5Db25zdWxEaXNjb3ZlcnlIABIsCgZzdGF0aWMYAiABKAsyGi5zbHVpY2UudjEuU3RhdGljRGlzY292ZXJ5SABCDwoGc291cmNlEgW6SAIIASKWAQoPQ29uc3VsRGlzY292ZXJ5Ei8KB3NlcnZpY2UYASABKAlCHrpIG8gBAXIWGIACMhFeW0EtWmEtejAtOS5fLV0rJBIhCgR0YWdzGAIgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIACEi8KCmRhdGFjZW50ZXIYAyABKAlCG7pIGHIWGIABMhFeW0EtWmEtejAtOS5fLV0qJCJMCg9TdGF0aWNEaXNjb3ZlcnkSOQoJZW5kcG9pbnRzGAEgAygLMhkuc2x1aWNlLnYxLlN0YXRpY0VuZHBvaW50Qgu6SAiSAQUIARCQTiL0AQoOU3RhdGljRW5kcG9pbnQSeQoHYWRkcmVzcxgBIAEoCUJoukhlugFaChBlbmRwb2ludC5hZGRyZXNzEiRtdXN0IGJlIGFuIElQIGFkZHJlc3Mgb3IgYSBob3N0IG5hbWUaIHRoaXMuaXNJcCgpIHx8IHRoaXMuaXNIb3N0bmFtZSgpyAEBcgMY/QESGQoEcG9ydBgCIAEoDUILukgIKgYY//8DKAESIAoGd2VpZ2h0GAMgASgFQgu6SAgaBhj//wMoAEgAiAEBEh8KBHRhZ3MYBCADKAlCEbpIDpIBCxBAIgdyBRABGIACQgkKB193ZWlnaHQiQQoJQmFsYW5jaW5nEjQKBnBvbGljeRgBIAEoDjIaLnNsdWljZS52MS5CYWxhbmNpbmdQb2xpY3lCCLpIBYIBAhABIrECCghUaW1lb3V0cxI6Cgdjb25uZWN0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgRyZWFkGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI4CgV3cml0ZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcmVxdWVzdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASOgoHcGVyX3RyeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAibwoHUmV0cmllcxIeCghhdHRlbXB0cxgBIAEoDUIHukgEKgIYCkgAiAEBEiQKDmJ1ZGdldF9wZXJjZW50GAIgASgNQge6SAQqAhhkSAGIAQFCCwoJX2F0dGVtcHRzQhEKD19idWRnZXRfcGVyY2VudCKoAQoLVXBzdHJlYW1UbHMSGQoGY2FfcGVtGAEgASgJQgm6SAZyBBiAgBASMAoLc2VydmVyX25hbWUYAiABKAlCG7pIGHIWGP0BMhFeW0EtWmEtejAtOS5fLV0qJBITCgtza2lwX3ZlcmlmeRgDIAEoCBIbCghjZXJ0X3BlbRgEIAEoCUIJukgGcgQYgIAQEhoKB2tleV9wZW0YBSABKAlCCbpIBnIEGICABCIxCgZIZWFsdGgSJwoGYWN0aXZlGAEgASgLMhcuc2x1aWNlLnYxLkFjdGl2ZUhlYWx0aCKIAwoMQWN0aXZlSGVhbHRoEiQKBGh0dHAYASABKAsyFC5zbHVpY2UudjEuSHR0cFByb2JlSAASIgoDdGNwGAIgASgLMhMuc2x1aWNlLnYxLlRjcFByb2JlSAASJAoEZ3JwYxgDIAEoCzIULnNsdWljZS52MS5HcnBjUHJvYmVIABJACghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITukgQqgENIgQIgKMFMgUQgMLXLxI6Cgd0aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABIcCgRyaXNlGAYgASgNQgm6SAYqBBhkKAFIAYgBARIcCgRmYWxsGAcgASgNQgm6SAYqBBhkKAFIAogBARIsCgR3aGVuGAggASgOMhQuc2x1aWNlLnYxLlByb2JlV2hlbkIIukgFggECEAFCDgoFcHJvYmUSBbpIAggBQgcKBV9yaXNlQgcKBV9mYWxsIrcBCglIdHRwUHJvYmUSJQoEcGF0aBgBIAEoCUIXukgUyAEBcg8YgBAyCl4vW14jXHNdKiQSWwoEaG9zdBgCIAEoCUJNukhKckgYhQIyQ14oW0EtWmEtejAtOS5fLV0rKDpbMC05XXsxLDV9KT98XFtbMC05QS1GYS1mOi5dK1xdKDpbMC05XXsxLDV9KT8pPyQSJgoIc3RhdHVzZXMYAyADKA1CFLpIEZIBDhBAGAEiCCoGGNcEKMgBIgoKCFRjcFByb2JlIiYKCUdycGNQcm9iZRIZCgdzZXJ2aWNlGAEgASgJQgi6SAVyAxiABCL8BQoFUm91dGUSRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIwoFaG9zdHMYAiADKAlCFLpIEZIBDhDoBxgBIgdyBRABGP0BEi4KBXBhdGhzGAMgAygLMhQuc2x1aWNlLnYxLlBhdGhNYXRjaEIJukgGkgEDEOgHEjcKB21ldGhvZHMYBCADKAlCJrpII5IBIBBAGAEiGnIYEAEYIDISXltBLVpdW0EtWjAtOV8tXSokEjEKB2hlYWRlcnMYBSADKAsyFi5zbHVpY2UudjEuSGVhZGVyTWF0Y2hCCLpIBZIBAhBAEj4KCXByb3RvY29scxgGIAMoDjIYLnNsdWljZS52MS5Sb3V0ZVByb3RvY29sQhG6SA6SAQsYASIHggEEEAEgABIQCghwcmlvcml0eRgHIAEoBRIXCgpzdHJpcF9wYXRoGAggASgISACIAQESFQoNcHJlc2VydmVfaG9zdBgJIAEoCBIpCgdyZXdyaXRlGAogASgJQhi6SBVyExiAEDIOXigvW14/I1xzXSopPyQSHAoHc2VydmljZRgLIAEoCUILukgIyAEBcgMYgAESJwoJdHJhbnNjb2RlGAwgASgLMhQuc2x1aWNlLnYxLlRyYW5zY29kZRIUCgdlbmFibGVkGA0gASgISAGIAQESKwoOaHR0cHNfcmVkaXJlY3QYDiABKA1CE7pIECoOMAAwrQIwrgIwswIwtAISHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhEiUKCHRpbWVvdXRzGBAgASgLMhMuc2x1aWNlLnYxLlRpbWVvdXRzEiMKB3JldHJpZXMYESABKAsyEi5zbHVpY2UudjEuUmV0cmllcxItCgRncnBjGBIgAygLMhQuc2x1aWNlLnYxLkdycGNNYXRjaEIJukgGkgEDEOgHQg0KC19zdHJpcF9wYXRoQgoKCF9lbmFibGVkIpUBCglHcnBjTWF0Y2gSUQoHc2VydmljZRgBIAEoCUJAukg9yAEBcjgYgAQyM15bQS1aYS16X11bQS1aYS16MC05X10qKFwuW0EtWmEtel9dW0EtWmEtejAtOV9dKikqJBI1CgZtZXRob2QYAiABKAlCJbpIInIgGIAEMhteKFtBLVphLXpfXVtBLVphLXowLTlfXSopPyQiwgEKCVBhdGhNYXRjaBIcCgZwcmVmaXgYASABKAlCCrpIB3IFEAEYgBBIABIbCgVleGFjdBgCIAEoCUIKukgHcgUQARiAEEgAEiQKDnNlZ21lbnRfcHJlZml4GAMgASgJQgq6SAdyBRABGIAQSAASJQoFcmVnZXgYBCABKAsyFC5zbHVpY2UudjEuUmVnZXhQYXRoSAASHgoIdGVtcGxhdGUYBSABKAlCCrpIB3IFEAEYgBBIAEINCgRraW5kEgW6SAIIASI6CglSZWdleFBhdGgSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAEBIQCghwcmlvcml0eRgCIAEoBSJpCgtIZWFkZXJNYXRjaBI3CgRuYW1lGAEgASgJQim6SCZyJBABGIACMh1eWyEjJCUmJyorLl5fYHx+MC05QS1aYS16LV0rJBIhCgZ2YWx1ZXMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAIIrYBCglUcmFuc2NvZGUSGwoGc2NoZW1hGAEgASgJQgu6SAjIAQFyAxiAARImCghzZXJ2aWNlcxgCIAMoCUIUukgRkgEOEOgHGAEiB3IFEAEYgAQSNgoHcHJvZmlsZRgDIAEoDjIbLnNsdWljZS52MS5UcmFuc2NvZGVQcm9maWxlQgi6SAWCAQIQARIsCgdvcHRpb25zGAQgASgLMhsuc2x1aWNlLnYxLlRyYW5zY29kZU9wdGlvbnMiwggKEFRyYW5zY29kZU9wdGlvbnMSIgoVcmVqZWN0X3Vua25vd25fZmllbGRzGAEgASgISACIAQESJgoZcmVqZWN0X3Vua25vd25fcGFyYW1ldGVycxgCIAEoCEgBiAEBEh4KEXJlamVjdF9jb2xsaXNpb25zGAMgASgISAKIAQESNgoMdW5zZXRfZmllbGRzGAQgASgOMhYuc2x1aWNlLnYxLlVuc2V0RmllbGRzQgi6SAWCAQIQARI4Cg1zdHJlYW1fZm9ybWF0GAUgASgOMhcuc2x1aWNlLnYxLlN0cmVhbUZvcm1hdEIIukgFggECEAESNgoMZXJyb3JfZm9ybWF0GAYgASgOMhYuc2x1aWNlLnYxLkVycm9yRm9ybWF0Qgi6SAWCAQIQARJBCgloZWFydGJlYXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEIDC1y8SGAoLY29tcHJlc3Npb24YCCABKAhIA4gBARIeChFpbXBsaWNpdF9iaW5kaW5ncxgJIAEoCEgEiAEBEhgKC2hlYWRfYXNfZ2V0GAogASgISAWIAQESGAoLZm9ybV9hc19nZXQYCyABKAhIBogBARIcCg9tZXRob2Rfb3ZlcnJpZGUYDCABKAhIB4gBARIXCgp3ZWJfc29ja2V0GA0gASgISAiIAQESHQoQZmlsbF91cGRhdGVfbWFzaxgOIAEoCEgJiAEBEiMKFnN0cmlwX3RyYWlsaW5nX3NsYXNoZXMYDyABKAhICogBARIgChNlbXB0eV9hc19ub19jb250ZW50GBAgASgISAuIAQESIQoUc3RhdHVzX2Zyb21fbWV0YWRhdGEYESABKAhIDIgBARIhChRwbGFpbl9tZXRhZGF0YV9uYW1lcxgSIAEoCEgNiAEBEhoKDXNlbmRfb3JpZ2luYWwYEyABKAhIDogBARIlChFtYXhfbWVzc2FnZV9ieXRlcxgUIAEoDUIKukgHKgUYgICAIEIYChZfcmVqZWN0X3Vua25vd25fZmllbGRzQhwKGl9yZWplY3RfdW5rbm93bl9wYXJhbWV0ZXJzQhQKEl9yZWplY3RfY29sbGlzaW9uc0IOCgxfY29tcHJlc3Npb25CFAoSX2ltcGxpY2l0X2JpbmRpbmdzQg4KDF9oZWFkX2FzX2dldEIOCgxfZm9ybV9hc19nZXRCEgoQX21ldGhvZF9vdmVycmlkZUINCgtfd2ViX3NvY2tldEITChFfZmlsbF91cGRhdGVfbWFza0IZChdfc3RyaXBfdHJhaWxpbmdfc2xhc2hlc0IWChRfZW1wdHlfYXNfbm9fY29udGVudEIXChVfc3RhdHVzX2Zyb21fbWV0YWRhdGFCFwoVX3BsYWluX21ldGFkYXRhX25hbWVzQhAKDl9zZW5kX29yaWdpbmFsIt4BCgZTY2hlbWESRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIgoOZGVzY3JpcHRvcl9zZXQYAiABKAxCCrpIB3oFGICAgBASJAoKaHR0cF9ydWxlcxgDIAEoCzIQLmdvb2dsZS5hcGkuSHR0cBIjCgdyZWZsZWN0GAQgASgLMhIuc2x1aWNlLnYxLlJlZmxlY3QSHQoEbWV0YRgPIAEoCzIPLnNsdWljZS52MS5NZXRhIpcBCgdSZWZsZWN0EhwKB3NlcnZpY2UYASABKAlCC7pICMgBAXIDGIABEj0KCGludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBEi8KDXBpbm5lZF9kaWdlc3QYAyABKAlCGLpIFXITMhFeKFswLTlhLWZdezY0fSk/JCKRAgoLQ2VydGlmaWNhdGUSRgoEbmFtZRgBIAEoCUI4ukg1yAEBcjAYgAEyK15bQS1aYS16MC05XShbQS1aYS16MC05Ll9+LV0qW0EtWmEtejAtOV0pPyQSIgoEc25pcxgCIAMoCUIUukgRkgEOEOgHGAEiB3IFEAEY/QESHgoIY2VydF9wZW0YAyABKAlCDLpICcgBAXIEGICAEBIaCgdrZXlfcGVtGAQgASgJQgm6SAZyBBiAgAQSDwoHZGVmYXVsdBgFIAEoCBIqCgVmYWN0cxgGIAEoCzIbLnNsdWljZS52MS5DZXJ0aWZpY2F0ZUZhY3RzEh0KBG1ldGEYDyABKAsyDy5zbHVpY2UudjEuTWV0YSKuAQoQQ2VydGlmaWNhdGVGYWN0cxINCgVuYW1lcxgBIAMoCRIuCgpub3RfYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAQgASgJEhcKD2tleV9maW5nZXJwcmludBgFIAEoCSpyCghQcm90b2NvbBIYChRQUk9UT0NPTF9VTlNQRUNJRklFRBAAEhEKDVBST1RPQ09MX0hUVFAQARISCg5QUk9UT0NPTF9IVFRQUxACEhEKDVBST1RPQ09MX0dSUEMQAxISCg5QUk9UT0NPTF9HUlBDUxAEKl4KD0JhbGFuY2luZ1BvbGljeRIgChxCQUxBTkNJTkdfUE9MSUNZX1VOU1BFQ0lGSUVEEAASKQolQkFMQU5DSU5HX1BPTElDWV9XRUlHSFRFRF9ST1VORF9ST0JJThABKlYKCVByb2JlV2hlbhIaChZQUk9CRV9XSEVOX1VOU1BFQ0lGSUVEEAASFgoSUFJPQkVfV0hFTl9TVVNQRUNUEAESFQoRUFJPQkVfV0hFTl9BTFdBWVMQAipiCg1Sb3V0ZVByb3RvY29sEh4KGlJPVVRFX1BST1RPQ09MX1VOU1BFQ0lGSUVEEAASFwoTUk9VVEVfUFJPVE9DT0xfSFRUUBABEhgKFFJPVVRFX1BST1RPQ09MX0hUVFBTEAIqcAoLVW5zZXRGaWVsZHMSHAoYVU5TRVRfRklFTERTX1VOU1BFQ0lGSUVEEAASFQoRVU5TRVRfRklFTERTX09NSVQQARIWChJVTlNFVF9GSUVMRFNfWkVST1MQAhIUChBVTlNFVF9GSUVMRFNfQUxMEAMqmgEKDFN0cmVhbUZvcm1hdBIdChlTVFJFQU1fRk9STUFUX1VOU1BFQ0lGSUVEEAASHwobU1RSRUFNX0ZPUk1BVF9XUkFQUEVEX0xJTkVTEAESFwoTU1RSRUFNX0ZPUk1BVF9BUlJBWRACEhcKE1NUUkVBTV9GT1JNQVRfTElORVMQAxIYChRTVFJFQU1fRk9STUFUX0VWRU5UUxAEKn0KC0Vycm9yRm9ybWF0EhwKGEVSUk9SX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhcKE0VSUk9SX0ZPUk1BVF9TVEFUVVMQARIYChRFUlJPUl9GT1JNQVRfQUlQXzE5MxACEh0KGUVSUk9SX0ZPUk1BVF9QUk9CTEVNX0pTT04QAyqUAQoQVHJhbnNjb2RlUHJvZmlsZRIhCh1UUkFOU0NPREVfUFJPRklMRV9VTlNQRUNJRklFRBAAEiIKHlRSQU5TQ09ERV9QUk9GSUxFX0dSUENfR0FURVdBWRABEhsKF1RSQU5TQ09ERV9QUk9GSUxFX0VOVk9ZEAISHAoYVFJBTlNDT0RFX1BST0ZJTEVfU1RSSUNUEANiBnByb3RvMw", [file_buf_validate_validate, file_google_api_http, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * What the control plane knows of a resource. Output only: what a caller sends here is ignored.
@@ -835,6 +835,13 @@ export type Transcode = Message<"sluice.v1.Transcode"> & {
    * @generated from field: sluice.v1.TranscodeProfile profile = 3;
    */
   profile: TranscodeProfile;
+
+  /**
+   * Where the route departs from its profile.
+   *
+   * @generated from field: sluice.v1.TranscodeOptions options = 4;
+   */
+  options?: TranscodeOptions | undefined;
 };
 
 /**
@@ -843,6 +850,160 @@ export type Transcode = Message<"sluice.v1.Transcode"> & {
  */
 export const TranscodeSchema: GenMessage<Transcode> = /*@__PURE__*/
   messageDesc(file_sluice_v1_config, 20);
+
+/**
+ * Each one that is unset is as the profile has it.
+ *
+ * @generated from message sluice.v1.TranscodeOptions
+ */
+export type TranscodeOptions = Message<"sluice.v1.TranscodeOptions"> & {
+  /**
+   * A JSON field that the message does not have is a 400.
+   *
+   * @generated from field: optional bool reject_unknown_fields = 1;
+   */
+  rejectUnknownFields?: boolean | undefined;
+
+  /**
+   * A query parameter that names no field of the request is a 400.
+   *
+   * @generated from field: optional bool reject_unknown_parameters = 2;
+   */
+  rejectUnknownParameters?: boolean | undefined;
+
+  /**
+   * Another value for the same field in path, query and body is a 400.
+   *
+   * @generated from field: optional bool reject_collisions = 3;
+   */
+  rejectCollisions?: boolean | undefined;
+
+  /**
+   * What an answer says of fields that are not set.
+   *
+   * @generated from field: sluice.v1.UnsetFields unset_fields = 4;
+   */
+  unsetFields: UnsetFields;
+
+  /**
+   * How the messages of a stream are put into a body when Accept does not say.
+   *
+   * @generated from field: sluice.v1.StreamFormat stream_format = 5;
+   */
+  streamFormat: StreamFormat;
+
+  /**
+   * The body of an error of the service.
+   *
+   * @generated from field: sluice.v1.ErrorFormat error_format = 6;
+   */
+  errorFormat: ErrorFormat;
+
+  /**
+   * What an idle stream of lines or events sends after so long without a message: a blank line, or a comment. Default: nothing.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat = 7;
+   */
+  heartbeat?: Duration | undefined;
+
+  /**
+   * Answers are compressed for clients that take it. Default true.
+   *
+   * @generated from field: optional bool compression = 8;
+   */
+  compression?: boolean | undefined;
+
+  /**
+   * `POST /package.Service/Method` for every method. Default true.
+   *
+   * @generated from field: optional bool implicit_bindings = 9;
+   */
+  implicitBindings?: boolean | undefined;
+
+  /**
+   * HEAD is answered as GET. Default true.
+   *
+   * @generated from field: optional bool head_as_get = 10;
+   */
+  headAsGet?: boolean | undefined;
+
+  /**
+   * A POST of a form is a GET where only that has a rule.
+   *
+   * @generated from field: optional bool form_as_get = 11;
+   */
+  formAsGet?: boolean | undefined;
+
+  /**
+   * X-HTTP-Method-Override on a POST of a form is obeyed.
+   *
+   * @generated from field: optional bool method_override = 12;
+   */
+  methodOverride?: boolean | undefined;
+
+  /**
+   * Streaming methods are there as WebSockets too. Default true.
+   *
+   * @generated from field: optional bool web_socket = 13;
+   */
+  webSocket?: boolean | undefined;
+
+  /**
+   * A PATCH without a mask gets one of the fields in its body.
+   *
+   * @generated from field: optional bool fill_update_mask = 14;
+   */
+  fillUpdateMask?: boolean | undefined;
+
+  /**
+   * Slashes at the end of a path are passed over.
+   *
+   * @generated from field: optional bool strip_trailing_slashes = 15;
+   */
+  stripTrailingSlashes?: boolean | undefined;
+
+  /**
+   * An answer of google.protobuf.Empty is 204 and not 200 with `{}`. Default false.
+   *
+   * @generated from field: optional bool empty_as_no_content = 16;
+   */
+  emptyAsNoContent?: boolean | undefined;
+
+  /**
+   * Metadata x-http-code sets the status of a success. Default true.
+   *
+   * @generated from field: optional bool status_from_metadata = 17;
+   */
+  statusFromMetadata?: boolean | undefined;
+
+  /**
+   * Header fields and metadata have the same names, without the prefixes of grpc-gateway.
+   *
+   * @generated from field: optional bool plain_metadata_names = 18;
+   */
+  plainMetadataNames?: boolean | undefined;
+
+  /**
+   * Metadata x-original-method and x-original-path say what the client asked for. Default false.
+   *
+   * @generated from field: optional bool send_original = 19;
+   */
+  sendOriginal?: boolean | undefined;
+
+  /**
+   * Of one message, either way. Default 4 MiB.
+   *
+   * @generated from field: uint32 max_message_bytes = 20;
+   */
+  maxMessageBytes: number;
+};
+
+/**
+ * Describes the message sluice.v1.TranscodeOptions.
+ * Use `create(TranscodeOptionsSchema)` to create a new message.
+ */
+export const TranscodeOptionsSchema: GenMessage<TranscodeOptions> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_config, 21);
 
 /**
  * Protobuf descriptors, from which transcoding bindings come.
@@ -889,7 +1050,7 @@ export type Schema = Message<"sluice.v1.Schema"> & {
  * Use `create(SchemaSchema)` to create a new message.
  */
 export const SchemaSchema: GenMessage<Schema> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 21);
+  messageDesc(file_sluice_v1_config, 22);
 
 /**
  * Descriptors by gRPC server reflection (v1 or v1alpha), of all services that the server names.
@@ -924,7 +1085,7 @@ export type Reflect = Message<"sluice.v1.Reflect"> & {
  * Use `create(ReflectSchema)` to create a new message.
  */
 export const ReflectSchema: GenMessage<Reflect> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 22);
+  messageDesc(file_sluice_v1_config, 23);
 
 /**
  * What nodes show TLS clients, by the name that a client asks for (SNI).
@@ -983,7 +1144,7 @@ export type Certificate = Message<"sluice.v1.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 23);
+  messageDesc(file_sluice_v1_config, 24);
 
 /**
  * @generated from message sluice.v1.CertificateFacts
@@ -1026,7 +1187,7 @@ export type CertificateFacts = Message<"sluice.v1.CertificateFacts"> & {
  * Use `create(CertificateFactsSchema)` to create a new message.
  */
 export const CertificateFactsSchema: GenMessage<CertificateFacts> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_config, 24);
+  messageDesc(file_sluice_v1_config, 25);
 
 /**
  * @generated from enum sluice.v1.Protocol
@@ -1140,6 +1301,124 @@ export const RouteProtocolSchema: GenEnum<RouteProtocol> = /*@__PURE__*/
   enumDesc(file_sluice_v1_config, 3);
 
 /**
+ * @generated from enum sluice.v1.UnsetFields
+ */
+export enum UnsetFields {
+  /**
+   * @generated from enum value: UNSET_FIELDS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: UNSET_FIELDS_OMIT = 1;
+   */
+  OMIT = 1,
+
+  /**
+   * Zero values of fields without presence, and empty lists and maps.
+   *
+   * @generated from enum value: UNSET_FIELDS_ZEROS = 2;
+   */
+  ZEROS = 2,
+
+  /**
+   * Those, and null for messages.
+   *
+   * @generated from enum value: UNSET_FIELDS_ALL = 3;
+   */
+  ALL = 3,
+}
+
+/**
+ * Describes the enum sluice.v1.UnsetFields.
+ */
+export const UnsetFieldsSchema: GenEnum<UnsetFields> = /*@__PURE__*/
+  enumDesc(file_sluice_v1_config, 4);
+
+/**
+ * @generated from enum sluice.v1.StreamFormat
+ */
+export enum StreamFormat {
+  /**
+   * @generated from enum value: STREAM_FORMAT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A line `{"result":…}` for each message.
+   *
+   * @generated from enum value: STREAM_FORMAT_WRAPPED_LINES = 1;
+   */
+  WRAPPED_LINES = 1,
+
+  /**
+   * One JSON array.
+   *
+   * @generated from enum value: STREAM_FORMAT_ARRAY = 2;
+   */
+  ARRAY = 2,
+
+  /**
+   * A line for each message (NDJSON).
+   *
+   * @generated from enum value: STREAM_FORMAT_LINES = 3;
+   */
+  LINES = 3,
+
+  /**
+   * Server-sent events.
+   *
+   * @generated from enum value: STREAM_FORMAT_EVENTS = 4;
+   */
+  EVENTS = 4,
+}
+
+/**
+ * Describes the enum sluice.v1.StreamFormat.
+ */
+export const StreamFormatSchema: GenEnum<StreamFormat> = /*@__PURE__*/
+  enumDesc(file_sluice_v1_config, 5);
+
+/**
+ * @generated from enum sluice.v1.ErrorFormat
+ */
+export enum ErrorFormat {
+  /**
+   * @generated from enum value: ERROR_FORMAT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * google.rpc.Status, as `{"code":5,"message":…,"details":[…]}`.
+   *
+   * @generated from enum value: ERROR_FORMAT_STATUS = 1;
+   */
+  STATUS = 1,
+
+  /**
+   * AIP-193, as `{"error":{"code":404,"status":"NOT_FOUND","message":…,"details":[…]}}`.
+   *
+   * @generated from enum value: ERROR_FORMAT_AIP_193 = 2;
+   */
+  AIP_193 = 2,
+
+  /**
+   * RFC 9457, application/problem+json.
+   *
+   * @generated from enum value: ERROR_FORMAT_PROBLEM_JSON = 3;
+   */
+  PROBLEM_JSON = 3,
+}
+
+/**
+ * Describes the enum sluice.v1.ErrorFormat.
+ */
+export const ErrorFormatSchema: GenEnum<ErrorFormat> = /*@__PURE__*/
+  enumDesc(file_sluice_v1_config, 6);
+
+/**
  * @generated from enum sluice.v1.TranscodeProfile
  */
 export enum TranscodeProfile {
@@ -1168,5 +1447,5 @@ export enum TranscodeProfile {
  * Describes the enum sluice.v1.TranscodeProfile.
  */
 export const TranscodeProfileSchema: GenEnum<TranscodeProfile> = /*@__PURE__*/
-  enumDesc(file_sluice_v1_config, 4);
+  enumDesc(file_sluice_v1_config, 7);
 
