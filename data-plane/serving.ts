@@ -3,7 +3,7 @@ import type { Endpoint, EndpointAddress } from './balancer/balancer.js';
 import { ClientTrust } from './client-trust.js';
 import type { DataPlaneConfig } from './config.js';
 import type { NodeRuntime } from './follow/follow.js';
-import { createProbe, isDown, Prober } from './health/health.js';
+import { createProbe, isDown, Prober, type ProbeNews } from './health/health.js';
 import { createHttp2Codec } from './listener/http2/http2.js';
 import {
   createListener,
@@ -65,6 +65,8 @@ export interface ServingParts {
   readonly tls: TlsBase;
   /** No control plane is heard: what the registry said of endpoints may have become untrue. */
   registryIsSilent(): boolean;
+  /** Takes what the node's other processes are to hear of a probe; absent where there are none. */
+  tellProbe?(news: ProbeNews): void;
 }
 
 /** A part of each deadline is for what comes after it: resets, and the last bytes of answers. */
@@ -86,8 +88,9 @@ export class LocalServing implements Serving {
   readonly #prober: Prober;
   readonly #log: DataPlaneLog;
   #toldOfNoCertificate = false;
+  #tlsPort: number | null = null;
 
-  constructor(config: DataPlaneConfig, { log, tls, registryIsSilent }: ServingParts) {
+  constructor(config: DataPlaneConfig, { log, tls, registryIsSilent, tellProbe }: ServingParts) {
     const { host, httpPort, tlsPort, drainDeadlineMs } = config;
     const nowMs = (): number => performance.now();
     const reads = new SharedReadBuffer();
@@ -100,6 +103,7 @@ export class LocalServing implements Serving {
       metrics: this.#metrics,
       timers: this.#timers,
       latencyHeaders: config.latencyHeaders,
+      tlsPort: () => this.#tlsPort,
       nowMs,
     });
     const services = (): ReturnType<RuntimeHolder['services']> => runtime.services();
@@ -122,6 +126,7 @@ export class LocalServing implements Serving {
       nowMs,
       random: Math.random,
       log,
+      tell: (news) => tellProbe?.(news),
     });
     this.stopSteps = [
       {
@@ -136,9 +141,9 @@ export class LocalServing implements Serving {
 
   async listen(): Promise<ServingPorts> {
     const { port } = await this.#listener.listen();
-    const secure = await this.#tlsListener?.listen();
+    if (this.#tlsListener !== null) this.#tlsPort = (await this.#tlsListener.listen()).port;
     this.#prober.start();
-    return { http: port, tls: secure?.port ?? null };
+    return { http: port, tls: this.#tlsPort };
   }
 
   get #listeners(): Listener[] {
@@ -180,6 +185,11 @@ export class LocalServing implements Serving {
 
   applyEndpoints(changed: readonly EndpointSet[], removed: readonly string[]): void {
     this.#runtime.applyEndpoints(changed, removed);
+  }
+
+  /** A probe of another process of the node. */
+  hearProbe(news: ProbeNews): void {
+    this.#prober.hear(news);
   }
 
   retire(): void {
