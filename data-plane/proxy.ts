@@ -9,7 +9,7 @@ import type { HeaderList } from './headers.js';
 import { reportConnectFailure, reportServerError, reportSuccess } from './health/health.js';
 import type { Metrics } from './ops/ops.js';
 import { PassedCall, type PassedCallObserver } from './passed-call.js';
-import { mayRetry } from './retry.js';
+import { mayRetry, needsBudget } from './retry.js';
 import type { Match } from './router/router.js';
 import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
 import { addReplyFields, type ClientFacts } from './shape.js';
@@ -44,6 +44,8 @@ export interface ProxyContext {
   readonly metrics: Metrics;
   readonly timers: TimerWheel;
   readonly latencyHeaders: boolean;
+  /** Where this node speaks TLS, if it does. */
+  tlsPort?(): number | null;
   /** Milliseconds on the clock of the exchanges' `startMs`. */
   nowMs(): number;
 }
@@ -85,7 +87,10 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
         this.#exchange.respond(204, ['Allow', match.methods.join(', ')], emptyBody);
         return;
       }
-      requireProtocol(this.#exchange.head, match.target.route, facts.secure);
+      requireProtocol(this.#exchange.head, match.target.route, facts.secure, {
+        local: facts.localPort,
+        tls: this.#context.tlsPort?.() ?? null,
+      });
       this.#target = match.target;
       match.target.upstream.requestsInFlight++;
       this.#startDeadline(match.target.requestMs);
@@ -206,7 +211,8 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     const { maxAttempts, budgetPercent } = route.settings.retries;
     const attempt = { error, method: this.#exchange.head.method, attempts: this.#tried.length, maxAttempts };
     const replayable = isReplayable(outgoing.body);
-    if (!mayRetry({ ...attempt, replayable }) || !this.#takeBudget(upstream.requestsInFlight, budgetPercent)) {
+    const may = mayRetry({ ...attempt, replayable });
+    if (!may || (needsBudget(error) && !this.#takeBudget(upstream.requestsInFlight, budgetPercent))) {
       this.#fail(error);
       return;
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ProxyError, type ErrorKind } from './errors.js';
-import { mayRetry, RetryBudget } from './retry.js';
+import { mayRetry, needsBudget, RetryBudget } from './retry.js';
 
 describe('mayRetry', () => {
   it.each<{ kind: ErrorKind; method: string; attempts?: number; replayable?: boolean; want: boolean }>([
@@ -19,6 +19,15 @@ describe('mayRetry', () => {
 
     expect(mayRetry({ error: new ProxyError(kind), method, attempts, maxAttempts: 2, replayable })).toBe(want);
   });
+});
+
+it.each<[ErrorKind, boolean]>([
+  ['connect_failed', false],
+  ['upstream_unsent', false],
+  ['pool_exhausted', true],
+  ['upstream_reset', true],
+])('another attempt after %s needs budget: %s', (kind, want) => {
+  expect(needsBudget(new ProxyError(kind))).toBe(want);
 });
 
 describe('RetryBudget', () => {

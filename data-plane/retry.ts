@@ -29,6 +29,11 @@ export function mayRetry({ error, method, attempts, maxAttempts, replayable }: F
   }
 }
 
+/** An attempt that the endpoint never looked at has cost the service nothing: the next one is no additional load. */
+export function needsBudget({ kind, retry }: ProxyError): boolean {
+  return retry !== 'if-unsent' || kind === 'pool_exhausted';
+}
+
 /** Bounds the retries of one service, so that they cannot multiply the load of a service that fails as a whole. */
 export class RetryBudget {
   #retriesInFlight = 0;
