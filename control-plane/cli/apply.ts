@@ -12,7 +12,7 @@ import { RefusedError } from './errors.js';
 import { loadConfig } from './config-file/config-file.js';
 import { changeLines, kindWord, problemLine, table } from './print.js';
 
-import type { ApplyResponse, Convergence } from '../../proto/gen/sluice/v1/admin_pb.js';
+import type { ApplyRequest, ApplyResponse, Convergence } from '../../proto/gen/sluice/v1/admin_pb.js';
 import type { AdminClient } from './client.js';
 import type { DesiredConfig } from './config-file/config-file.js';
 import type { Output } from './print.js';
@@ -29,6 +29,20 @@ export async function applyFiles(
   paths: readonly string[],
   { dryRun, prune, expectedRevision }: ApplyOptions,
 ): Promise<ApplyResponse> {
+  const { request, call } = readFiles(paths);
+  const revision = expectedRevision === null ? {} : { expectedRevision };
+  return call(() => client.call(Admin.method.apply, { ...request, dryRun, prune, ...revision }));
+}
+
+/** What files describe. */
+export interface ReadFiles {
+  readonly request: ApplyRequest;
+  /** Makes a call with the request; a refusal of it becomes one that names files and lines. */
+  call<T>(make: () => Promise<T>): Promise<T>;
+}
+
+/** Throws RefusedError with a line for every problem. */
+export function readFiles(paths: readonly string[]): ReadFiles {
   const { config, problems } = loadConfig(paths);
   if (problems.length > 0) throw new RefusedError(problems.map(problemLine));
   const request = create(ApplyRequestSchema, {
@@ -36,21 +50,23 @@ export async function applyFiles(
     routes: [...config.routes],
     schemas: [...config.schemas],
     certificates: [...config.certificates],
-    dryRun,
-    prune,
-    ...(expectedRevision === null ? {} : { expectedRevision }),
   });
-  try {
-    return await client.call(Admin.method.apply, request);
-  } catch (error) {
-    throw error instanceof RefusedCall ? (locateViolations(error, config) ?? error) : error;
-  }
+  return {
+    request,
+    async call(make) {
+      try {
+        return await make();
+      } catch (error) {
+        throw error instanceof RefusedCall ? (locateViolations(error, config) ?? error) : error;
+      }
+    },
+  };
 }
 
 /** Null when nothing that was refused stands in a file or in the running config, as with an expected revision. */
 function locateViolations({ violations }: RefusedCall, config: DesiredConfig): RefusedError | null {
   const problems = violations.flatMap(({ field, description }) => {
-    const place = config.locate(field) ?? running(field);
+    const place = config.locate(field.replace(/^candidate\./, '')) ?? running(field);
     return place === null ? [] : [{ ...place, reason: description }];
   });
   const inOrder = problems.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));

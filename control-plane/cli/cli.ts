@@ -4,10 +4,14 @@ import { applyFiles, printApplied, waitForNodes } from './apply.js';
 import { AdminClient } from './client.js';
 import { RefusedError, UnreachableError, UsageError } from './errors.js';
 import { parseDuration } from './config-file/config-file.js';
+import { printExplanation, printTry, profiles } from './explain.js';
+import { printOpenApi } from './openapi.js';
 import { deleteResource, dump, kindOf, kindWords, printResources } from './resources.js';
 import { printEndpoints, printHistory, printNodes } from './status.js';
 
 import type { Command } from 'commander';
+import type { AskOptions, TryOptions } from './explain.js';
+import type { OpenApiOptions } from './openapi.js';
 import type { Output } from './print.js';
 import type { KindWord, OutputFormat } from './resources.js';
 
@@ -41,6 +45,8 @@ export function addAdminCommands(program: Command, context: CliContext): void {
   addGet(program, output, run);
   addDelete(program, output, run);
   addStatus(program, output, run);
+  addExplain(program, output, run);
+  addOpenApi(program, output, run);
 }
 
 interface FileOptions {
@@ -149,6 +155,51 @@ function addStatus(program: Command, output: Output, run: Run): void {
     .description('the endpoints of a service, as the registry says')
     .argument('<service>')
     .action((service: string) => run((client) => printEndpoints(client, output, service)));
+}
+
+function addExplain(program: Command, output: Output, run: Run): void {
+  asking(program.command('explain').description('say what would become of a request, and why; nothing is sent'))
+    .argument('<method>')
+    .argument('<url>', 'http://HOST/PATH, https://HOST/PATH or /PATH')
+    .action((method: string, url: string, options: AskOptions) =>
+      run((client) => printExplanation(client, output, method, url, options)),
+    );
+  const transcode = program.command('transcode').description('look at what transcoding does');
+  asking(transcode.command('try').description('show the gRPC call that a REST call becomes; nothing is sent'))
+    .argument('<method>')
+    .argument('<path>', 'with the query; or a URL')
+    .option('--host <host>', 'the host that the call is for')
+    .option('--schema <name>', 'try the rules of a schema, whatever routes there are')
+    .option('--service <name>', 'with --schema: a gRPC service of it, by its full name; repeat for more', collect, [])
+    .addOption(new Option('--profile <profile>', 'with --schema').choices(profiles))
+    .action((method: string, path: string, options: TryOptions) =>
+      run((client) => printTry(client, output, method, path, options)),
+    );
+}
+
+function asking(command: Command): Command {
+  return command
+    .option('-H, --header <line>', "a header field, 'NAME: VALUE'; repeat for more", collect, [])
+    .option('--body <text>', 'the body; @FILE reads it from a file, @- from standard input')
+    .option('--revision <revision>', 'by the config of this revision', revisionNumber)
+    .option('-f, --file <path...>', 'as if these files had been applied')
+    .option('--prune', 'as if with --prune')
+    .option('--limit <count>', 'how many of the other routes to show', positive, 20)
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function addOpenApi(program: Command, output: Output, run: Run): void {
+  program
+    .command('openapi')
+    .description('the OpenAPI document of what is transcoded at a host')
+    .option('--host <host>', 'as clients name it; without one, what is transcoded at any host', '')
+    .addOption(new Option('--version <version>', 'of OpenAPI').choices(['3.1', '2.0']).default('3.1'))
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['json', 'yaml']).default('json'))
+    .action((options: OpenApiOptions) => run((client) => printOpenApi(client, output, options)));
 }
 
 async function runCommand(program: Command, context: CliContext, work: Parameters<Run>[0]): Promise<void> {
