@@ -22,9 +22,6 @@ import {
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
 import { acceptFields } from './wire/websocket/websocket.js';
 
-/** Bytes of one message, either way. */
-const maxMessageBytes = 4 * 1024 * 1024;
-
 export interface TranscodedObserver {
   /** The gRPC call to send, and the milliseconds that the caller gives it; `replied` is to be called with its reply. */
   call(outgoing: Outgoing, timeoutMs: number | null): void;
@@ -70,7 +67,8 @@ export class TranscodedExchange {
       headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, ''),
       body,
       codings,
-      maxMessageBytes,
+      method: head.method,
+      maxMessageBytes: binding.habits.maxMessageBytes,
       takesTrailers: hasToken(headerValue(head.headers, 'te') ?? '', 'trailers'),
     };
   }

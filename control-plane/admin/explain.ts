@@ -178,13 +178,13 @@ function callOf({ sent }: Explained, { target }: Winner, endpoints: EndpointTabl
 function transcodingOf({ messages }: Explained, match: Winner) {
   const { binding } = match.target;
   if (binding === null) return {};
-  const { method, rule, template, httpMethod, profile } = binding;
+  const { method, rule, template, httpMethod, habits } = binding;
   const texts = match.variables();
   const transcoding = create(ExplainedTranscodingSchema, {
     grpcMethod: method.path.slice(1),
     rule: `${httpMethod} ${rule.template}`,
     body: rule.body,
-    profile: profiles[profile],
+    profile: profiles[habits.profile],
     variables: template.variables.map(({ name }, index) => ({ name, text: texts[index] ?? '' })),
     messages: messages.map(({ json, wire }) => ({ json, wire })),
     clientStreaming: method.clientStreaming,

@@ -1,4 +1,5 @@
 import { criteriaKey } from '../../data-plane/router/router.js';
+import { bindingOptions } from '../../data-plane/transcoder/transcoder.js';
 import { checkCertificateAlone } from './certificates.js';
 import { entriesOf } from './matching.js';
 import { decodeResource } from './resources.js';
@@ -56,7 +57,7 @@ export class CheckMemo {
 
   bindings(descriptors: Descriptors, transcode: Transcode): BindingCheck {
     const known = remember(this.#bindings, descriptors, () => new Map<string, BindingCheck>());
-    const key = JSON.stringify([transcode.services, transcode.profile]);
+    const key = JSON.stringify(bindingOptions(transcode));
     const found = known.get(key) ?? chooseBindings(descriptors, transcode);
     known.set(key, found);
     return found;

@@ -1,4 +1,4 @@
-import { loadSchema, profileOf, schemaBindings } from '../../data-plane/transcoder/transcoder.js';
+import { bindingOptions, habitsOf, loadSchema, schemaBindings } from '../../data-plane/transcoder/transcoder.js';
 
 import type { Schema as Descriptors, Binding, SchemaProblem } from '../../data-plane/transcoder/transcoder.js';
 import type { Schema, Transcode } from '../../proto/gen/sluice/v1/config_pb.js';
@@ -50,19 +50,20 @@ function setFault(reason: string): Fault {
 /** Services are looked at one by one: two whose rules collide may still be served by two routes. */
 function checkRules(descriptors: Descriptors): SchemaProblem[] {
   return descriptors.services.flatMap(
-    (service) => schemaBindings(descriptors, { services: [service], profile: 'grpc-gateway' }).problems,
+    (service) => schemaBindings(descriptors, { services: [service], habits: habitsOf('grpc-gateway') }).problems,
   );
 }
 
 /** The bindings that a route takes from a schema. Faults are in the route's own fields. */
-export function chooseBindings(descriptors: Descriptors, { services, profile, schema }: Transcode): BindingCheck {
+export function chooseBindings(descriptors: Descriptors, transcode: Transcode): BindingCheck {
+  const { services, schema } = transcode;
   const unknown = services.flatMap((name, i) =>
     descriptors.services.includes(name)
       ? []
       : [{ field: `transcode.services[${i}]`, reason: `schema "${schema}" has no service ${name}` }],
   );
   if (unknown.length > 0) return { bindings: [], faults: unknown };
-  const { bindings, problems } = schemaBindings(descriptors, { services, profile: profileOf(profile) });
+  const { bindings, problems } = schemaBindings(descriptors, bindingOptions(transcode));
   if (bindings.length === 0 && problems.length === 0) {
     const reason = `no service of schema "${schema}" has http rules: name the services to serve in transcode.services`;
     return { bindings, faults: [{ field: 'transcode.schema', reason }] };

@@ -7,13 +7,14 @@ import {
   type PathMatch,
   type Route,
   type Service,
+  type Transcode,
 } from '../../proto/gen/sluice/v1/config_pb.js';
 import { Kind, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { RouteMetrics } from '../ops/ops.js';
 import { compileRouter, type PathRule, type RouteCriteria, type RouteEntry, type Router } from '../router/router.js';
 import type { PathRule as UpstreamPathRule } from '../shape.js';
-import { profileOf, type Binding, type Schema } from '../transcoder/transcoder.js';
+import { bindingOptions, type Binding, type Schema } from '../transcoder/transcoder.js';
 import type { Upstream } from '../upstream/upstream.js';
 import { Rewrite } from './rewrite.js';
 import type { SchemaCache } from './schema-cache.js';
@@ -143,18 +144,17 @@ class Compiler {
         ...routeCriteria(route),
         target: { route: compiled, binding: null, speaksGrpc, upstream, requestMs: settings.timeouts.requestMs },
       });
-    else this.#addBindings(route, compiled, upstream);
+    else this.#addBindings(route, route.transcode, compiled, upstream);
   }
 
-  #addBindings(route: Route, compiled: CompiledRoute, upstream: Upstream): void {
-    const { schema: name = '', services = [], profile = 0 } = route.transcode ?? {};
-    const schema = this.#schemas.get(name);
+  #addBindings(route: Route, transcode: Transcode, compiled: CompiledRoute, upstream: Upstream): void {
+    const schema = this.#schemas.get(transcode.schema);
     if (schema === undefined) {
-      this.#report(route, 'transcode.schema', `there is no schema "${name}"`);
+      this.#report(route, 'transcode.schema', `there is no schema "${transcode.schema}"`);
       return;
     }
     if (schema === null) return;
-    const { bindings, problems } = this.#parts.schemas.bindings(schema, { services, profile: profileOf(profile) });
+    const { bindings, problems } = this.#parts.schemas.bindings(schema, bindingOptions(transcode));
     for (const { symbol, template, reason } of problems)
       this.#report(route, 'transcode', `${symbol} ${template}: ${reason}`);
     for (const binding of bindings) {
@@ -196,11 +196,11 @@ export function routeCriteria(route: Route): RouteCriteria {
 }
 
 /** What the router matches for one binding of a transcoded route. */
-export function bindingCriteria(route: Route, { method, template, httpMethod, profile }: Binding): RouteCriteria {
+export function bindingCriteria(route: Route, { method, template, httpMethod, habits }: Binding): RouteCriteria {
   return {
     ...routeCriteria(route),
     detail: method.path,
-    paths: [{ kind: 'template', text: template.text, trailingSlash: profile === 'envoy' ? 'strip' : 'strict' }],
+    paths: [{ kind: 'template', text: template.text, trailingSlash: habits.stripTrailingSlashes ? 'strip' : 'strict' }],
     methods: httpMethod === '*' ? [] : [httpMethod],
   };
 }

@@ -5,8 +5,16 @@
  */
 export { loadSchema, type Schema, type SchemaProblem } from './schema/schema.js';
 export type { Binding } from './binding/binding.js';
-export { schemaBindings, type BindingOptions } from './binding/bindings.js';
-export { prepareCall, readReply, type CallReadiness, type Cancel, type Reply, type ReplyObserver } from './call/call.js';
+export { writtenRules } from './binding/rules.js';
+export { bindingOptions, schemaBindings, type BindingOptions } from './binding/bindings.js';
+export {
+  prepareCall,
+  readReply,
+  type CallReadiness,
+  type Cancel,
+  type Reply,
+  type ReplyObserver,
+} from './call/call.js';
 export type { Answer, Codings, GrpcCall, TranscodedRequest } from './call/request.js';
 export { WebSocketCall } from './stream/web-socket-call.js';
 export { isForm } from './binding/content.js';

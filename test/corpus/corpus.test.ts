@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { createFileRegistry, fromBinary, type FileRegistry } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { beforeAll, expect, test } from 'vitest';
-import { loadSchema, schemaBindings, type Schema } from '../../data-plane/transcoder/transcoder.js';
+import { habitsOf, loadSchema, schemaBindings, type Schema } from '../../data-plane/transcoder/transcoder.js';
 import { Differential } from '../fuzz/codec/differential.js';
 import { seededRandom } from '../support/random-message.js';
 import { googleapisDescriptorSet } from './googleapis.js';
@@ -37,7 +37,7 @@ test('DS5 the corpus loads within 3 s of CPU time and 200 MB; every binding comp
 
   const loaded = loadSchema(set);
   if (loaded.schema === null) throw new Error(JSON.stringify(loaded.problems.slice(0, 3)));
-  const { bindings, problems } = schemaBindings(loaded.schema, { services: [], profile: 'grpc-gateway' });
+  const { bindings, problems } = schemaBindings(loaded.schema, { services: [], habits: habitsOf('grpc-gateway') });
 
   const used = process.cpuUsage(before);
   const cpuSeconds = (used.user + used.system) / 1e6;

@@ -13,7 +13,7 @@ import {
 import { compileRouter, parseTemplate, type Router } from '../../data-plane/router/router.js';
 import { RuleCompiler } from '../../data-plane/transcoder/binding/compile.js';
 import { rulesOf } from '../../data-plane/transcoder/binding/rules.js';
-import { schemaBindings, type Binding, type Schema } from '../../data-plane/transcoder/transcoder.js';
+import { habitsOf, schemaBindings, type Binding, type Schema } from '../../data-plane/transcoder/transcoder.js';
 import type { Random } from '../support/random-message.js';
 import { fill } from './fill.js';
 import { isBefore, readTemplate, takes, type TemplateText } from './template-text.js';
@@ -35,17 +35,18 @@ export interface Layer {
  */
 export function layersOf(schema: Schema): Layer[] {
   const covered = new Set<string>();
+  const habits = habitsOf('grpc-gateway');
   const layerOf = (bindings: readonly Binding[]): Layer => {
     const fresh = bindings.filter((binding) => !covered.has(keyOf(binding)));
     for (const binding of fresh) covered.add(keyOf(binding));
     return { bindings: fresh, router: routerOf(bindings) };
   };
-  const { bindings, problems } = schemaBindings(schema, { services: [], profile: 'grpc-gateway' });
+  const { bindings, problems } = schemaBindings(schema, { services: [], habits });
   const layers = [layerOf(bindings)];
   for (const service of new Set(problems.map(({ symbol }) => serviceOf(symbol)))) {
-    layers.push(layerOf(schemaBindings(schema, { services: [service], profile: 'grpc-gateway' }).bindings));
+    layers.push(layerOf(schemaBindings(schema, { services: [service], habits }).bindings));
   }
-  const compiler = new RuleCompiler(schema, 'grpc-gateway');
+  const compiler = new RuleCompiler(schema, habits);
   for (const { symbol, template } of problems) {
     const alone = compileAlone(schema, compiler, symbol, template);
     if (!covered.has(keyOf(alone))) layers.push(layerOf([alone]));

@@ -1,6 +1,5 @@
 import type { Template } from '../../router/router.js';
 import type { Habits } from '../habits.js';
-import type { Profile } from '../profile.js';
 import type { Schema } from '../schema/schema.js';
 import type { Method } from '../schema/types.js';
 import type { RequestPlan } from './request.js';
@@ -16,7 +15,6 @@ export interface Binding {
   readonly rule: Rule;
   readonly schema: Schema;
   readonly method: Method;
-  readonly profile: Profile;
   readonly habits: Habits;
   readonly request: RequestPlan;
   readonly response: ResponsePlan;

@@ -1,3 +1,4 @@
+import { habitsOf } from '../habits.js';
 import { expect, test } from 'vitest';
 import { buildDescriptors } from '../../../test/support/descriptors.js';
 import { loadSchema, schemaBindings, type Binding, type SchemaProblem } from '../transcoder.js';
@@ -22,7 +23,7 @@ function compiled(...rules: string[]): { bindings: Binding[]; problems: SchemaPr
     buildDescriptors({ 'p.proto': `${head} service S { ${methods.join(' ')} }` }),
   );
   if (schema === null) throw new Error(JSON.stringify(problems));
-  return schemaBindings(schema, { services: ['p.v1.S'], profile: 'grpc-gateway' });
+  return schemaBindings(schema, { services: ['p.v1.S'], habits: habitsOf('grpc-gateway') });
 }
 
 const written = ({ bindings }: { bindings: Binding[] }): string[] =>
@@ -120,11 +121,11 @@ test('services are chosen by name, or are those with rules', () => {
   const { schema } = loadSchema(buildDescriptors({ 'p.proto': source }));
   if (schema === null) throw new Error('does not load');
   const methods = (services: string[]): string[] =>
-    schemaBindings(schema, { services, profile: 'strict' }).bindings.map((it) => it.method.path);
+    schemaBindings(schema, { services, habits: habitsOf('strict') }).bindings.map((it) => it.method.path);
 
   expect(new Set(methods([]))).toEqual(new Set(['/p.v1.T/B']));
   expect(methods(['p.v1.S'])).toEqual(['/p.v1.S/A']);
-  expect(schemaBindings(schema, { services: ['p.v1.Nope'], profile: 'strict' }).problems).toMatchObject([
+  expect(schemaBindings(schema, { services: ['p.v1.Nope'], habits: habitsOf('strict') }).problems).toMatchObject([
     { symbol: 'p.v1.Nope', reason: 'the schema has no such service' },
   ]);
 });

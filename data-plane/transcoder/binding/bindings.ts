@@ -1,5 +1,6 @@
+import type { Transcode } from '../../../proto/gen/sluice/v1/config_pb.js';
 import { canonicalTemplate, parseTemplate } from '../../router/router.js';
-import type { Profile } from '../profile.js';
+import { routeHabits, type Habits } from '../habits.js';
 import { attempt, nowhere, type Schema, type SchemaProblem } from '../schema/schema.js';
 import type { Method, ServiceType } from '../schema/types.js';
 import type { Binding } from './binding.js';
@@ -9,7 +10,12 @@ import { hasRules, implicitRule, rulesOf, type Rule } from './rules.js';
 export interface BindingOptions {
   /** Full names; every service of the set that has an http rule when empty. */
   readonly services: readonly string[];
-  readonly profile: Profile;
+  readonly habits: Habits;
+}
+
+/** What a route takes of a schema. */
+export function bindingOptions(transcode: Transcode): BindingOptions {
+  return { services: transcode.services, habits: routeHabits(transcode) };
 }
 
 /**
@@ -20,7 +26,7 @@ export function schemaBindings(
   schema: Schema,
   options: BindingOptions,
 ): { bindings: Binding[]; problems: SchemaProblem[] } {
-  const collector = new Collector(schema, new RuleCompiler(schema, options.profile));
+  const collector = new Collector(schema, options.habits);
   for (const service of chosenServices(schema, options.services, collector.problems)) {
     for (const method of service.methods) collector.addMethod(method);
   }
@@ -32,8 +38,7 @@ function chosenServices(schema: Schema, names: readonly string[], problems: Sche
   for (const name of names.length === 0 ? schema.services : names) {
     const service = attempt(problems, () => schema.service(name));
     if (service === undefined) {
-      if (names.length > 0)
-        problems.push({ ...nowhere, symbol: name, reason: 'the schema has no such service' });
+      if (names.length > 0) problems.push({ ...nowhere, symbol: name, reason: 'the schema has no such service' });
     } else if (names.length > 0 || service.methods.some((method) => hasRules(schema, method))) {
       services.push(service);
     }
@@ -47,10 +52,12 @@ class Collector {
   readonly problems: SchemaProblem[] = [];
   readonly #schema: Schema;
   readonly #compiler: RuleCompiler;
+  readonly #takesImplicit: boolean;
 
-  constructor(schema: Schema, compiler: RuleCompiler) {
+  constructor(schema: Schema, habits: Habits) {
     this.#schema = schema;
-    this.#compiler = compiler;
+    this.#compiler = new RuleCompiler(schema, habits);
+    this.#takesImplicit = habits.implicitBindings;
   }
 
   addMethod(method: Method): void {
@@ -58,6 +65,7 @@ class Collector {
       if (typeof rule === 'string') this.#report(method, place, { reason: rule });
       else attempt(this.problems, () => this.#addRule(method, rule, place, true));
     }
+    if (!this.#takesImplicit) return;
     attempt(this.problems, () => this.#addRule(method, implicitRule(method), '', false));
   }
 

@@ -2,7 +2,7 @@ import { ProxyError } from '../../errors.js';
 import type { Codecs } from '../codec/codec.js';
 import { ArgumentError } from '../codec/errors.js';
 import type { WireWriter } from '../codec/writer.js';
-import type { Profile } from '../profile.js';
+import type { Habits } from '../habits.js';
 import { isMessage, type Field, type MessageType } from '../schema/types.js';
 import { bodyFormat } from './content.js';
 import { dottedName, lastOf, within, type FieldPath } from './fieldpath.js';
@@ -12,17 +12,17 @@ export class BodyPlan {
   readonly path: FieldPath;
   readonly #type: MessageType;
   readonly #codecs: Codecs;
-  readonly #profile: Profile;
+  readonly #habits: Habits;
   /** The message that the body is, or null when it is something else. */
   readonly #content: MessageType | null;
   readonly isHttpBody: boolean;
 
   /** `path` is empty when the body is the whole message. */
-  constructor(type: MessageType, path: FieldPath, codecs: Codecs, profile: Profile) {
+  constructor(type: MessageType, path: FieldPath, codecs: Codecs, habits: Habits) {
     this.#type = type;
     this.path = path;
     this.#codecs = codecs;
-    this.#profile = profile;
+    this.#habits = habits;
     const field = path[path.length - 1];
     this.#content = field === undefined ? type : isMessage(field) && !field.repeated ? field.message() : null;
     this.isHttpBody = this.#content?.name === 'google.api.HttpBody';
@@ -37,10 +37,10 @@ export class BodyPlan {
       within(this.path, out, () => writeHttpBody(contentType, body, out));
       return true;
     }
-    const format = bodyFormat(contentType, this.#profile);
+    const format = bodyFormat(contentType, this.#habits.profile);
     if (format === 'protobuf') return this.#writeMessage(body, out);
     if (isBlank(body)) return false;
-    const options = { ignoreUnknown: this.#profile !== 'strict', keepZeros };
+    const options = { ignoreUnknown: !this.#habits.rejectUnknownFields, keepZeros };
     if (this.path.length === 0) {
       this.#codecs.readInto(out, this.#type, body, options);
       return true;

@@ -2,8 +2,7 @@ import type { Template, TemplateVariable } from '../../router/router.js';
 import type { Codecs } from '../codec/codec.js';
 import { takesText } from '../codec/text.js';
 import { WireWriter } from '../codec/writer.js';
-import { habitsOf, type Habits } from '../habits.js';
-import type { Profile } from '../profile.js';
+import type { Habits } from '../habits.js';
 import type { Schema } from '../schema/schema.js';
 import { isMap, isMessage, type Method, type MessageType } from '../schema/types.js';
 import type { Binding } from './binding.js';
@@ -29,16 +28,14 @@ const textOptions = { ignoreUnknown: false, keepZeros: false };
 export class RuleCompiler {
   readonly #schema: Schema;
   readonly #codecs: Codecs;
-  readonly #profile: Profile;
   readonly #habits: Habits;
   readonly #parameters = new Map<string, Parameters>();
   readonly #out = new WireWriter();
 
-  constructor(schema: Schema, profile: Profile) {
+  constructor(schema: Schema, habits: Habits) {
     this.#schema = schema;
     this.#codecs = schema.codecs;
-    this.#profile = profile;
-    this.#habits = habitsOf(profile);
+    this.#habits = habits;
   }
 
   /** The binding, or everything that is wrong with the rule. Throws SchemaError when a type of the method is not there. */
@@ -53,14 +50,14 @@ export class RuleCompiler {
     const replyPath = optionPath(output, 'response_body', rule.responseBody, faults);
     if (faults.length > 0) return { binding: null, faults };
     const codecs = this.#codecs;
-    const profile = this.#profile;
-    const body = rule.body === '' ? null : new BodyPlan(input, bodyPath, codecs, profile);
-    const mask = profile === 'grpc-gateway' && rule.httpMethod === 'PATCH' ? patchMask(input, bodyPath) : null;
-    const request = new RequestPlan(variables, body, this.#parametersOf(input), profile, this.#out, mask);
-    const response = new ResponsePlan(output, replyPath, codecs, profile);
+    const habits = this.#habits;
+    const body = rule.body === '' ? null : new BodyPlan(input, bodyPath, codecs, habits);
+    const mask = habits.fillUpdateMask && rule.httpMethod === 'PATCH' ? patchMask(input, bodyPath) : null;
+    const request = new RequestPlan(variables, body, this.#parametersOf(input), habits, this.#out, mask);
+    const response = new ResponsePlan(output, replyPath, codecs, habits);
     const { httpMethod } = rule;
     const schema = this.#schema;
-    return { binding: { httpMethod, template, rule, schema, method, profile, habits: this.#habits, request, response }, faults };
+    return { binding: { httpMethod, template, rule, schema, method, habits, request, response }, faults };
   }
 
   #parametersOf(type: MessageType): Parameters {

@@ -2,7 +2,7 @@ import { ProxyError } from '../../errors.js';
 import { ArgumentError } from '../codec/errors.js';
 import { WireFault } from '../codec/wire-source.js';
 import type { WireWriter } from '../codec/writer.js';
-import type { Profile } from '../profile.js';
+import type { Habits } from '../habits.js';
 import { isMessage, type Field, type MessageType } from '../schema/types.js';
 import type { BodyPlan } from './body.js';
 import { isJson } from './content.js';
@@ -47,7 +47,7 @@ export class RequestPlan {
   readonly #variables: readonly BoundVariable[];
   readonly #body: BodyPlan | null;
   readonly #parameters: Parameters;
-  readonly #profile: Profile;
+  readonly #habits: Habits;
   readonly #out: WireWriter;
   readonly #patchMask: PatchMask | null;
 
@@ -56,14 +56,14 @@ export class RequestPlan {
     variables: readonly BoundVariable[],
     body: BodyPlan | null,
     parameters: Parameters,
-    profile: Profile,
+    habits: Habits,
     out: WireWriter,
     patchMask: PatchMask | null,
   ) {
     this.#variables = variables;
     this.#body = body;
     this.#parameters = parameters;
-    this.#profile = profile;
+    this.#habits = habits;
     this.#out = out;
     this.#patchMask = patchMask;
   }
@@ -124,7 +124,7 @@ export class RequestPlan {
       const late = query.filter((field) => lastOf(field.path).repeated || isMessage(lastOf(field.path)));
       for (const field of query) if (!late.includes(field)) writeAt(field.path, field.values, out);
       const start = out.pos;
-      const keepZeros = this.#profile === 'strict' || query.some((field) => startsWith(field.path, plan.path));
+      const keepZeros = this.#habits.rejectCollisions || query.some((field) => startsWith(field.path, plan.path));
       if (plan.write(body, contentType, keepZeros, out)) {
         this.#settle(start, path, query, out);
         if (this.#patchMask !== null && isJson(contentType))
@@ -159,7 +159,7 @@ export class RequestPlan {
   #settle(start: number, path: readonly ParameterField[], query: readonly ParameterField[], out: WireWriter): void {
     if (path.length === 0 && query.length === 0) return;
     checkSiblings([...path, ...query], out.buf, start, out.pos);
-    if (this.#profile === 'strict') this.#refuseOther([...path, ...query], start, out);
+    if (this.#habits.rejectCollisions) this.#refuseOther([...path, ...query], start, out);
     for (const field of path) {
       const leaf = lastOf(field.path);
       if (!leaf.repeated && !isMessage(leaf)) continue;
@@ -182,7 +182,7 @@ export class RequestPlan {
 
   #readPath(texts: readonly string[]): ParameterField[] {
     return this.#variables.map(({ path, name, multiSegment }, index) => {
-      const kept = !multiSegment ? 'none' : this.#profile === 'envoy' ? 'reserved' : 'slash';
+      const kept = !multiSegment ? 'none' : this.#habits.profile === 'envoy' ? 'reserved' : 'slash';
       const text = decodeCapture(texts[index] ?? '', kept);
       if (text === undefined) throw new ArgumentError(name, 'is not UTF-8 text without NUL');
       const field = lastOf(path);
@@ -193,11 +193,11 @@ export class RequestPlan {
 
   /** The fields of the query, without those that the path gives. A body that is the whole message leaves nothing to it (BD1). */
   #readQuery(query: string, bound: readonly ParameterField[]): ParameterField[] {
-    const isStrict = this.#profile === 'strict';
+    const isStrict = this.#habits.rejectCollisions;
     const takesAll = this.isWholeBody;
     if (takesAll && !isStrict) return [];
     const fields = this.#parameters.read(query, (name) => {
-      if (this.#profile === 'grpc-gateway' || ignored.test(name)) return;
+      if (!this.#habits.rejectUnknownParameters || ignored.test(name)) return;
       throw new ArgumentError(name.slice(0, 200), 'is not a field of the request');
     });
     const [first] = fields;

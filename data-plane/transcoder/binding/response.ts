@@ -2,7 +2,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { ProxyError } from '../../errors.js';
 import type { Codecs } from '../codec/codec.js';
 import type { Emission } from '../codec/wire-to-json.js';
-import type { Profile } from '../profile.js';
+import type { Habits } from '../habits.js';
 import { isMessage, type MessageType } from '../schema/types.js';
 import { acceptedProtobuf } from './content.js';
 import type { FieldPath } from './fieldpath.js';
@@ -21,17 +21,20 @@ export class ResponsePlan {
   readonly #isMessage: boolean;
   /** The message is passed on as the bytes that it holds (HB2). */
   readonly isHttpBody: boolean;
+  /** There is nothing to say, and the status is to say so (RS2). */
+  readonly isNoContent: boolean;
 
   /** `field` is what response_body names; empty for the whole message. */
-  constructor(type: MessageType, field: FieldPath, codecs: Codecs, profile: Profile) {
+  constructor(type: MessageType, field: FieldPath, codecs: Codecs, habits: Habits) {
     this.#type = type;
     this.#field = field;
     this.#codecs = codecs;
-    this.#emission = profile === 'envoy' ? 'set' : 'all';
+    this.#emission = habits.unsetFields;
     const leaf = field[field.length - 1];
     const content = leaf === undefined ? type : isMessage(leaf) && !leaf.repeated ? leaf.message() : null;
     this.#isMessage = content !== null;
     this.isHttpBody = content?.name === 'google.api.HttpBody';
+    this.isNoContent = habits.emptyAsNoContent && content?.name === 'google.protobuf.Empty';
   }
 
   /**

@@ -41,6 +41,15 @@ export function hasRules(schema: Schema, method: Method): boolean {
   return method.httpRule !== null || schema.externalRule(`${method.service}.${method.name}`) !== undefined;
 }
 
+/** Every rule of a schema that can be read, in order, with its method: what there is to say of routes without compiling them. */
+export function writtenRules(schema: Schema): { readonly method: Method; readonly rule: Rule }[] {
+  return schema.services.flatMap((name) =>
+    (schema.service(name)?.methods ?? []).flatMap((method) =>
+      rulesOf(schema, method).flatMap(({ rule }) => (typeof rule === 'string' ? [] : [{ method, rule }])),
+    ),
+  );
+}
+
 /** A rule and its additional_bindings. */
 function flatten(rule: HttpRule, place: string): FoundRule[] {
   const additional = rule.additionalBindings.map((each, i) => ({

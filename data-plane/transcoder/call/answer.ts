@@ -19,13 +19,14 @@ export function unaryAnswer(
 ): Answer {
   const status = readStatus(trailers) ?? readStatus(headers) ?? noStatus;
   if (status.code !== 0) return statusAnswer(request, status, headers, trailers);
-  const { response } = request.binding;
+  const { response, habits } = request.binding;
+  const override = habits.statusFromMetadata ? statusOverride(headers, trailers) : null;
   const content = response.toContent(
     soleMessage(body, inflate, request.maxMessageBytes),
     headerValue(request.headers, 'accept') ?? '',
   );
   return {
-    status: statusOverride(headers, trailers) ?? 200,
+    status: override ?? (response.isNoContent ? 204 : 200),
     headers: answerFields(request, headers, content.contentType),
     body: new BufferedBody(content.body, trailersFor(request, trailers)),
     grpcCode: 0,
@@ -67,12 +68,12 @@ export function gatewayStatus({ kind, detail }: ProxyError): string {
 
 /** The answer's fields: Content-Type, which metadata may replace, and what else metadata becomes. */
 export function answerFields({ binding }: TranscodedRequest, metadata: HeaderList, contentType: string): HeaderList {
-  return responseFields(metadata, binding.profile, contentType);
+  return responseFields(metadata, binding.habits.plainMetadataNames, contentType);
 }
 
 export function trailersFor(request: TranscodedRequest, trailers: HeaderList): HeaderList | null {
   if (!request.takesTrailers) return null;
-  const fields = trailerFields(trailers, request.binding.profile);
+  const fields = trailerFields(trailers, request.binding.habits.plainMetadataNames);
   return fields.length === 0 ? null : fields;
 }
 

@@ -109,7 +109,7 @@ function decoded(request: TranscodedRequest): TranscodedRequest | ProxyError {
 
 /** What can be said without reading the body: an Accept that nothing fits (CN3). */
 function refusalOf({ binding, headers }: TranscodedRequest): ProxyError | null {
-  if (binding.profile !== 'strict' || binding.response.isHttpBody) return null;
+  if (binding.habits.profile !== 'strict' || binding.response.isHttpBody) return null;
   const accept = headerValue(headers, 'accept') ?? '';
   if (isAcceptable(accept, binding.method.serverStreaming)) return null;
   return new ProxyError('bad_request', undefined, { status: 406, message: 'The method answers in JSON or protobuf.' });
@@ -208,10 +208,11 @@ function streamedCall(request: TranscodedRequest): GrpcCall {
 
 /** The call with messages that are in their frames. */
 export function callOfMessages(request: TranscodedRequest, body: BodySource): GrpcCall {
-  const { method, profile } = request.binding;
+  const { method, habits } = request.binding;
   const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc'];
   headers.push('grpc-accept-encoding', request.codings.acceptedGrpcEncodings);
-  addRequestMetadata(request.headers, profile, headers);
+  addRequestMetadata(request.headers, habits.plainMetadataNames, headers);
+  if (habits.sendOriginal) headers.push('x-original-method', request.method, 'x-original-path', request.target);
   if (headerValue(headers, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
   return { target: method.path, headers, body, timeoutMs: callerTimeoutMs(request.headers) };
 }

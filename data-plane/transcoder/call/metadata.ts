@@ -2,7 +2,6 @@ import { ProxyError } from '../../errors.js';
 import { parseTimeout } from '../../grpc/grpc.js';
 import { headerValue, isHeader, type HeaderList } from '../../headers.js';
 import { decodeBase64, encodeBase64 } from '../codec/base64.js';
-import type { Profile } from '../profile.js';
 
 /** The header fields that grpc-gateway passes on under its prefix (HD1). */
 const permanent = new Set([
@@ -33,6 +32,7 @@ const permanent = new Set([
 ]);
 /** What the gateway itself says of the request, and trace context: under their own names in every profile (HD5, HD13). */
 const gatewayFields = new Set([
+  'last-event-id',
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-proto',
@@ -94,8 +94,8 @@ function spellings(lowerNames: readonly string[]): string[] {
  * X-Forwarded-* already. Names that are no metadata names and values that are not ASCII are left out (HD2); a `-bin` value
  * that is not base64 is a bad_argument (HD3). Content-Type, TE and grpc-* are the call's and are not in the answer.
  */
-export function addRequestMetadata(fields: HeaderList, profile: Profile, metadata: HeaderList): void {
-  const isPrefixed = profile === 'grpc-gateway';
+export function addRequestMetadata(fields: HeaderList, plainNames: boolean, metadata: HeaderList): void {
+  const isPrefixed = !plainNames;
   const known = isPrefixed ? usual.prefixed : usual.plain;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
@@ -191,16 +191,16 @@ const fieldPrefix = 'x-http-header-';
  * The header fields of an answer: its Content-Type, and what response metadata becomes. `x-http-header-NAME` is field NAME in every profile (RS5); the rest has
  * grpc-gateway's prefix there, and its own name elsewhere (HD6). Values are given on as they are, `-bin` in its base64 (HD7).
  */
-export function responseFields(metadata: HeaderList, profile: Profile, contentType: string): HeaderList {
+export function responseFields(metadata: HeaderList, plainNames: boolean, contentType: string): HeaderList {
   const fields = ['Content-Type', contentType];
-  rename(metadata, profile === 'grpc-gateway' ? 'Grpc-Metadata-' : '', fields);
+  rename(metadata, plainNames ? '' : 'Grpc-Metadata-', fields);
   return fields;
 }
 
 /** The HTTP trailer fields that gRPC trailers become; the status is not among them. */
-export function trailerFields(trailers: HeaderList, profile: Profile): HeaderList {
+export function trailerFields(trailers: HeaderList, plainNames: boolean): HeaderList {
   const fields: HeaderList = [];
-  rename(trailers, profile === 'grpc-gateway' ? 'Grpc-Trailer-' : '', fields);
+  rename(trailers, plainNames ? '' : 'Grpc-Trailer-', fields);
   return fields;
 }
 

@@ -21,6 +21,8 @@ export interface TranscodedRequest {
   readonly binding: Binding;
   /** Raw text of each path variable, in the order of the template. */
   readonly variables: readonly string[];
+  /** As the client sent it. */
+  readonly method: string;
   /** As the client sent it, with the query. */
   readonly target: string;
   /** Free of hop-by-hop fields, with the gateway's own X-Forwarded-* added. */

@@ -7,6 +7,7 @@ import * as codings from '../../coding/coding.js';
 import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import {
+  habitsOf,
   loadSchema,
   prepareCall,
   readReply,
@@ -49,12 +50,13 @@ export function request({
   headers = [],
   profile = 'grpc-gateway',
 }: Sent): TranscodedRequest {
-  const { bindings } = schemaBindings(schema, { services: [], profile });
+  const { bindings } = schemaBindings(schema, { services: [], habits: habitsOf(profile) });
   const binding = present(bindings.find((it) => it.httpMethod === method && it.template.text === template));
   const source = new BufferedBody(ascii.encode(body));
   return {
     binding,
     variables,
+    method,
     target: `/x${query}`,
     headers,
     body: source,

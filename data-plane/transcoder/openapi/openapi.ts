@@ -37,7 +37,7 @@ export function openApiDocument(bindings: readonly RoutedBinding[], info: Docume
   const calls = callsOf(bindings);
   const components = new Components(
     dialect,
-    calls.some(({ binding }) => binding.profile !== 'envoy'),
+    calls.some(({ binding }) => binding.habits.streamFormat === 'wrapped'),
   );
   const paths = new Map<string, Map<string, JsonObject>>();
   for (const call of calls) {

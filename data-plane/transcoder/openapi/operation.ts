@@ -201,7 +201,7 @@ class OperationWriter {
       { type: 'application/x-ndjson', schema },
       { type: 'text/event-stream', schema },
     ];
-    if (binding.profile === 'envoy') {
+    if (binding.habits.streamFormat === 'array') {
       const array = { type: 'application/json', schema: { type: 'array', items: schema } };
       return { description: 'A stream, as a JSON array.', media: [array, ...others] };
     }
@@ -238,12 +238,12 @@ const jsonTexts: ReadonlySet<string> = new Set(['struct', 'value', 'list-value']
 
 /** The mask that a PATCH fills in by itself. */
 function filledMask(
-  { profile, httpMethod }: Binding,
+  { habits, httpMethod }: Binding,
   input: MessageType,
   bodyPath: FieldPath | null,
 ): Field | undefined {
   const body = bodyPath?.[bodyPath.length - 1];
-  if (profile !== 'grpc-gateway' || httpMethod !== 'PATCH' || body === undefined) return undefined;
+  if (!habits.fillUpdateMask || httpMethod !== 'PATCH' || body === undefined) return undefined;
   return isMessage(body) && !body.repeated ? maskField(input) : undefined;
 }
 

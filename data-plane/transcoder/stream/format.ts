@@ -1,4 +1,4 @@
-import type { Profile } from '../profile.js';
+import type { Habits } from '../habits.js';
 
 /** How the messages of a stream are put into a body (ST1). */
 export interface StreamFormat {
@@ -72,21 +72,25 @@ const byType: ReadonlyMap<string, StreamFormat> = new Map([
   ['application/jsonl', { ...lines, contentType: 'application/jsonl' }],
 ]);
 
-/** The format that Accept asks for most, or the profile's. */
-export function streamFormat(accept: string, profile: Profile): StreamFormat {
+/** The format that Accept asks for most, or the route's. */
+export function streamFormat(accept: string, { streamFormat: own }: Habits): StreamFormat {
+  if (accept === '') return byHabit[own];
   let chosen: StreamFormat | undefined;
   let best = 0;
   for (const part of accept.split(',')) {
     const [name = '', ...parameters] = part.split(';').map((it) => it.trim().toLowerCase());
-    const format = name === 'application/json' || name === '*/*' ? defaultFormat(profile) : byType.get(name);
+    const format = name === 'application/json' ? jsonFormat(own) : name === '*/*' ? byHabit[own] : byType.get(name);
     const quality = Number(parameters.find((it) => it.startsWith('q='))?.slice(2) ?? 1);
     if (format === undefined || !(quality > best)) continue;
     chosen = format;
     best = quality;
   }
-  return chosen ?? defaultFormat(profile);
+  return chosen ?? byHabit[own];
 }
 
-function defaultFormat(profile: Profile): StreamFormat {
-  return profile === 'envoy' ? array : wrappedLines;
+const byHabit: Readonly<Record<Habits['streamFormat'], StreamFormat>> = { wrapped: wrappedLines, array, lines, events };
+
+/** Lines and events have types of their own, so a client that wants JSON does not mean them. */
+function jsonFormat(own: Habits['streamFormat']): StreamFormat {
+  return own === 'array' ? array : wrappedLines;
 }

@@ -37,7 +37,7 @@ export class StreamAnswer implements ReplyWriter {
     this.#request = request;
     this.#headers = headers;
     this.#observer = observer;
-    this.#format = streamFormat(headerValue(request.headers, 'accept') ?? '', request.binding.profile);
+    this.#format = streamFormat(headerValue(request.headers, 'accept') ?? '', request.binding.habits);
     this.#before = utf8.encode(this.#format.before);
     this.#after = utf8.encode(this.#format.after);
     this.#separator = utf8.encode(this.#format.separator);
@@ -49,7 +49,7 @@ export class StreamAnswer implements ReplyWriter {
     if (isFirst) this.#content = content;
     if (response.isHttpBody) {
       if (content.body.length > 0) texts.push(content.body);
-      if (this.#request.binding.profile === 'grpc-gateway') texts.push(newline);
+      if (this.#request.binding.habits.profile === 'grpc-gateway') texts.push(newline);
       return;
     }
     if (isFirst) texts.push(utf8.encode(this.#format.opening));
@@ -109,7 +109,12 @@ export class StreamAnswer implements ReplyWriter {
   #success(contentType: string, body: BodySource): Answer {
     const fields = answerFields(this.#request, this.#headers, contentType);
     if (contentType === 'text/event-stream') fields.push('Cache-Control', 'no-cache');
-    return { status: statusOverride(this.#headers, []) ?? 200, headers: fields, body, grpcCode: 0 };
+    return { status: this.#status(), headers: fields, body, grpcCode: 0 };
+  }
+
+  #status(): number {
+    const { statusFromMetadata } = this.#request.binding.habits;
+    return (statusFromMetadata ? statusOverride(this.#headers, []) : null) ?? 200;
   }
 
   /** The status goes along, so that a client that reads trailers need not look into the body. */

@@ -39,7 +39,7 @@ export class WebSocketWriter implements ReplyWriter {
     }
     const { body, contentType } = response.toContent(message, this.#accept);
     const isJson = !response.isHttpBody && contentType === 'application/json';
-    const isWrapped = isJson && method.serverStreaming && habits.profile === 'grpc-gateway';
+    const isWrapped = isJson && method.serverStreaming && habits.streamFormat === 'wrapped';
     const parts = isWrapped ? [resultStart, body, resultEnd] : [body];
     texts.push(
       messageHeader(
