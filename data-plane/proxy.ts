@@ -44,8 +44,8 @@ export interface ProxyContext {
   readonly metrics: Metrics;
   readonly timers: TimerWheel;
   readonly latencyHeaders: boolean;
-  /** Where this node speaks TLS, if it does. */
-  tlsPort?(): number | null;
+  /** Where this node speaks TLS; null when it does not. */
+  readonly tlsPort: () => number | null;
   /** Milliseconds on the clock of the exchanges' `startMs`. */
   nowMs(): number;
 }
@@ -87,10 +87,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
         this.#exchange.respond(204, ['Allow', match.methods.join(', ')], emptyBody);
         return;
       }
-      requireProtocol(this.#exchange.head, match.target.route, facts.secure, {
-        local: facts.localPort,
-        tls: this.#context.tlsPort?.() ?? null,
-      });
+      requireProtocol(this.#exchange, match.target.route, facts.secure, this.#context.tlsPort);
       this.#target = match.target;
       match.target.upstream.requestsInFlight++;
       this.#startDeadline(match.target.requestMs);

@@ -116,6 +116,7 @@ async function run({ config, sent }: Review, request: ExplainRequest, head: Requ
     metrics: new Metrics(),
     timers,
     latencyHeaders: false,
+    tlsPort: () => null,
     nowMs: () => 0,
   });
   try {

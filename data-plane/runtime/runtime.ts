@@ -62,11 +62,19 @@ function noMatchError(noMatch: NoMatch): ProxyError {
   }
 }
 
-/** Throws 426, or the redirect that the route names, for a request over a protocol that the route does not take. */
-export function requireProtocol(head: RequestHead, { settings }: CompiledRoute, secure: boolean): void {
+/**
+ * Throws 426, or the redirect that the route names, for a request over a protocol that the route does not take. `tlsPort` says
+ * where this node itself speaks TLS, if it does.
+ */
+export function requireProtocol(
+  { head, peer }: Pick<Exchange, 'head' | 'peer'>,
+  { settings }: CompiledRoute,
+  secure: boolean,
+  tlsPort: () => number | null,
+): void {
   if (secure ? settings.https : settings.http) return;
   if (!secure && settings.httpsRedirect !== 0) {
-    const location = `https://${head.authority}${head.target}`;
+    const location = `https://${httpsAuthority(head.authority, peer.localPort, tlsPort())}${head.target}`;
     throw new ProxyError('https_required', undefined, {
       status: settings.httpsRedirect,
       headers: ['Location', location],
@@ -76,6 +84,12 @@ export function requireProtocol(head: RequestHead, { settings }: CompiledRoute, 
   throw new ProxyError('https_required', undefined, {
     headers: ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'],
   });
+}
+
+/** A port for plain HTTP speaks no TLS: who came straight to this node's is sent to its other one, all others to the usual one. */
+function httpsAuthority(authority: string, localPort: number, tlsPort: number | null): string {
+  const [, host = authority, port] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
+  return tlsPort !== null && Number(port) === localPort ? `${host}:${tlsPort}` : host;
 }
 
 /** Serves certificates to clients. */

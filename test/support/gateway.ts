@@ -7,7 +7,13 @@ import { transports } from '../../data-plane/serving.js';
 import { Proxy } from '../../data-plane/proxy.js';
 import { RuntimeHolder } from '../../data-plane/runtime/runtime.js';
 import { TimerWheel } from '../../data-plane/wheel.js';
-import { MetaSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import {
+  CertificateSchema,
+  MetaSchema,
+  RouteSchema,
+  SchemaSchema,
+  ServiceSchema,
+} from '../../proto/gen/sluice/v1/config_pb.js';
 import {
   EndpointSetSchema,
   EndpointState,
@@ -22,6 +28,7 @@ export interface GatewayConfig {
   readonly services: readonly MessageInitShape<typeof ServiceSchema>[];
   readonly routes: readonly MessageInitShape<typeof RouteSchema>[];
   readonly schemas?: readonly MessageInitShape<typeof SchemaSchema>[];
+  readonly certificates?: readonly MessageInitShape<typeof CertificateSchema>[];
   /** By service: ports on 127.0.0.1, each active with weight 1 or as given. */
   readonly endpoints: Readonly<Record<string, readonly (number | TestEndpoint)[]>>;
   readonly trustedIps?: readonly string[];
@@ -57,12 +64,13 @@ export async function startGateway(config: GatewayConfig): Promise<TestGateway> 
     metrics,
     timers,
     latencyHeaders: true,
+    tlsPort: () => null,
     nowMs: () => performance.now(),
   });
   const listener = createListener({ host: '127.0.0.1', port: 0, wheel: timers }, proxy);
   const { port } = await listener.listen();
   const apply = (next: GatewayConfig): void => {
-    runtime.applyEndpoints(Object.entries(next.endpoints).map(([service, ports]) => endpointSet(service, ports)));
+    runtime.applyEndpoints(endpointSets(next));
     runtime.applyConfig(resources(next));
   };
   apply(config);
@@ -93,7 +101,7 @@ export async function startGateway(config: GatewayConfig): Promise<TestGateway> 
   };
 }
 
-function resources({ services, routes, schemas = [] }: GatewayConfig): Resource[] {
+export function resources({ services, routes, schemas = [], certificates = [] }: GatewayConfig): Resource[] {
   const resource = (kind: Kind, name: string | undefined, body: Uint8Array): Resource =>
     create(ResourceSchema, { kind, name: name ?? '', body });
   return [
@@ -103,7 +111,14 @@ function resources({ services, routes, schemas = [] }: GatewayConfig): Resource[
       return resource(Kind.ROUTE, init.name, toBinary(RouteSchema, route));
     }),
     ...schemas.map((init) => resource(Kind.SCHEMA, init.name, toBinary(SchemaSchema, create(SchemaSchema, init)))),
+    ...certificates.map((init) =>
+      resource(Kind.CERTIFICATE, init.name, toBinary(CertificateSchema, create(CertificateSchema, init))),
+    ),
   ];
+}
+
+export function endpointSets({ endpoints }: GatewayConfig): EndpointSet[] {
+  return Object.entries(endpoints).map(([service, ports]) => endpointSet(service, ports));
 }
 
 function endpointSet(service: string, ports: GatewayConfig['endpoints'][string]): EndpointSet {

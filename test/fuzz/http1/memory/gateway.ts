@@ -72,6 +72,7 @@ export class MemoryGateway implements RequestHandler {
       metrics,
       timers: this.#wheel,
       latencyHeaders: false,
+      tlsPort: () => null,
       nowMs: () => 0,
     });
   }
