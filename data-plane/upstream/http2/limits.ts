@@ -42,8 +42,8 @@ export const defaultHttp2Limits: Http2TransportLimits = {
   keepAliveTimeoutMs: 20_000,
   // As for HTTP/1.
   maxHeaderListBytes: 131_072,
-  // Most answers whole; a stalled reader holds no more than this.
-  streamWindowBytes: 262_144,
+  // A message of 64 KiB in one go; a stalled reader holds no more than this.
+  streamWindowBytes: 131_072,
   // One answer alone reaches 400 MB/s over 40 ms, from another region.
   windowGrowthBytes: 16_777_216,
   // Replenished as bytes arrive: only needs to cover what is on its way.
