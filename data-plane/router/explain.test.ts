@@ -5,7 +5,7 @@ type Route = Partial<RouteEntry<string>>;
 
 const request = { method: 'POST', host: 'B.a.com:80', path: '/x/%79', headers: ['env', 'secret-value'] };
 
-function explain(routes: Record<string, Route>, limit?: number) {
+function explain(routes: Record<string, Route>, limit?: number, more: Partial<typeof request> = {}) {
   const entries = Object.entries(routes).map(([name, route], ordinal): RouteEntry<string> => ({
     target: name,
     name,
@@ -18,7 +18,10 @@ function explain(routes: Record<string, Route>, limit?: number) {
     ordinal,
     ...route,
   }));
-  const { outcome, host, path, losers, omitted } = compileRouter(entries).router.explain(request, limit);
+  const { outcome, host, path, losers, omitted } = compileRouter(entries).router.explain(
+    { ...request, ...more },
+    limit,
+  );
   const reasons = losers.map(({ entry, reason, text }) => `${entry.name}: ${reason.kind} by ${reason.by}: ${text}`);
   return { winner: outcome.kind === 'match' ? outcome.target : outcome.kind, host, path, reasons, omitted };
 }
@@ -87,6 +90,37 @@ test.each<[string, Record<string, Route>, string]>([
   ],
 ])('a route that matched is listed with the rule it lost by: %s', (by, routes, text) => {
   expect(explain(routes)).toMatchObject({ winner: 'w', reasons: [`l: lost by ${by}: ${text}`] });
+});
+
+test.each([
+  ['/v1/shelfs/1', '/v1/shelves/{shelf}', 'segment 2 is "shelfs", not "shelves"'],
+  ['/v1/shelves', '/v1/shelves/{shelf}', 'it has 2 segments, the template 3'],
+  ['/v1/shelves/1/books', '/v1/shelves/{shelf}', 'it has 4 segments, the template 3'],
+  ['/v1/shelves//books', '/v1/shelves/{shelf}/books', 'segment 3 is empty'],
+  ['/v1/shelves/1/', '/v1/shelves/{shelf}', 'it ends in a slash'],
+  ['/v1/shelves/1:join', '/v1/shelves/{shelf}:merge', 'it lacks the verb ":merge"'],
+  ['/v1/shelf:merge', '/v1/shelves:merge', 'segment 2 is "shelf", not "shelves"'],
+  ['/v1/files/a/b', '/v1/files/**/meta', 'what follows is not as the template has it'],
+])('a template that %s does not match says where they go apart', (path, text, fault) => {
+  const reasons = explain({ r: { paths: [{ kind: 'template', text }] } }, undefined, { path }).reasons;
+
+  expect(reasons).toEqual([
+    `r: failed by paths: path ${JSON.stringify(path)} does not match template ${text}: ${fault}`,
+  ]);
+});
+
+test('where no more than a shorter prefix wins, routes whose path begins as the request does are listed, the longest first', () => {
+  const routes: Record<string, Route> = {
+    fallback: { paths: [prefix('/')] },
+    shelves: { paths: [{ kind: 'template', text: '/v1/shelves/{shelf}' }], methods: ['GET'] },
+    books: { paths: [{ kind: 'template', text: '/v1/shelves/{shelf}/books/{book}' }], methods: ['POST'] },
+    other: { paths: [{ kind: 'template', text: '/v2/shelves/{shelf}' }] },
+    elsewhere: { hosts: ['c.com'], paths: [{ kind: 'template', text: '/v1/shelves/{shelf}' }] },
+  };
+
+  const { reasons } = explain(routes, undefined, { path: '/v1/shelves/1/boks/2' });
+
+  expect(reasons.map((reason) => reason.split(':')[0])).toEqual(['books', 'shelves']);
 });
 
 test('a value that the request carried in a header is never repeated', () => {

@@ -3,6 +3,7 @@ import type { CompiledEntry, CompiledHeader, CompiledPath } from './entry.js';
 import { hostMatches, hostRank, normalizeHost } from './host.js';
 import type { Match } from './match.js';
 import { compareAges, compareTiers, pathKey } from './order.js';
+import { depthOf, pathFault, type PathFault } from './path-fault.js';
 import { normalizePath } from './path.js';
 import { headerMatches, sniMatches } from './search.js';
 import { templateMatches } from './template-match.js';
@@ -27,7 +28,10 @@ export interface Explanation<T> {
   /** As they were compared; path is null when it was refused. */
   readonly host: string;
   readonly path: string | null;
-  /** Every other route that matched on host or path, the nearest first. */
+  /**
+   * Every other route that matched on host or path, the nearest first; and where nothing but a shorter prefix won, those whose
+   * path begins as the request's does.
+   */
   readonly losers: readonly Loser<T>[];
   /** How many more there are than the limit. */
   readonly omitted: number;
@@ -47,7 +51,8 @@ export function explain<T>(
   const winner = outcome.kind === 'match' ? outcome.entry : null;
   const views = compiled.map((entry) => look(entry, seen));
   const won = views.find((view) => view.compiled.entry === winner) ?? null;
-  const losing = views.filter((view) => view !== won && isNear(view)).toSorted(compareNearness);
+  const depth = won === null ? 0 : depthOf(won.path);
+  const losing = views.filter((view) => view !== won && isNear(view, depth)).toSorted(compareNearness);
   const losers = losing.slice(0, limit).map((view) => judge(view, won, seen));
   return { outcome, host, path, losers, omitted: losing.length - losers.length };
 }
@@ -65,6 +70,9 @@ interface View<T> {
   readonly path: CompiledPath | null;
   readonly hostOk: boolean;
   readonly pathOk: boolean;
+  /** Of the path that agrees longest, when none matches. */
+  readonly fault: PathFault | null;
+  readonly methodOk: boolean;
   readonly failed: (LoserReason & { kind: 'failed' })['by'] | null;
 }
 
@@ -80,21 +88,29 @@ function look<T>(compiled: CompiledEntry<T>, seen: Seen): View<T> {
   );
   const hostOk = compiled.hosts.length === 0 || host !== null;
   const pathOk = compiled.paths.length === 0 || path !== null;
-  const method = methods === null || methods.includes(seen.request.method);
+  const methodOk = methods === null || methods.includes(seen.request.method);
   const header = headers === null || headers.every((rule) => headerMatches(rule, seen.request.headers));
   const sni = snis === null || sniMatches(snis, httpsOnly, seen.request.serverName ?? null);
   const failed = !hostOk
     ? 'hosts'
     : !pathOk
       ? 'paths'
-      : !method
+      : !methodOk
         ? 'methods'
         : !header
           ? 'headers'
           : !sni
             ? 'snis'
             : null;
-  return { compiled, host, path, hostOk, pathOk, failed };
+  const fault = pathOk ? null : longestFault(compiled.paths, seen);
+  return { compiled, host, path, hostOk, pathOk, fault, methodOk, failed };
+}
+
+function longestFault(paths: readonly CompiledPath[], seen: Seen): PathFault | null {
+  return least(
+    paths.map((path) => pathFault(path, seen.request.path, seen.path)),
+    ({ agreed }) => -agreed,
+  );
 }
 
 function least<V>(values: readonly V[], rank: (value: V) => number | string): V | null {
@@ -122,15 +138,24 @@ function pathMatches(path: CompiledPath, seen: Seen): boolean {
   }
 }
 
-/** Matched by a host or a path that it sets; a route that sets neither is near every request. */
-function isNear<T>(view: View<T>): boolean {
-  return view.host !== null || view.path !== null || (view.hostOk && view.pathOk);
+/**
+ * Matched by a host or a path that it sets, or with a path that agrees for longer than the winner's; a route that sets neither
+ * is near every request.
+ */
+function isNear<T>({ host, path, hostOk, pathOk, fault }: View<T>, depth: number): boolean {
+  return host !== null || path !== null || (hostOk && (pathOk || (fault !== null && fault.agreed > depth)));
 }
 
 const nearness = [null, 'snis', 'headers', 'methods', 'paths', 'hosts'] as const;
 
 function compareNearness<T>(a: View<T>, b: View<T>): number {
-  return nearness.indexOf(a.failed) - nearness.indexOf(b.failed) || compareViews(a, b);
+  return nearness.indexOf(a.failed) - nearness.indexOf(b.failed) || compareFaults(a, b) || compareViews(a, b);
+}
+
+/** The longer a path agrees the nearer it is; of those, the one that has the method. */
+function compareFaults<T>(a: View<T>, b: View<T>): number {
+  if (a.failed !== 'paths' || b.failed !== 'paths') return 0;
+  return (b.fault?.agreed ?? 0) - (a.fault?.agreed ?? 0) || Number(b.methodOk) - Number(a.methodOk);
 }
 
 /** Rules 1 to 5 for two routes that match. */
@@ -165,7 +190,7 @@ function failureText<T>(view: View<T>, by: NonNullable<View<T>['failed']>, seen:
     case 'hosts':
       return `host ${JSON.stringify(seen.host)} is not ${oneOf(compiled.hosts)}`;
     case 'paths':
-      return `path ${JSON.stringify(seen.path)} does not match ${oneOf(compiled.paths.map((path) => describePath(path.rule)))}`;
+      return `path ${JSON.stringify(seen.path)} does not match ${oneOf(compiled.paths.map((path) => describePath(path.rule)))}${faultText(view)}`;
     case 'methods':
       return `method ${seen.request.method} is not ${oneOf(compiled.methods ?? [])}`;
     case 'headers': {
@@ -175,6 +200,10 @@ function failureText<T>(view: View<T>, by: NonNullable<View<T>['failed']>, seen:
     case 'snis':
       return `the TLS server name is not ${oneOf(compiled.snis ?? [])}`;
   }
+}
+
+function faultText<T>({ compiled, fault }: View<T>): string {
+  return compiled.paths.length > 1 || fault === null || fault.text === '' ? '' : `: ${fault.text}`;
 }
 
 function lossText<T>(view: View<T>, won: View<T>): [(LoserReason & { kind: 'lost' })['by'], string] {
