@@ -7,7 +7,7 @@ import { Health } from '../../proto/gen/grpc/health/v1/health_pb.js';
 import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
 import { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { AdminError, code } from '../errors.js';
-import { CheckMemo, checkState } from '../snapshot/snapshot.js';
+import { CheckMemo, checkState, schemaDifferences } from '../snapshot/snapshot.js';
 import { applyHandlers } from './apply.js';
 import { certificateHandlers } from './certificates.js';
 import { explainHandlers } from './explain.js';
@@ -72,7 +72,12 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
   const services = [Admin, Health, ServerReflection];
   const health = new HealthState(services.map(({ typeName }) => typeName));
   const memo = new CheckMemo();
-  const writer = new ConfigWriter(deps.store, deps.clock, (resources) => checkState(resources, memo));
+  const writer = new ConfigWriter(
+    deps.store,
+    deps.clock,
+    (resources) => checkState(resources, memo),
+    (before, after) => schemaDifferences(before, after, memo),
+  );
   addServices(
     server,
     deps,

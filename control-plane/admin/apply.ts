@@ -90,6 +90,7 @@ function withinBudget(changes: readonly ResourceChange[]): ResourceChange[] {
   let left = maxFieldChangeLength;
   return changes.map((change) => {
     for (const { path, before, after } of change.fields) left -= path.length + before.length + after.length;
-    return left >= 0 ? change : { ...change, fields: [] };
+    for (const { symbol, description } of change.schemaChanges) left -= symbol.length + description.length;
+    return left >= 0 ? change : { ...change, fields: [], schemaChanges: [] };
   });
 }

@@ -23,9 +23,11 @@ export function diffFields(row: ResourceKind, before: ConfigMessage, after: Conf
 function readable(row: ResourceKind, message: ConfigMessage): JsonValue {
   const { meta: _, ...content } = toCompare(message);
   if (!('descriptorSet' in content)) return toJson(row.schema, content, { useProtoFieldName: true });
-  const { name, descriptorSet } = content;
+  const { descriptorSet } = content;
+  const others = toJson(row.schema, { ...content, descriptorSet: new Uint8Array(0) }, { useProtoFieldName: true });
+  if (descriptorSet.length === 0 || !isObject(others)) return others;
   const hash = Buffer.from(sha256(descriptorSet).subarray(0, 8)).toString('hex');
-  return { name, descriptor_set: `${descriptorSet.length} bytes, sha256 ${hash}…` };
+  return { ...others, descriptor_set: `${descriptorSet.length} bytes, sha256 ${hash}…` };
 }
 
 function compare(path: string, before: Json, after: Json, changes: FieldChange[]): void {

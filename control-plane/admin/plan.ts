@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 
-import { ChangeAction, ResourceChangeSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
-import { ResourceKeySchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { ChangeAction, ResourceChangeSchema, SchemaChangeSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
+import { Kind, ResourceKeySchema } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { applyChange, compareNames, equalBytes, findResource, keyOf } from '../../proto/snapshot/snapshot.js';
 import { AdminError, code } from '../errors.js';
 import { completed, contentOf, fromResource, kindOf, kinds, toResource } from './convert.js';
@@ -10,10 +10,11 @@ import { expiryProblem } from './expiry.js';
 import { toKeep } from './secrets.js';
 import { invalid, summary } from './validate.js';
 
-import type { ResourceChange } from '../../proto/gen/sluice/v1/admin_pb.js';
-import type { Kind, Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { ResourceChange, SchemaChange } from '../../proto/gen/sluice/v1/admin_pb.js';
+import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { FieldViolation } from '../errors.js';
+import type { Difference } from '../snapshot/snapshot.js';
 import type { Change, State } from '../store/store.js';
 import type { ConfigMessage, ResourceKind } from './convert.js';
 
@@ -45,12 +46,14 @@ export interface Plan {
 
 /** Gives the faults of a whole config. */
 export type Check = (resources: readonly Resource[]) => readonly Problem[];
+/** Gives what callers of a schema meet otherwise, breaking differences first. */
+export type Compare = (before: Resource, after: Resource) => readonly Difference[];
 
 /**
  * The change that brings `state` to where `edit` wants it. Resources whose content is already as wanted keep their bytes.
  * Throws an AdminError that names the faulty fields when the config would not work after it. Pure.
  */
-export function plan(state: State, edit: Edit, nowMs: number, check: Check): Plan {
+export function plan(state: State, edit: Edit, nowMs: number, check: Check, compare: Compare = () => []): Plan {
   const upserts: Resource[] = [];
   const changes: ResourceChange[] = [];
   const expired: Problem[] = [];
@@ -71,7 +74,21 @@ export function plan(state: State, edit: Edit, nowMs: number, check: Check): Pla
     changes.push(create(ResourceChangeSchema, { kind, name, action: ChangeAction.DELETE }));
   const change = { upserts, deletes };
   refuseNewProblems(state.resources, change, edit, check, expired);
+  for (const each of changes) each.schemaChanges = schemaChanges(each, state.resources, upserts, compare);
   return { change, changes: changes.toSorted(inReportOrder) };
+}
+
+/** Only now, when it is known that the descriptors are good. */
+function schemaChanges(
+  { kind, name, action }: ResourceChange,
+  resources: readonly Resource[],
+  upserts: readonly Resource[],
+  compare: Compare,
+): SchemaChange[] {
+  const before = findResource(resources, { kind, name });
+  const after = upserts.find((resource) => resource.kind === kind && resource.name === name);
+  if (kind !== Kind.SCHEMA || action !== ChangeAction.UPDATE || before === undefined || after === undefined) return [];
+  return compare(before, after).map((difference) => create(SchemaChangeSchema, difference));
 }
 
 function changeOf(row: ResourceKind, before: ConfigMessage | undefined, after: ConfigMessage): ResourceChange {

@@ -1,7 +1,7 @@
 import { plan } from './plan.js';
 
 import type { State, Store } from '../store/store.js';
-import type { Check, Edit, Plan } from './plan.js';
+import type { Check, Compare, Edit, Plan } from './plan.js';
 
 export interface Written {
   /** The state that holds the result. */
@@ -17,18 +17,20 @@ export class ConfigWriter {
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #check: Check;
+  readonly #compare: Compare;
 
-  constructor(store: Store, clock: () => number, check: Check) {
+  constructor(store: Store, clock: () => number, check: Check, compare: Compare) {
     this.#store = store;
     this.#clock = clock;
     this.#check = check;
+    this.#compare = compare;
   }
 
   async write(actor: string, decide: Decide): Promise<Written> {
     const nowMs = this.#clock();
     let planned: Plan | undefined;
     const state = await this.#store.transact(actor, (newest) => {
-      planned = plan(newest, decide(newest), nowMs, this.#check);
+      planned = plan(newest, decide(newest), nowMs, this.#check, this.#compare);
       return planned.change;
     });
     if (planned === undefined) throw new Error('the store did not ask for the change');
@@ -43,6 +45,6 @@ export class ConfigWriter {
 
   /** The same on another state than the newest. */
   planOn(state: State, decide: Decide): Plan {
-    return plan(state, decide(state), this.#clock(), this.#check);
+    return plan(state, decide(state), this.#clock(), this.#check, this.#compare);
   }
 }

@@ -36,11 +36,15 @@ const actionSigns: Readonly<Record<ChangeAction, string>> = {
   [ChangeAction.DELETE]: '-',
 };
 
-/** `~ route orders`, and under it a line per field that differs. */
+/** `~ route orders`, and under it a line per field that differs, and per difference for callers of a schema. */
 export function changeLines(changes: readonly ResourceChange[]): string[] {
-  return changes.flatMap(({ action, kind, name, fields }) => [
+  return changes.flatMap(({ action, kind, name, fields, schemaChanges }) => [
     `${actionSigns[action]} ${kindWord(kind)} ${name}`,
     ...fields.map(({ path, before, after }) => `    ${path}: ${before || '(unset)'} -> ${after || '(unset)'}`),
+    ...schemaChanges.map(
+      ({ breaking, symbol, description }) =>
+        `    ${breaking ? 'breaking' : 'compatible'}: ${[symbol, description].filter((part) => part !== '').join(': ')}`,
+    ),
   ]);
 }
 

@@ -1,4 +1,6 @@
+import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { compareResources, keyOf, sortResources } from '../../proto/snapshot/snapshot.js';
+import { compareSchemas, type Difference } from './compatibility.js';
 import { inspect, type Finding } from './inspect.js';
 import { CheckMemo } from './memo.js';
 
@@ -6,6 +8,7 @@ import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 
 export { CheckMemo } from './memo.js';
+export type { Difference } from './compatibility.js';
 export { loadDescriptors } from './schemas.js';
 
 /**
@@ -37,6 +40,15 @@ export function build(resources: readonly Resource[], memo: CheckMemo = new Chec
     for (const { problem } of blamed) leftOut.add(keyOf(problem));
     kept = kept.filter((resource) => !leftOut.has(keyOf(resource)));
   }
+}
+
+/** What differs for callers between two states of one schema; nothing while one of them has no descriptors. */
+export function schemaDifferences(before: Resource, after: Resource, memo: CheckMemo): Difference[] {
+  const [was, is] = [before, after].map((resource) => {
+    const decoded = memo.decode(resource);
+    return decoded?.kind === Kind.SCHEMA ? memo.schema(decoded.message).descriptors : null;
+  });
+  return was && is ? compareSchemas(was, is) : [];
 }
 
 function problemsOf(findings: readonly Finding[]): Problem[] {
