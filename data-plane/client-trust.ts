@@ -1,11 +1,13 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import type { Exchange } from './exchange.js';
+import type { Exchange, Peer } from './exchange.js';
 import { headerValue, headerValues } from './headers.js';
 import type { ClientFacts } from './shape.js';
 
 /** Which peers are believed when they speak for a client: the process's `trusted_ips`. */
 export class ClientTrust {
   readonly #trusted: BlockList | null;
+  /** Of peers that are not trusted nothing is learnt from a request. */
+  readonly #untrusted = new WeakMap<Peer, ClientFacts>();
 
   /** Takes addresses and CIDRs; throws an Error that names the first that is neither. */
   constructor(trustedIps: readonly string[]) {
@@ -13,10 +15,12 @@ export class ClientTrust {
   }
 
   facts({ peer, head }: Exchange): ClientFacts {
+    const known = this.#untrusted.get(peer);
+    if (known !== undefined) return known;
     const trusted = this.#isTrusted(peer.address);
     const secure =
       peer.tlsServerName !== null || (trusted && headerValue(head.headers, 'x-forwarded-proto') === 'https');
-    return {
+    const facts = {
       trusted,
       clientAddress: trusted
         ? this.#clientOf(headerValues(head.headers, 'x-forwarded-for'), peer.address)
@@ -25,6 +29,8 @@ export class ClientTrust {
       secure,
       localPort: peer.localPort,
     };
+    if (!trusted) this.#untrusted.set(peer, facts);
+    return facts;
   }
 
   /** Lists are appended to on the way, so the nearest address that is not trusted is the last one that can be believed. */

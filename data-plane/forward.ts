@@ -4,7 +4,7 @@ import { headerValue, removeHeader } from './headers.js';
 import { ReplayBody } from './replay-body.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
-import { upstreamHeaders, upstreamTarget, type ClientFacts } from './shape.js';
+import { upstreamFields, upstreamTarget, type ClientFacts } from './shape.js';
 import { TrackedBody } from './tracked-body.js';
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
 import type { Call } from './upstream/transport.js';
@@ -44,7 +44,7 @@ function forward(
     method: head.method,
     target: upstreamTarget(head.target, matchedText, rewritten, route.pathRule),
     authority: route.settings.preserveHost ? head.authority : route.settings.service.host,
-    headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, prefix),
+    ...upstreamFields(stripHopByHop(head.headers), head, facts, id, prefix),
     body,
     upgrade,
   };

@@ -1,9 +1,48 @@
 /**
  * Header fields as a flat list: name, value, name, value, … in the order and case they came in, one pair per field line.
- * Values are latin1 text (one char per byte, RFC 9110 section 5.5) without surrounding blanks. Every room passes this one
- * shape on, so a header that nobody touches is never rebuilt.
+ * Values are latin1 text (one char per byte, RFC 9110 section 5.5) without surrounding blanks and line ends: parsers refuse what is
+ * not, and whoever makes a field of other text asks `safeValue`. Every room passes this one shape on, so a header that nobody
+ * touches is never rebuilt.
  */
 export type HeaderList = string[];
+
+/** Fields that many messages carry alike: as a list, and as field lines of HTTP/1, which are made once. */
+export class FieldBlock {
+  readonly fields: HeaderList;
+  #text = '';
+
+  constructor(fields: HeaderList) {
+    this.fields = fields;
+  }
+
+  get text(): string {
+    if (this.#text !== '') return this.#text;
+    const { fields } = this;
+    for (let i = 0; i < fields.length; i += 2) this.#text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+    return this.#text;
+  }
+}
+
+/**
+ * Fields that can be sent whatever they were made of, as a service's text: see `safeValue`. A name that is no token cannot be
+ * mended; such a field is left out.
+ */
+export function safeFields(headers: readonly string[]): HeaderList {
+  const safe: HeaderList = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!notInToken.test(name)) safe.push(name, safeValue(headers[i + 1] as string));
+  }
+  return safe;
+}
+
+/** A field value of any text: what cannot stand in one becomes a blank (RFC 9110 section 5.5), line ends above all. */
+export function safeValue(text: string): string {
+  return text.replace(notInValue, ' ');
+}
+
+const notInValue = /[^\t\x20-\x7e\x80-\xff]/g;
+const notInToken = /^$|[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 
 /** The value of the first field line called `lowerName` (which must be lower case), or undefined. */
 export function headerValue(headers: readonly string[], lowerName: string): string | undefined {

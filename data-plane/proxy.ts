@@ -12,7 +12,7 @@ import { PassedCall, type PassedCallObserver } from './passed-call.js';
 import { mayRetry, needsBudget } from './retry.js';
 import type { Match } from './router/router.js';
 import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
-import { addReplyFields, type ClientFacts } from './shape.js';
+import { ReplyBlocks, type ClientFacts, type Latency } from './shape.js';
 import { TranscodedExchange, type TranscodedObserver } from './transcoded-exchange.js';
 import type { Answer } from './transcoder/transcoder.js';
 import type { ActiveCall, CallObserver } from './upstream/transport.js';
@@ -25,13 +25,14 @@ import { WheelTimer, type TimerWheel } from './wheel.js';
  */
 export class Proxy implements RequestHandler {
   readonly #context: ProxyContext;
+  readonly #replyBlocks = new ReplyBlocks();
 
   constructor(context: ProxyContext) {
     this.#context = context;
   }
 
   handle(exchange: Exchange): RequestObserver {
-    const request = new ProxiedRequest(this.#context, exchange);
+    const request = new ProxiedRequest(this.#context, exchange, this.#replyBlocks);
     request.start();
     return request;
   }
@@ -59,6 +60,7 @@ const deadlineSlackMs = 10;
 class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserver, PassedCallObserver {
   readonly #context: ProxyContext;
   readonly #exchange: Exchange;
+  readonly #replyBlocks: ReplyBlocks;
   #target: RouteTarget | null = null;
   #outgoing: Outgoing | null = null;
   /** Stands between the client and a service that speaks gRPC; null where plain requests are forwarded. */
@@ -72,9 +74,10 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   #sentMs = 0;
   #retrying = false;
 
-  constructor(context: ProxyContext, exchange: Exchange) {
+  constructor(context: ProxyContext, exchange: Exchange, replyBlocks: ReplyBlocks) {
     this.#context = context;
     this.#exchange = exchange;
+    this.#replyBlocks = replyBlocks;
   }
 
   start(): void {
@@ -104,7 +107,14 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
       const call = (this.#call = new PassedCall(this.#exchange, this));
       call.start(match, facts);
     } else {
-      const call = (this.#call = new TranscodedExchange(this.#exchange, match, facts, binding, this));
+      const call = (this.#call = new TranscodedExchange(
+        this.#exchange,
+        match,
+        facts,
+        binding,
+        this.#context.timers,
+        this,
+      ));
       call.start();
     }
   }
@@ -122,7 +132,9 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   }
 
   #attempt(outgoing: Outgoing, { route, upstream }: RouteTarget): void {
-    const nowMs = this.#context.nowMs();
+    // A plain request is sent in the turn in which its head was read.
+    const isFirst = this.#call === null && this.#tried.length === 0;
+    const nowMs = isFirst ? this.#exchange.startMs : this.#context.nowMs();
     const endpoint = upstream.pick(nowMs, this.#tried);
     if (endpoint === null) {
       this.#fail(new ProxyError('no_endpoint'));
@@ -137,6 +149,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
         target: outgoing.target,
         authority: outgoing.authority === '' ? endpoint.authority : outgoing.authority,
         headers: this.#call === null ? outgoing.headers : withTimeout(outgoing.headers, this.#deadlineMs - nowMs),
+        added: outgoing.added,
         body: outgoing.body,
         upgrade: outgoing.upgrade,
         timeouts: route.settings.timeouts,
@@ -152,7 +165,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   replied(status: number, headers: HeaderList, body: BodySource): void {
     if (this.#call === null) {
       this.#judge(status >= 500);
-      this.#exchange.respond(status, this.#signed(headers), body);
+      this.#respond(status, headers, body);
       return;
     }
     releaseBody((this.#outgoing as Outgoing).body);
@@ -162,12 +175,12 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   /** What the transcoder makes of the service's reply. */
   answered({ status, headers, body, grpcCode: code }: Answer): void {
     this.ended(code);
-    this.#exchange.respond(status, this.#signed(headers), body);
+    this.#respond(status, headers, body);
   }
 
   /** The reply to a gRPC caller; how the call ends is known later. */
   passed(status: number, headers: HeaderList, body: BodySource): void {
-    this.#exchange.respond(status, this.#signed(headers), body);
+    this.#respond(status, headers, body);
   }
 
   /** A service that heeds the caller's time limit is not to blame for it. */
@@ -205,8 +218,9 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     this.#endpoint = null;
     this.#judgeFailure(error, endpoint);
     this.#tried = [...this.#tried, endpoint];
-    const { maxAttempts, budgetPercent } = route.settings.retries;
-    const attempt = { error, method: this.#exchange.head.method, attempts: this.#tried.length, maxAttempts };
+    const { maxAttempts, budgetPercent, idempotent } = route.settings.retries;
+    const { method } = this.#exchange.head;
+    const attempt = { error, method, idempotent, attempts: this.#tried.length, maxAttempts };
     const replayable = isReplayable(outgoing.body);
     const may = mayRetry({ ...attempt, replayable });
     if (!may || (needsBudget(error) && !this.#takeBudget(upstream.requestsInFlight, budgetPercent))) {
@@ -256,8 +270,9 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   }
 
   #startDeadline(ms: number): void {
+    if (ms <= 0) return;
     const nowMs = this.#context.nowMs();
-    if (ms <= 0 || nowMs + ms >= this.#deadlineMs) return;
+    if (nowMs + ms >= this.#deadlineMs) return;
     this.#deadlineMs = nowMs + ms;
     this.#deadline ??= new WheelTimer(() => this.#fail(new ProxyError('request_deadline')));
     this.#context.timers.set(this.#deadline, ms);
@@ -283,12 +298,15 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     else reportServerError(endpoint, upstream.endpoints, nowMs);
   }
 
-  #signed(headers: HeaderList): HeaderList {
-    if (!this.#context.latencyHeaders) return addReplyFields(headers, null);
+  #respond(status: number, headers: HeaderList, body: BodySource): void {
+    const latency = this.#context.latencyHeaders ? this.#latency() : null;
+    this.#exchange.respond(status, headers, body, this.#replyBlocks.blockFor(headers, latency));
+  }
+
+  #latency(): Latency {
     const nowMs = this.#context.nowMs();
     const upstreamMs = Math.round(nowMs - this.#sentMs);
-    const proxyMs = Math.max(0, Math.round(nowMs - this.#exchange.startMs) - upstreamMs);
-    return addReplyFields(headers, { proxyMs, upstreamMs });
+    return { proxyMs: Math.max(0, Math.round(nowMs - this.#exchange.startMs) - upstreamMs), upstreamMs };
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ProxyError } from './errors.js';
 import type { RequestHead } from './exchange.js';
 import { headerValue, headerValues } from './headers.js';
-import { addReplyFields, hostOnly, upstreamHeaders, upstreamTarget, type ClientFacts } from './shape.js';
+import { hostOnly, ReplyBlocks, upstreamHeaders, upstreamTarget, type ClientFacts } from './shape.js';
 
 describe('upstreamTarget', () => {
   it.each([
@@ -54,6 +54,10 @@ describe('upstreamHeaders', () => {
     expect(sent).toEqual([
       'Accept',
       '*/*',
+      'X-Forwarded-Prefix',
+      '/shop',
+      'X-Request-Id',
+      'id-1',
       'X-Forwarded-For',
       '10.0.0.9',
       'X-Real-IP',
@@ -64,12 +68,8 @@ describe('upstreamHeaders', () => {
       'shop.example',
       'X-Forwarded-Port',
       '8080',
-      'X-Forwarded-Prefix',
-      '/shop',
       'Via',
       '1.0 edge, 1.1 sluice',
-      'X-Request-Id',
-      'id-1',
     ]);
   });
 
@@ -103,13 +103,35 @@ describe('upstreamHeaders', () => {
   });
 });
 
-describe('addReplyFields', () => {
-  it('joins Via field lines into one and adds the latencies', () => {
-    const fields = addReplyFields(['Via', '1.1 a', 'Server', 'x', 'via', '1.1 b'], { proxyMs: 2, upstreamMs: 15 });
+describe('ReplyBlocks', () => {
+  const blocks = new ReplyBlocks();
 
-    expect(headerValue(fields, 'via')).toBe('1.1 a, 1.1 b, 1.1 sluice');
-    expect(headerValues(fields, 'via')).toHaveLength(1);
-    expect(headerValue(fields, 'x-sluice-upstream-latency')).toBe('15');
+  it('joins Via field lines into one and adds the latencies', () => {
+    const fields = ['Via', '1.1 a', 'Server', 'x', 'via', '1.1 b'];
+    const added = blocks.blockFor(fields, { proxyMs: 2, upstreamMs: 15 });
+
+    expect(fields).toEqual(['Server', 'x']);
+    expect(added.text).toBe(
+      'Via: 1.1 a, 1.1 b, 1.1 sluice\r\nX-Sluice-Proxy-Latency: 2\r\nX-Sluice-Upstream-Latency: 15\r\n',
+    );
+  });
+
+  it.each([
+    { proxyMs: 0, upstreamMs: 63 },
+    { proxyMs: 63, upstreamMs: 0 },
+    { proxyMs: 1, upstreamMs: 64 },
+    { proxyMs: 64, upstreamMs: 1 },
+    { proxyMs: 0, upstreamMs: 90_000 },
+  ])('tells latencies $proxyMs and $upstreamMs, again and again', (latency) => {
+    for (let i = 0; i < 2; i++) {
+      const { fields } = blocks.blockFor([], latency);
+      expect(headerValue(fields, 'x-sluice-proxy-latency')).toBe(String(latency.proxyMs));
+      expect(headerValue(fields, 'x-sluice-upstream-latency')).toBe(String(latency.upstreamMs));
+    }
+  });
+
+  it('tells no latency where none is given', () => {
+    expect(blocks.blockFor(['Server', 'x'], null).fields).toEqual(['Via', '1.1 sluice']);
   });
 });
 

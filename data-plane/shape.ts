@@ -1,6 +1,6 @@
 import { ProxyError } from './errors.js';
 import type { RequestHead } from './exchange.js';
-import { headerValue, isHeader, type HeaderList } from './headers.js';
+import { FieldBlock, headerValue, isHeader, type HeaderList } from './headers.js';
 
 /** The name by which the gateway signs Via, and with which its other fields begin. */
 const viaRequest: Record<RequestHead['version'], string> = {
@@ -19,6 +19,20 @@ export interface ClientFacts {
   readonly secure: boolean;
   /** Port that the client connected to here. */
   readonly localPort: number;
+  /** What was added to the last request of the same client: those of a connection are nearly all to one authority. */
+  added?: AddedBefore;
+}
+
+interface AddedBefore {
+  readonly authority: string;
+  readonly version: RequestHead['version'];
+  readonly block: FieldBlock;
+}
+
+/** What goes upstream: the client's own fields, and what is added behind them. */
+export interface ShapedFields {
+  readonly headers: HeaderList;
+  readonly added: FieldBlock;
 }
 
 /** What the matched route makes of the path. */
@@ -61,17 +75,17 @@ function hasDotSegment(path: string): boolean {
 }
 
 /**
- * The fields to send upstream: the client's (hop-by-hop ones already off), X-Forwarded-* appended or set, Via, and an id.
- * `fields` is not changed. A name that is set takes the place of the client's field lines of that name.
+ * The fields to send upstream: the client's (hop-by-hop ones already off) and an id; added to them X-Forwarded-*, appended or set,
+ * and Via. `fields` is not changed. A name that is set takes the place of the client's field lines of that name.
  */
-export function upstreamHeaders(
+export function upstreamFields(
   fields: HeaderList,
   head: RequestHead,
   facts: ClientFacts,
   id: string,
   strippedPrefix: string,
-): HeaderList {
-  const out: HeaderList = [];
+): ShapedFields {
+  const headers: HeaderList = [];
   let forwardedFor = '';
   let via = '';
   let hasRequestId = false;
@@ -96,25 +110,54 @@ export function upstreamHeaders(
         hasRequestId = true;
         break;
     }
-    out.push(name, value);
+    headers.push(name, value);
   }
+  if (strippedPrefix !== '' && strippedPrefix !== '/') {
+    pushUnlessTrusted(headers, headers, facts, 'X-Forwarded-Prefix', 'x-forwarded-prefix', strippedPrefix);
+  }
+  if (!hasRequestId) headers.push('X-Request-Id', id);
+  return { headers, added: addedFields(headers, head, facts, forwardedFor, via) };
+}
+
+/** The same as one list. */
+export function upstreamHeaders(
+  fields: HeaderList,
+  head: RequestHead,
+  facts: ClientFacts,
+  id: string,
+  strippedPrefix: string,
+): HeaderList {
+  const { headers, added } = upstreamFields(fields, head, facts, id, strippedPrefix);
+  return [...headers, ...added.fields];
+}
+
+function addedFields(
+  sent: HeaderList,
+  head: RequestHead,
+  facts: ClientFacts,
+  forwardedFor: string,
+  via: string,
+): FieldBlock {
+  const { authority, version } = head;
+  const isUsual = forwardedFor === '' && via === '' && !facts.trusted;
+  const before = facts.added;
+  if (isUsual && before !== undefined && before.authority === authority && before.version === version)
+    return before.block;
   const peer = facts.peerAddress;
-  out.push(
+  const fields = [
     'X-Forwarded-For',
     forwardedFor === '' ? peer : `${forwardedFor}, ${peer}`,
     'X-Real-IP',
     facts.clientAddress,
-  );
-  pushUnlessTrusted(out, facts, 'X-Forwarded-Proto', 'x-forwarded-proto', facts.secure ? 'https' : 'http');
-  pushUnlessTrusted(out, facts, 'X-Forwarded-Host', 'x-forwarded-host', hostOnly(head.authority));
-  pushUnlessTrusted(out, facts, 'X-Forwarded-Port', 'x-forwarded-port', String(facts.localPort));
-  if (strippedPrefix !== '' && strippedPrefix !== '/') {
-    pushUnlessTrusted(out, facts, 'X-Forwarded-Prefix', 'x-forwarded-prefix', strippedPrefix);
-  }
-  const hop = viaRequest[head.version];
-  out.push('Via', via === '' ? hop : `${via}, ${hop}`);
-  if (!hasRequestId) out.push('X-Request-Id', id);
-  return out;
+  ];
+  pushUnlessTrusted(fields, sent, facts, 'X-Forwarded-Proto', 'x-forwarded-proto', facts.secure ? 'https' : 'http');
+  pushUnlessTrusted(fields, sent, facts, 'X-Forwarded-Host', 'x-forwarded-host', hostOnly(authority));
+  pushUnlessTrusted(fields, sent, facts, 'X-Forwarded-Port', 'x-forwarded-port', String(facts.localPort));
+  const hop = viaRequest[version];
+  fields.push('Via', via === '' ? hop : `${via}, ${hop}`);
+  const block = new FieldBlock(fields);
+  if (isUsual) facts.added = { authority, version, block };
+  return block;
 }
 
 type ForwardedField = 'none' | 'for' | 'via' | 'replaced' | 'real-ip' | 'request-id';
@@ -141,8 +184,15 @@ function forwardedField(name: string): ForwardedField {
   }
 }
 
-function pushUnlessTrusted(out: HeaderList, facts: ClientFacts, name: string, lowerName: string, value: string): void {
-  if (value === '' || (facts.trusted && headerValue(out, lowerName) !== undefined)) return;
+function pushUnlessTrusted(
+  out: HeaderList,
+  sent: HeaderList,
+  facts: ClientFacts,
+  name: string,
+  lowerName: string,
+  value: string,
+): void {
+  if (value === '' || (facts.trusted && headerValue(sent, lowerName) !== undefined)) return;
   out.push(name, value);
 }
 
@@ -157,21 +207,41 @@ export interface Latency {
   readonly upstreamMs: number;
 }
 
-/** Adds what the gateway says of itself to a reply's fields, in place. */
-export function addReplyFields(fields: HeaderList, latency: Latency | null): HeaderList {
-  let via = '1.1 sluice';
+/** What the gateway says of itself in replies, as a block for each pair of latencies; the usual ones are made once. */
+export class ReplyBlocks {
+  readonly #plain = replyBlock('1.1 sluice', null);
+  readonly #usual: (FieldBlock | undefined)[] = [];
+
+  /** For a reply with these fields, from which Via is taken to be joined. */
+  blockFor(fields: HeaderList, latency: Latency | null): FieldBlock {
+    const via = takeVia(fields);
+    if (via !== null) return replyBlock(`${via}, 1.1 sluice`, latency);
+    if (latency === null) return this.#plain;
+    const { proxyMs, upstreamMs } = latency;
+    if (proxyMs >= usualMs || upstreamMs >= usualMs) return replyBlock('1.1 sluice', latency);
+    const at = proxyMs * usualMs + upstreamMs;
+    return (this.#usual[at] ??= replyBlock('1.1 sluice', latency));
+  }
+}
+
+/** Latencies below this are usual. */
+const usualMs = 64;
+
+function replyBlock(via: string, latency: Latency | null): FieldBlock {
+  const fields = ['Via', via];
+  if (latency === null) return new FieldBlock(fields);
+  const { proxyMs, upstreamMs } = latency;
+  fields.push('X-Sluice-Proxy-Latency', String(proxyMs), 'X-Sluice-Upstream-Latency', String(upstreamMs));
+  return new FieldBlock(fields);
+}
+
+/** Takes the Via field lines out of `fields`: their values as one list, or null. */
+function takeVia(fields: HeaderList): string | null {
+  let via: string | null = null;
   for (let i = fields.length - 2; i >= 0; i -= 2) {
     if (!isHeader(fields[i] as string, 'via')) continue;
-    via = `${fields[i + 1] as string}, ${via}`;
+    via = via === null ? (fields[i + 1] as string) : `${fields[i + 1] as string}, ${via}`;
     fields.splice(i, 2);
   }
-  fields.push('Via', via);
-  if (latency === null) return fields;
-  fields.push(
-    'X-Sluice-Proxy-Latency',
-    String(latency.proxyMs),
-    'X-Sluice-Upstream-Latency',
-    String(latency.upstreamMs),
-  );
-  return fields;
+  return via;
 }

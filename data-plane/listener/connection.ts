@@ -2,7 +2,7 @@ import type { BufferedBody } from '../body.js';
 import { ProxyError } from '../errors.js';
 import type { Peer, RequestHandler, RequestHead, Tunnel } from '../exchange.js';
 import type { ByteSocket, SocketEvents } from '../socket/socket.js';
-import { latin1Text, StreamBody } from '../socket/stream-body.js';
+import { StreamBody } from '../socket/stream-body.js';
 import { TunnelEnd, type TunnelOwner } from '../socket/tunnel-end.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { splitTarget, statusLine, writeFields, type MessageFacts, type MessageHead } from '../wire/http1/http1.js';
@@ -227,7 +227,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     const { status, headers, body } = errorAnswer(error, this.#context.ids.next(), undefined);
     const { text } = writeFields(statusLine(status), headers);
     const end = `${this.dateLine}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-    this.#socket.write(text + end + latin1Text(body.bytes));
+    this.#socket.write(text + end + body.text);
     this.#linger();
   }
 

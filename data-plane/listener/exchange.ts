@@ -1,9 +1,9 @@
-import { BufferedBody, type BodySink, type BodySource } from '../body.js';
+import { BufferedBody, inlineBodyBytes, type BodySink, type BodySource } from '../body.js';
 import { ProxyError } from '../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../exchange.js';
-import { headerValue, type HeaderList } from '../headers.js';
+import { headerValue, type FieldBlock, type HeaderList } from '../headers.js';
 import { bulkBytes } from '../socket/read-buffer.js';
-import { latin1Text, type StreamBody } from '../socket/stream-body.js';
+import type { StreamBody } from '../socket/stream-body.js';
 import { chunkedEnd, chunkStart, statusLine, writeFields, type FieldsWritten } from '../wire/http1/http1.js';
 import { errorAnswer } from './respond.js';
 
@@ -27,9 +27,6 @@ export interface ExchangeConnection {
 
 type Phase = 'waiting' | 'answering' | 'tunnel' | 'done';
 type Framing = 'none' | 'length' | 'chunked' | 'close';
-
-/** A body up to this size leaves in one string with its head: cheaper than a vectored write up to about here. */
-const inlineBodyBytes = 4_096;
 
 /** One request and its answer on an HTTP/1 connection. It is also the sink that the answer's body is written to. */
 export class Http1Exchange implements Exchange, BodySink {
@@ -83,7 +80,7 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#connection.write(`${writeFields(statusLine(status), headers).text}\r\n`);
   }
 
-  respond(status: number, headers: HeaderList, body: BodySource): void {
+  respond(status: number, headers: HeaderList, body: BodySource, added?: FieldBlock): void {
     if (this.#phase !== 'waiting') {
       body.cancel(new ProxyError('internal', new Error('answered twice')));
       return;
@@ -92,7 +89,7 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#status = status;
     this.#framing = this.#framingOf(status, body);
     this.#keepAlive = this.#framing !== 'close' && this.#connection.mayKeepAlive();
-    const head = this.#headText(writeFields(statusLine(status), headers), body);
+    const head = this.#headText(writeFields(statusLine(status), headers), added, body);
     if (this.#framing === 'none') {
       if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
       this.#connection.write(head);
@@ -107,9 +104,8 @@ export class Http1Exchange implements Exchange, BodySink {
   }
 
   #respondInline(head: string, body: BufferedBody): void {
-    const { bytes } = body;
-    this.#sent = bytes.length;
-    this.#connection.write(head + latin1Text(bytes));
+    this.#sent = body.length;
+    this.#connection.write(head + body.text);
     this.#finish();
   }
 
@@ -123,8 +119,8 @@ export class Http1Exchange implements Exchange, BodySink {
     return this.head.version === '1.1' ? 'chunked' : 'close';
   }
 
-  #headText(written: FieldsWritten, body: BodySource): string {
-    let text = written.text;
+  #headText(written: FieldsWritten, added: FieldBlock | undefined, body: BodySource): string {
+    let text = added === undefined ? written.text : written.text + added.text;
     if (!written.hasDate) text += this.#connection.dateLine;
     if (this.#framing === 'length') text += `Content-Length: ${this.#announced}\r\n`;
     else if (this.#framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';

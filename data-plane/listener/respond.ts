@@ -1,7 +1,7 @@
 import { BufferedBody, emptyBody } from '../body.js';
 import { errorTable, type ProxyError } from '../errors.js';
 import { statusFields } from '../grpc/grpc.js';
-import type { HeaderList } from '../headers.js';
+import { safeFields, type HeaderList } from '../headers.js';
 
 /** An answer that the gateway itself makes. */
 export interface ErrorAnswer {
@@ -16,14 +16,19 @@ export interface ErrorAnswer {
  */
 export function errorAnswer(error: ProxyError, requestId: string, requestContentType: string | undefined): ErrorAnswer {
   const { code, message: tableMessage } = errorTable[error.kind];
-  const own = ['X-Sluice-Error', error.kind, ...(error.detail.headers ?? [])];
+  // Made of what the client sent, as a Location is.
+  const detail = safeFields(error.detail.headers ?? []);
   if (isGrpc(requestContentType) && error.kind !== 'http2_required') {
-    const headers = ['Content-Type', requestContentType, ...statusFields(error), ...(error.detail.headers ?? [])];
+    const headers = ['Content-Type', requestContentType, ...statusFields(error), ...detail];
     return { status: 200, headers, body: emptyBody };
   }
   const message = error.detail.message ?? tableMessage;
   const body = Buffer.from(JSON.stringify({ code, message, details: details(error, requestId) }));
-  return { status: error.status, headers: ['Content-Type', 'application/json', ...own], body: new BufferedBody(body) };
+  return {
+    status: error.status,
+    headers: ['Content-Type', 'application/json', 'X-Sluice-Error', error.kind, ...detail],
+    body: new BufferedBody(body),
+  };
 }
 
 function details(error: ProxyError, requestId: string): object[] {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ProxyError } from '../errors.js';
 import { Fixture } from './fixture.js';
 
 /** What a backend of node's own understood: one line per request. */
@@ -263,16 +264,13 @@ describe('answers that could poison the next one', () => {
     }
   });
 
-  test('a field of the service that would split the answer cannot', async () => {
+  test('a field of the gateway’s own that would split the answer cannot', async () => {
     const local = new Fixture();
     try {
       const { port: gateway } = await local.listen({
         handle: (exchange) => {
-          exchange.respond(
-            200,
-            ['X-A', 'b\r\nSet-Cookie: evil=1', 'X-B', 'c\u560a\u560dSet-Cookie: evil=2', 'X\r\nSet-Cookie', 'evil=3'],
-            { length: 0, start: () => {}, resume: () => {}, cancel: () => {} },
-          );
+          const headers = ['Location', 'b\r\nSet-Cookie: evil=1', 'X-B', 'c\u560a\u560dSet-Cookie: evil=2'];
+          exchange.fail(new ProxyError('https_required', undefined, { headers }));
           return { aborted: () => {}, finished: () => {} };
         },
       });

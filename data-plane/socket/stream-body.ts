@@ -126,6 +126,11 @@ export class RangeTaker {
     return copy;
   }
 
+  /** A small range to keep, as latin1 text. */
+  takeText(start: number, end: number): string {
+    return this.#bytes.toString('latin1', start, end);
+  }
+
   /** Gives a range to a body; what that has written on by then is not kept. */
   pushTo(body: StreamBody, start: number, end: number): void {
     if (!this.#isView(start, end)) body.push(this.take(start, end));
@@ -138,9 +143,3 @@ export class RangeTaker {
 }
 
 const noBytes = Buffer.alloc(0);
-
-/** Bytes as latin1 text, to leave in one string with a head. */
-export function latin1Text(bytes: Uint8Array): string {
-  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.toString('latin1');
-}

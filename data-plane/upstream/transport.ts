@@ -1,7 +1,7 @@
 import type { BodySource } from '../body.js';
 import type { ProxyError } from '../errors.js';
 import type { Tunnel } from '../exchange.js';
-import type { HeaderList } from '../headers.js';
+import type { FieldBlock, HeaderList } from '../headers.js';
 
 /**
  * A way to one endpoint: pools its connections, sends calls, reports every failure as a ProxyError.
@@ -25,6 +25,8 @@ export interface Call {
   readonly authority: string;
   /** No hop-by-hop, framing or Host fields; `connection: upgrade` semantics are in `upgrade`. HTTP/2 names are lowered by the transport. */
   readonly headers: HeaderList;
+  /** Sent behind `headers`. */
+  readonly added?: FieldBlock | undefined;
   readonly body: BodySource;
   /** The protocol of an Upgrade request ("websocket"), or null. */
   readonly upgrade: string | null;

@@ -1,7 +1,7 @@
 import { BufferedBody, emptyBody, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../../exchange.js';
-import { headerValue, type HeaderList } from '../../headers.js';
+import { headerValue, type FieldBlock, type HeaderList } from '../../headers.js';
 import type { Stream, StreamObserver } from '../../wire/http2/http2.js';
 import { BodyPace } from '../body-pace.js';
 import { errorAnswer } from '../respond.js';
@@ -74,14 +74,15 @@ export class Http2Exchange implements Exchange, StreamObserver {
     if (this.#phase === 'waiting') this.#stream.respond(status, headers, -1, false);
   }
 
-  respond(status: number, headers: HeaderList, body: BodySource): void {
+  respond(status: number, headers: HeaderList, body: BodySource, added?: FieldBlock): void {
     if (this.#phase !== 'waiting') return body.cancel(new ProxyError('internal', new Error('answered twice')));
     this.#phase = 'answering';
     this.#status = status;
     const bodyless = this.head.method === 'HEAD' || status === 204 || status === 304;
     const last = bodyless || (body.length === 0 && !(body instanceof BufferedBody && body.trailers !== null));
     const length = body.length === 0 || status === 204 ? -1 : (body.length ?? -1);
-    this.#stream.respond(status, this.#dated(headers), length, last);
+    const fields = added === undefined ? headers : [...headers, ...added.fields];
+    this.#stream.respond(status, this.#dated(fields), length, last);
     if (!last) this.#stream.send(body);
     else if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
   }

@@ -1,6 +1,6 @@
 import { ProxyError } from '../../errors.js';
 import { parseTimeout } from '../../grpc/grpc.js';
-import { headerValue, isHeader, type HeaderList } from '../../headers.js';
+import { headerValue, isHeader, safeValue, type HeaderList } from '../../headers.js';
 import { decodeBase64, encodeBase64 } from '../codec/base64.js';
 
 /** The header fields that grpc-gateway passes on under its prefix (HD1). */
@@ -192,7 +192,8 @@ const fieldPrefix = 'x-http-header-';
  * grpc-gateway's prefix there, and its own name elsewhere (HD6). Values are given on as they are, `-bin` in its base64 (HD7).
  */
 export function responseFields(metadata: HeaderList, plainNames: boolean, contentType: string): HeaderList {
-  const fields = ['Content-Type', contentType];
+  // That of an HttpBody is the service's text.
+  const fields = ['Content-Type', contentType === 'application/json' ? contentType : safeValue(contentType)];
   rename(metadata, plainNames ? '' : 'Grpc-Metadata-', fields);
   return fields;
 }

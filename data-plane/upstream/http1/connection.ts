@@ -1,4 +1,4 @@
-import { BufferedBody, emptyBody, type BodySource } from '../../body.js';
+import { BufferedBody, emptyBody, inlineBodyBytes, type BodySource } from '../../body.js';
 import { ProxyError, type ErrorKind } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
@@ -219,7 +219,14 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
       return;
     }
     this.#answerDone = true;
-    this.#reply(head, bodyStart === bodyEnd ? emptyBody : new BufferedBody(this.#ranges.take(bodyStart, bodyEnd)));
+    this.#reply(head, bodyStart === bodyEnd ? emptyBody : this.#wholeBody(bodyStart, bodyEnd));
+  }
+
+  /** A small body goes on as text, in one string with the head before it. */
+  #wholeBody(start: number, end: number): BufferedBody {
+    return new BufferedBody(
+      end - start <= inlineBodyBytes ? this.#ranges.takeText(start, end) : this.#ranges.take(start, end),
+    );
   }
 
   onHead(head: MessageHead): void {

@@ -1,5 +1,4 @@
 import { BufferedBody } from '../../body.js';
-import { latin1Text } from '../../socket/stream-body.js';
 import { chunkedEnd, chunkStart, safeTarget, writeFields } from '../../wire/http1/http1.js';
 import type { Call } from '../transport.js';
 
@@ -17,7 +16,7 @@ export function requestHead(call: Call, framing: RequestFraming): string {
     `${call.method} ${safeTarget(call.target)} HTTP/1.1\r\nHost: ${call.authority}\r\n`,
     call.headers,
   );
-  return text + framingLine(call, framing) + connectionLines(call, hasTrailersOffer);
+  return text + (call.added?.text ?? '') + framingLine(call, framing) + connectionLines(call, hasTrailersOffer);
 }
 
 function framingLine(call: Call, framing: RequestFraming): string {
@@ -43,8 +42,7 @@ function connectionLines(call: Call, hasTrailersOffer: boolean): string {
 
 /** A whole body in its framing, as latin1 text; for small ones. */
 export function inlineBody(body: BufferedBody, framing: RequestFraming): string {
-  const { bytes, trailers } = body;
-  const text = bytes.length === 0 ? '' : latin1Text(bytes);
+  const { text, trailers } = body;
   if (framing !== 'chunked') return text;
   return (text === '' ? '' : `${chunkStart(text.length)}${text}\r\n`) + chunkedEnd(trailers);
 }

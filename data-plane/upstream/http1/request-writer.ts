@@ -1,4 +1,4 @@
-import { BufferedBody, type BodySink, type BodySource } from '../../body.js';
+import { BufferedBody, inlineBodyBytes, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import { bulkBytes } from '../../socket/read-buffer.js';
@@ -15,9 +15,6 @@ export interface RequestWriterOwner {
   /** The body broke off, or was not what it announced. */
   requestBroke(error: ProxyError): void;
 }
-
-/** A body up to this size leaves in one string with its head: one system call and no copy. */
-const inlineBodyBytes = 4_096;
 
 /** The writing half of an upstream connection: head and body of one request after the other. */
 export class RequestWriter implements BodySink {

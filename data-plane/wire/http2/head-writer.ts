@@ -1,4 +1,4 @@
-import type { HeaderList } from '../../headers.js';
+import type { FieldBlock, HeaderList } from '../../headers.js';
 import { fieldBound, type HpackEncoder, writeIndexed, writeNamed, writeNoTable } from '../hpack/hpack.js';
 import type { FrameWriter } from './writer.js';
 
@@ -20,6 +20,8 @@ export interface RequestFields {
   readonly target: string;
   readonly authority: string;
   readonly headers: HeaderList;
+  /** Written behind `headers`. */
+  readonly added?: FieldBlock | undefined;
 }
 
 /** RFC 7541 appendix A. */
@@ -34,6 +36,7 @@ const staticStatus: ReadonlyMap<number, number> = new Map([
   [500, 14],
 ]);
 const spareBytes = 32;
+const none: HeaderList = [];
 
 /** Writes the field blocks of one connection. The encoder may be shared; that the table is unused is said once for each. */
 export class HeadWriter {
@@ -56,8 +59,10 @@ export class HeadWriter {
     maxFrameBytes: number,
   ): void {
     const { method, target, authority, headers } = request;
+    const added = request.added?.fields ?? none;
     const bound =
       boundOf(headers) +
+      boundOf(added) +
       fieldBound(':method', method) +
       fieldBound(':path', target) +
       fieldBound(':authority', authority);
@@ -70,6 +75,7 @@ export class HeadWriter {
     at = target === '/' ? writeIndexed(out, at, staticIndex.root) : this.#encoder.field(out, at, ':path', target);
     if (authority !== '') at = this.#encoder.field(out, at, ':authority', authority);
     at = this.#fields(out, at, headers, contentLength);
+    at = this.#fields(out, at, added, -1);
     this.#writer.endBlock(streamId, last, at, maxFrameBytes);
   }
 
