@@ -3,7 +3,14 @@ import { ProxyError, type ErrorKind } from './errors.js';
 import { mayRetry, needsBudget, RetryBudget } from './retry.js';
 
 describe('mayRetry', () => {
-  it.each<{ kind: ErrorKind; method: string; attempts?: number; replayable?: boolean; want: boolean }>([
+  it.each<{
+    kind: ErrorKind;
+    method: string;
+    attempts?: number;
+    replayable?: boolean;
+    idempotent?: boolean;
+    want: boolean;
+  }>([
     { kind: 'connect_failed', method: 'POST', want: true },
     { kind: 'connect_failed', method: 'POST', replayable: false, want: false },
     { kind: 'connect_failed', method: 'GET', attempts: 2, want: false },
@@ -11,13 +18,17 @@ describe('mayRetry', () => {
     { kind: 'upstream_reset', method: 'GET', want: true },
     { kind: 'upstream_reset', method: 'PUT', want: true },
     { kind: 'upstream_reset', method: 'POST', want: false },
+    { kind: 'upstream_reset', method: 'POST', idempotent: true, want: true },
+    { kind: 'upstream_malformed', method: 'POST', idempotent: true, want: false },
     { kind: 'upstream_timeout', method: 'POST', want: false },
     { kind: 'upstream_malformed', method: 'GET', want: false },
     { kind: 'client_closed', method: 'GET', want: false },
   ])('$kind of a $method (attempt $attempts, replayable $replayable): $want', (row) => {
-    const { kind, method, attempts = 1, replayable = true, want } = row;
+    const { kind, method, attempts = 1, replayable = true, idempotent = false, want } = row;
 
-    expect(mayRetry({ error: new ProxyError(kind), method, attempts, maxAttempts: 2, replayable })).toBe(want);
+    expect(mayRetry({ error: new ProxyError(kind), method, idempotent, attempts, maxAttempts: 2, replayable })).toBe(
+      want,
+    );
   });
 });
 

@@ -9,6 +9,8 @@ const minRetriesInFlight = 3;
 export interface FailedAttempt {
   readonly error: ProxyError;
   readonly method: string;
+  /** The request may be carried out twice, whatever its method. */
+  readonly idempotent: boolean;
   /** Attempts so far, this one included. */
   readonly attempts: number;
   readonly maxAttempts: number;
@@ -17,7 +19,7 @@ export interface FailedAttempt {
 }
 
 /** Whether the request may be sent again, to another endpoint. Nothing has been answered to the client when this is asked. */
-export function mayRetry({ error, method, attempts, maxAttempts, replayable }: FailedAttempt): boolean {
+export function mayRetry({ error, method, idempotent, attempts, maxAttempts, replayable }: FailedAttempt): boolean {
   if (attempts >= maxAttempts || !replayable) return false;
   switch (error.retry) {
     case 'no':
@@ -25,7 +27,7 @@ export function mayRetry({ error, method, attempts, maxAttempts, replayable }: F
     case 'if-unsent':
       return true;
     case 'idempotent':
-      return idempotentMethods.has(method);
+      return idempotent || idempotentMethods.has(method);
   }
 }
 

@@ -6,6 +6,7 @@ import { CertificateSchema, RouteSchema, SchemaSchema, ServiceSchema } from '../
 import { RefusedError } from './errors.js';
 import { configText } from './config-file/config-file.js';
 import { jsonOf, table } from './print.js';
+import { printSchemas } from './schemas.js';
 
 import type { Message } from '@bufbuild/protobuf';
 import type { Certificate, Route, Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
@@ -57,8 +58,9 @@ const kinds = {
     },
     delete: (client: AdminClient, name: string, etag: string) =>
       client.call(Admin.method.deleteSchema, create(DeleteRequestSchema, { name, etag })),
-    head: ['NAME', 'BYTES', 'REVISION'],
-    row: (message: Message) => schemaRow(message as Schema),
+    // The table has more than the resource says: see printSchemas.
+    head: [],
+    row: () => [],
   },
   certificate: {
     desc: CertificateSchema,
@@ -98,6 +100,7 @@ export async function printResources(
   const messages: Message[] = name === null ? await listAll(client, kind) : [await get(client, name)];
   switch (format) {
     case 'table':
+      if (kind === 'schema') return printSchemas(client, output, messages as Schema[]);
       for (const line of table([head, ...messages.map(row)])) output.line(line);
       return;
     case 'yaml':
@@ -164,8 +167,10 @@ function discoveryText(source: NonNullable<Service['discovery']>['source'] | und
   }
 }
 
-function routeRow({ name, hosts, paths, methods, service, transcode, meta }: Route): string[] {
-  const pathTexts = transcode === undefined ? paths.map(({ kind }) => pathText(kind)) : [`(${transcode.schema})`];
+function routeRow({ name, hosts, paths, grpc, methods, service, transcode, meta }: Route): string[] {
+  const calls = grpc.map((match) => `${match.service}/${match.method || '*'}`);
+  const matched = [...paths.map(({ kind }) => pathText(kind)), ...calls];
+  const pathTexts = transcode === undefined ? matched : [`(${transcode.schema})`];
   return [name, list(hosts), list(pathTexts), list(methods), service, String(meta?.revision ?? '')];
 }
 
@@ -188,10 +193,6 @@ function pathText(kind: Route['paths'][number]['kind']): string {
 
 function list(items: readonly string[]): string {
   return items.length === 0 ? '*' : items.join(',');
-}
-
-function schemaRow({ name, descriptorSet, meta }: Schema): string[] {
-  return [name, String(descriptorSet.length), String(meta?.revision ?? '')];
 }
 
 /** As much of the fingerprint as browsers' dialogs are compared by at a glance. */

@@ -78,6 +78,8 @@ export interface RetrySettings {
   /** The first one included. */
   readonly maxAttempts: number;
   readonly budgetPercent: number;
+  /** Every request is, whatever its method. */
+  readonly idempotent: boolean;
 }
 
 const defaultTimeouts = { connectMs: 1_000, readMs: 60_000, writeMs: 60_000, requestMs: 0, perTryMs: 0 };
@@ -190,5 +192,6 @@ function retrySettings(route: Retries | undefined, service: Retries | undefined)
   return {
     maxAttempts: 1 + (route?.attempts ?? service?.attempts ?? defaultRetries.attempts),
     budgetPercent: route?.budgetPercent ?? service?.budgetPercent ?? defaultRetries.budgetPercent,
+    idempotent: route?.idempotent ?? service?.idempotent ?? false,
   };
 }

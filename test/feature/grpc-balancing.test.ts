@@ -15,8 +15,15 @@ afterEach(async () => {
 });
 
 async function gatewayTo(...ports: number[]): Promise<TestGateway> {
+  return gatewayWith({}, ...ports);
+}
+
+async function gatewayWith(
+  retries: { readonly idempotent?: boolean },
+  ...ports: readonly number[]
+): Promise<TestGateway> {
   const gateway = await startGateway({
-    services: [{ name: 'interop', protocol: Protocol.GRPC }],
+    services: [{ name: 'interop', protocol: Protocol.GRPC, retries }],
     routes: [{ name: 'interop', service: 'interop', grpc: [{ service: testService }] }],
     endpoints: { interop: ports },
   });
@@ -143,4 +150,21 @@ describe('a call that the service surely did not look at', () => {
     expect(outcomes.map(({ status: { code } }) => code)).toEqual(Array.from({ length: 60 }, () => status.OK));
     expect(server.metadata).toHaveLength(60);
   });
+});
+
+test('a call that may have been carried out goes elsewhere only where the config says that it may be carried out twice', async () => {
+  const broken = await rawServer((stream) => void stream.resume().on('end', () => stream.session?.destroy()));
+  const { port } = await interopServer();
+  const [plain, idempotent] = [await gatewayTo(broken, port), await gatewayWith({ idempotent: true }, broken, port)];
+
+  const codes: number[][] = [];
+  for (const client of [clientOf(plain), clientOf(idempotent)]) {
+    const outcomes = [await client.unary('EmptyCall'), await client.unary('EmptyCall')];
+    codes.push(outcomes.map(({ status: { code } }) => code).toSorted((a, b) => a - b));
+  }
+
+  expect(codes).toEqual([
+    [status.OK, status.UNAVAILABLE],
+    [status.OK, status.OK],
+  ]);
 });

@@ -1,0 +1,95 @@
+import { Metadata } from '@grpc/grpc-js';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
+import { startGateway, type TestGateway } from '../support/gateway.js';
+import { InteropClient, startInteropServer, testService, type InteropServer } from '../support/interop/interop.js';
+import { requestRaw } from '../support/interop/raw.js';
+
+/** Which route gets a gRPC call, and the path that the service sees. */
+
+const closing: (() => Promise<void> | void)[] = [];
+let servers: Readonly<Record<'whole' | 'method' | 'tenant', InteropServer>>;
+let gateway: TestGateway;
+let client: InteropClient;
+
+beforeEach(async () => {
+  servers = { whole: await server(), method: await server(), tenant: await server() };
+  gateway = await startGateway({
+    services: Object.keys(servers).map((name) => ({ name, protocol: Protocol.GRPC })),
+    routes: [
+      { name: 'whole', service: 'whole', grpc: [{ service: testService }] },
+      { name: 'method', service: 'method', grpc: [{ service: testService, method: 'EmptyCall' }] },
+      {
+        name: 'tenant',
+        service: 'tenant',
+        grpc: [{ service: testService }],
+        headers: [{ name: 'x-tenant', values: ['blue'] }],
+      },
+    ],
+    endpoints: Object.fromEntries(Object.entries(servers).map(([name, { port }]) => [name, [port]])),
+  });
+  closing.push(() => gateway.close());
+  client = new InteropClient(gateway.port);
+  closing.push(() => client.close());
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+async function server(): Promise<InteropServer> {
+  const started = await startInteropServer();
+  closing.push(() => started.close());
+  return started;
+}
+
+function calls(): Record<string, number> {
+  return Object.fromEntries(Object.entries(servers).map(([name, { metadata }]) => [name, metadata.length]));
+}
+
+test('a method goes before its service, and both before nobody', async () => {
+  await client.unary('EmptyCall');
+  await client.unary('UnaryCall');
+
+  expect(calls()).toEqual({ whole: 1, method: 1, tenant: 0 });
+});
+
+test('metadata is matched as header fields are', async () => {
+  const metadata = new Metadata();
+  metadata.set('x-tenant', 'Blue');
+
+  await client.unary('UnaryCall', {}, metadata);
+
+  expect(calls()).toEqual({ whole: 0, method: 0, tenant: 1 });
+});
+
+test('a service whose name only begins alike is not taken', async () => {
+  const call = { ':path': `/${testService}s/EmptyCall`, 'content-type': 'application/grpc' };
+
+  expect((await requestRaw(gateway.url, call)).headers).toMatchObject({ 'grpc-status': '12' });
+});
+
+test('a path of a route to a gRPC service is not stripped unless it is said', async () => {
+  const byPath = {
+    services: [{ name: 'whole', protocol: Protocol.GRPC }],
+    endpoints: { whole: [servers.whole.port] },
+  };
+  const paths = [{ kind: { case: 'prefix', value: '/grpc.testing.' } as const }];
+  gateway.apply({ ...byPath, routes: [{ name: 'plain', service: 'whole', paths }] });
+  expect((await client.unary('EmptyCall')).status.code).toBe(0);
+
+  const tenant = [{ kind: { case: 'segmentPrefix', value: '/tenant' } as const }];
+  gateway.apply({ ...byPath, routes: [{ name: 'plain', service: 'whole', paths: tenant, stripPath: true }] });
+  const call = { ':path': `/tenant/${testService}/EmptyCall`, 'content-type': 'application/grpc' };
+  expect((await requestRaw(gateway.url, call)).trailers).toMatchObject({ 'grpc-status': '0' });
+});
+
+test('calls are counted by route and status', async () => {
+  await client.unary('EmptyCall');
+  await client.unary('UnaryCall', { responseStatus: { code: 5, message: 'no' } });
+
+  await expect
+    .poll(() => gateway.metrics.render([]))
+    .toContain('sluice_grpc_calls_total{route="whole",grpc_status="NOT_FOUND"} 1');
+  expect(gateway.metrics.render([])).toContain('sluice_grpc_calls_total{route="method",grpc_status="OK"} 1');
+});
