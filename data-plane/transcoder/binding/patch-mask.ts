@@ -1,6 +1,6 @@
 import { ArgumentError } from '../codec/errors.js';
 import { JsonSource } from '../codec/json-source.js';
-import { maxJsonDepth } from '../codec/json-to-wire.js';
+import { maxJsonDepth } from '../codec/reader.js';
 import type { WireWriter } from '../codec/writer.js';
 import { knownTypeOf } from '../schema/known.js';
 import { isMap, isMessage, type Field, type MessageType } from '../schema/types.js';

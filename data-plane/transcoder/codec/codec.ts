@@ -4,6 +4,7 @@ import { pathAt } from './json-path.js';
 import { JsonFault } from './json-source.js';
 import { JsonToWire } from './json-to-wire.js';
 import { printAny } from './print-known.js';
+import { messageAt, printFieldValue } from './print-scattered.js';
 import { Tables, type MessageTable } from './table.js';
 import { WireToJson, type Emission } from './wire-to-json.js';
 import { WireWriter } from './writer.js';
@@ -53,6 +54,7 @@ export class Codecs {
       reader.message(this.#tables.message(type));
       reader.end();
     } catch (error) {
+      reader.source.unload();
       throw argumentError(error, json);
     }
   }
@@ -65,6 +67,7 @@ export class Codecs {
       reader.fieldValue(this.#tables.message(type).of(field));
       reader.end();
     } catch (error) {
+      reader.source.unload();
       throw argumentError(error, json);
     }
   }
@@ -74,7 +77,7 @@ export class Codecs {
     const printer = this.#printer;
     printer.begin(wire, emission);
     printer.message(this.#tables.message(type), wire.length);
-    return printer.out.copy();
+    return printer.end();
   }
 
   /** The JSON form of the field that `path` leads to, which is not empty: null when a message on the way is not set. */
@@ -82,17 +85,18 @@ export class Codecs {
     const printer = this.#printer;
     const parents = path.slice(0, -1);
     printer.begin(wire, emission);
-    const parent = printer.messageAt(this.#tables.message(type), parents);
+    const parent = messageAt(printer, this.#tables.message(type), parents);
     const last = parents[parents.length - 1];
     if (parent === null) printer.out.ascii('null');
     else {
       printer.begin(parent, emission);
-      printer.fieldValue(
+      printFieldValue(
+        printer,
         this.#tables.message(last === undefined ? type : last.message()),
         path[path.length - 1] as Field,
       );
     }
-    return printer.out.copy();
+    return printer.end();
   }
 
   /** The JSON form of a packed Any, which keeps its bytes in base64 when its type is not in the schema (PJ11). */
@@ -105,13 +109,13 @@ export class Codecs {
     const printer = this.#printer;
     printer.begin(any.copy(), emission);
     printAny(printer, any.pos);
-    return printer.out.copy();
+    return printer.end();
   }
 
   /** The wire form of the message that `path` leads to, or null when it is not set. */
   messageAt(type: MessageType, path: readonly Field[], wire: Uint8Array): Uint8Array | null {
     this.#printer.begin(wire, 'set');
-    return this.#printer.messageAt(this.#tables.message(type), path);
+    return messageAt(this.#printer, this.#tables.message(type), path);
   }
 }
 

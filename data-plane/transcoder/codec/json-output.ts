@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { utf8Length } from './read-scalar.js';
+import { utf8Length } from './utf8.js';
 import type { FieldTable } from './table.js';
 import { copyBytes } from './writer.js';
 
+const maxKeptBytes = 1_048_576;
 const hex = '0123456789abcdef';
 const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 
@@ -43,6 +44,14 @@ export class JsonOutput {
   /** What has been printed, as bytes of its own. */
   copy(): Uint8Array {
     return copyBytes(this.buf, 0, this.pos);
+  }
+
+  /** Lets a large buffer go, so that one large message is not kept for ever. */
+  release(): void {
+    if (this.buf.length <= maxKeptBytes) return;
+    this.buf = Buffer.allocUnsafeSlow(4_096);
+    this.#view = new DataView(this.buf.buffer);
+    this.pos = 0;
   }
 
   byte(value: number): void {

@@ -1,27 +1,17 @@
 import { formatDuration, formatTimestamp, maxDuration, maxTimestamp, minTimestamp } from './time.js';
-import type { JsonOutput } from './json-output.js';
+import { printMap } from './print-map.js';
 import { printDouble, printScalar, printZero } from './print-scalar.js';
+import type { MessagePrinter } from './printer.js';
 import type { FieldTable, MessageTable } from './table.js';
-import { maxWireDepth, WireFault, type WireSource } from './wire-source.js';
+import { maxWireDepth, WireFault } from './wire-source.js';
 
 const tag1Varint = 0x08;
 const tag1Bytes = 0x0a;
 const tag2Varint = 0x10;
 const tag2Bytes = 0x12;
 
-/** What printing a well-known type asks of the printer of messages. */
-export interface KnownPrinter {
-  readonly source: WireSource;
-  readonly out: JsonOutput;
-  resolve(typeName: string): MessageTable | undefined;
-  message(table: MessageTable, end: number): void;
-  /** Prints the fields of a message, each with a comma before it, without braces. */
-  fields(table: MessageTable, end: number): void;
-  map(field: FieldTable, first: number, last: number, end: number): boolean;
-}
-
 /** Prints the JSON form of a well-known type, whose fields stand between the position and `end`. */
-export function printKnown(printer: KnownPrinter, table: MessageTable, end: number): void {
+export function printKnown(printer: MessagePrinter, table: MessageTable, end: number): void {
   switch (table.known) {
     case 'timestamp':
       printTimestamp(printer, end);
@@ -33,7 +23,7 @@ export function printKnown(printer: KnownPrinter, table: MessageTable, end: numb
       printFieldMask(printer, end);
       return;
     case 'struct':
-      printer.map(table.fields[0] as FieldTable, printer.source.pos, end - 1, end);
+      printMap(printer, table.fields[0] as FieldTable, printer.source.pos, end - 1, end);
       printer.source.pos = end;
       return;
     case 'value':
@@ -54,7 +44,7 @@ export function printKnown(printer: KnownPrinter, table: MessageTable, end: numb
 }
 
 /** Seconds, of which those that are no exact number are out of range anyway, and nanos. */
-function readMoment({ source }: KnownPrinter, end: number): [seconds: number, nanos: number] {
+function readMoment({ source }: MessagePrinter, end: number): [seconds: number, nanos: number] {
   let seconds = 0;
   let nanos = 0;
   while (source.pos < end) {
@@ -68,7 +58,7 @@ function readMoment({ source }: KnownPrinter, end: number): [seconds: number, na
   return [seconds, nanos];
 }
 
-function printTimestamp(printer: KnownPrinter, end: number): void {
+function printTimestamp(printer: MessagePrinter, end: number): void {
   const [seconds, nanos] = readMoment(printer, end);
   if (!(seconds >= minTimestamp && seconds <= maxTimestamp && nanos >= 0 && nanos <= 999_999_999)) {
     throw new WireFault('a Timestamp is out of range');
@@ -76,7 +66,7 @@ function printTimestamp(printer: KnownPrinter, end: number): void {
   printer.out.ascii(`"${formatTimestamp(seconds, nanos)}"`);
 }
 
-function printDuration(printer: KnownPrinter, end: number): void {
+function printDuration(printer: MessagePrinter, end: number): void {
   const [seconds, nanos] = readMoment(printer, end);
   const inRange = Math.abs(seconds) <= maxDuration && Math.abs(nanos) <= 999_999_999;
   if (!inRange || (seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0))
@@ -84,7 +74,7 @@ function printDuration(printer: KnownPrinter, end: number): void {
   printer.out.ascii(`"${formatDuration(seconds, nanos)}"`);
 }
 
-function printFieldMask({ source, out }: KnownPrinter, end: number): void {
+function printFieldMask({ source, out }: MessagePrinter, end: number): void {
   const paths: string[] = [];
   while (source.pos < end) {
     const tag = source.tag(end);
@@ -108,7 +98,7 @@ function camelPath(path: string): string {
   return camel;
 }
 
-function printListValue(printer: KnownPrinter, table: MessageTable, end: number): void {
+function printListValue(printer: MessagePrinter, table: MessageTable, end: number): void {
   const { source, out } = printer;
   const value = (table.fields[0] as FieldTable).message();
   const start = out.pos;
@@ -125,7 +115,7 @@ function printListValue(printer: KnownPrinter, table: MessageTable, end: number)
 }
 
 /** The last kind that is set counts; a Value without one cannot be printed. */
-function printValue(printer: KnownPrinter, table: MessageTable, end: number): void {
+function printValue(printer: MessagePrinter, table: MessageTable, end: number): void {
   const { source, out } = printer;
   let kindTag = 0;
   let at = 0;
@@ -162,7 +152,7 @@ function printValue(printer: KnownPrinter, table: MessageTable, end: number): vo
   source.pos = end;
 }
 
-function printWrapper({ source, out }: KnownPrinter, table: MessageTable, end: number): void {
+function printWrapper({ source, out }: MessagePrinter, table: MessageTable, end: number): void {
   const value = table.fields[0] as FieldTable;
   let at = -1;
   while (source.pos < end) {
@@ -180,7 +170,7 @@ function printWrapper({ source, out }: KnownPrinter, table: MessageTable, end: n
 }
 
 /** An Any of an unknown type keeps its bytes, in base64, so that it is not lost (PJ11). */
-export function printAny(printer: KnownPrinter, end: number): void {
+export function printAny(printer: MessagePrinter, end: number): void {
   const { source, out } = printer;
   let urlStart = 0;
   let urlEnd = 0;

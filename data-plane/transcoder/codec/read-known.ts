@@ -1,8 +1,10 @@
-import type { JsonSource } from './json-source.js';
 import { MapKeys } from './map-keys.js';
-import { copyString, readBool, readDouble } from './read-scalar.js';
+import { readBool, readDouble } from './read-number.js';
+import { copyString } from './read-text.js';
+import { readStringKey } from './read-repeated.js';
+import { readScalar } from './read-value.js';
+import type { MessageReader } from './reader.js';
 import type { FieldTable, MessageTable } from './table.js';
-import type { WireWriter } from './writer.js';
 import { parseDuration, parseTimestamp, type Moment } from './time.js';
 
 const quote = 0x22;
@@ -12,27 +14,8 @@ const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
-/** What reading a well-known type asks of the reader of messages. */
-export interface KnownReader {
-  readonly source: JsonSource;
-  readonly out: WireWriter;
-  readonly ignoreUnknown: boolean;
-  keepZeros: boolean;
-  /** Containers that are open. */
-  depth: number;
-  resolve(typeName: string): MessageTable | undefined;
-  message(table: MessageTable): void;
-  anyObject(table: MessageTable): void;
-  scalar(field: FieldTable, skipZero: boolean): unknown;
-  stringKey(keys: MapKeys): void;
-  /** Counts a container that opens at the position, and passes over its bracket. */
-  enter(): void;
-  /** Passes over the value at the position. */
-  skip(): void;
-}
-
 /** Reads the JSON form of a well-known type and writes its fields, without length. */
-export function readKnown(reader: KnownReader, table: MessageTable): void {
+export function readKnown(reader: MessageReader, table: MessageTable): void {
   const source = reader.source;
   source.next();
   switch (table.known) {
@@ -55,7 +38,7 @@ export function readKnown(reader: KnownReader, table: MessageTable): void {
       readListValue(reader);
       break;
     case 'wrapper':
-      reader.scalar(table.fields[0] as FieldTable, !reader.keepZeros);
+      readScalar(reader, table.fields[0] as FieldTable, !reader.keepZeros);
       break;
     case 'any':
       readAny(reader);
@@ -65,7 +48,7 @@ export function readKnown(reader: KnownReader, table: MessageTable): void {
   }
 }
 
-function readMoment(reader: KnownReader, reason: string, parse: (text: string) => Moment | undefined): void {
+function readMoment(reader: MessageReader, reason: string, parse: (text: string) => Moment | undefined): void {
   const { source, out } = reader;
   const start = source.pos;
   const moment = source.src[start] === quote ? parse(source.string()) : undefined;
@@ -81,7 +64,7 @@ function readMoment(reader: KnownReader, reason: string, parse: (text: string) =
   }
 }
 
-function readFieldMask(reader: KnownReader): void {
+function readFieldMask(reader: MessageReader): void {
   const { source, out } = reader;
   const start = source.pos;
   const text = source.src[start] === quote ? source.string() : undefined;
@@ -93,7 +76,7 @@ function readFieldMask(reader: KnownReader): void {
   }
 }
 
-function readStruct(reader: KnownReader): void {
+function readStruct(reader: MessageReader): void {
   const { source, out } = reader;
   if (source.next() !== openBrace) source.fail('is not an object');
   reader.enter();
@@ -105,7 +88,7 @@ function readStruct(reader: KnownReader): void {
       out.tag(1, 2);
       const entry = out.open();
       out.tag(1, 2);
-      reader.stringKey(keys);
+      readStringKey(reader, keys);
       if (source.next() !== colon) source.unexpected('":"');
       source.pos++;
       out.tag(2, 2);
@@ -117,7 +100,7 @@ function readStruct(reader: KnownReader): void {
   reader.depth--;
 }
 
-function readListValue(reader: KnownReader): void {
+function readListValue(reader: MessageReader): void {
   const { source, out } = reader;
   if (source.next() !== openBracket) source.fail('is not an array');
   reader.enter();
@@ -132,7 +115,7 @@ function readListValue(reader: KnownReader): void {
   reader.depth--;
 }
 
-function readValue(reader: KnownReader): void {
+function readValue(reader: MessageReader): void {
   const { source, out } = reader;
   switch (source.next()) {
     case quote:
@@ -161,7 +144,7 @@ function readValue(reader: KnownReader): void {
   }
 }
 
-function readContainer(reader: KnownReader, number: number, read: (reader: KnownReader) => void): void {
+function readContainer(reader: MessageReader, number: number, read: (reader: MessageReader) => void): void {
   reader.out.tag(number, 2);
   const start = reader.out.open();
   read(reader);
@@ -169,7 +152,7 @@ function readContainer(reader: KnownReader, number: number, read: (reader: Known
 }
 
 /** `@type` may stand anywhere in the object, so it is looked for first (PJ11). */
-function readAny(reader: KnownReader): void {
+function readAny(reader: MessageReader): void {
   const { source, out } = reader;
   const start = source.pos;
   const typeUrl = findType(reader);
@@ -193,7 +176,7 @@ function readAny(reader: KnownReader): void {
 }
 
 /** The `@type` of the object at the position; null when the object is empty, which is passed over then. */
-function findType(reader: KnownReader): string | null {
+function findType(reader: MessageReader): string | null {
   const source = reader.source;
   const start = source.pos;
   if (source.next() !== openBrace) source.fail('is not an object');
@@ -217,7 +200,7 @@ function findType(reader: KnownReader): string | null {
 }
 
 /** A well-known type within an Any stands in `value`. */
-function readAnyValue(reader: KnownReader, table: MessageTable): void {
+function readAnyValue(reader: MessageReader, table: MessageTable): void {
   const source = reader.source;
   reader.enter();
   let seen = false;
