@@ -1,6 +1,7 @@
 import { NodePhase } from '../proto/gen/sluice/v1/snapshot_pb.js';
 import { subjectsOf, type Bus } from '../proto/bus/bus.js';
 import type { DataPlaneConfig } from './config.js';
+import type { OpenApiPage } from './explain/explain.js';
 import { createFollower, lastGoodFolder, type FollowerStatus } from './follow/follow.js';
 import type { Value } from './ops/ops.js';
 import { LocalServing, spareMs, type DataPlaneLog, type Serving, type StopStep } from './serving.js';
@@ -21,6 +22,8 @@ export interface DataPlane {
   ready(): { readonly ready: boolean; readonly detail: Readonly<Record<string, unknown>> };
   metrics(): Promise<string>;
   readonly debug: Readonly<Record<string, () => unknown>>;
+  /** What is transcoded at a host, by the config that runs. */
+  openApi(request: { readonly host: string; readonly version: '3.1' | '2.0' }): Promise<OpenApiPage>;
   /** In order: not ready, but serving → what serves, see Serving → follower → bus. */
   readonly stopSteps: readonly StopStep[];
 }
@@ -54,6 +57,7 @@ export async function startDataPlane(
     ready: () => ({ ready: serving.ready && !draining, detail: { draining, ...describe(follower.status) } }),
     metrics: async () => (await serving.metrics()).render([...serving.gauges, ...gauges(follower.status)]),
     debug: { follow: () => describe(follower.status), ...serving.debug },
+    openApi: async (request) => serving.openApi({ ...request, revision: follower.status.config?.revision ?? 0n }),
     stopSteps: [
       {
         name: 'grace',

@@ -2,6 +2,7 @@ import type { EndpointSet, Resource } from '../proto/gen/sluice/v1/snapshot_pb.j
 import type { Endpoint, EndpointAddress } from './balancer/balancer.js';
 import { ClientTrust } from './client-trust.js';
 import type { DataPlaneConfig } from './config.js';
+import { openApiPage, type OpenApiPage, type OpenApiRequest } from './explain/explain.js';
 import type { NodeRuntime } from './follow/follow.js';
 import { createProbe, isDown, Prober, type ProbeNews } from './health/health.js';
 import { createHttp2Codec } from './listener/http2/http2.js';
@@ -35,6 +36,8 @@ export interface Serving extends NodeRuntime {
   metrics(): Metrics | Promise<Metrics>;
   /** Each gives something that JSON can hold, or the promise of it. */
   readonly debug: Readonly<Record<string, () => unknown>>;
+  /** What is transcoded at a host, by the config that runs. */
+  openApi(request: OpenApiRequest): OpenApiPage | Promise<OpenApiPage>;
   /** Answers carry Connection: close from now on, while everything is still served. */
   retire(): void;
   /** In order: no new connections, and requests in flight finish → probes → upstream connections. */
@@ -141,7 +144,7 @@ export class LocalServing implements Serving {
 
   async listen(): Promise<ServingPorts> {
     const { port } = await this.#listener.listen();
-    if (this.#tlsListener !== null) this.#tlsPort = (await this.#tlsListener.listen()).port;
+    if (this.#tlsListener !== null) this.#tlsPort = (await listenForTls(this.#tlsListener)).port;
     this.#prober.start();
     return { http: port, tls: this.#tlsPort };
   }
@@ -192,6 +195,10 @@ export class LocalServing implements Serving {
     this.#prober.hear(news);
   }
 
+  openApi(request: OpenApiRequest): OpenApiPage {
+    return openApiPage(this.#runtime.current()?.config ?? null, request);
+  }
+
   retire(): void {
     for (const listener of this.#listeners) listener.retire();
   }
@@ -207,6 +214,16 @@ export class LocalServing implements Serving {
     for (const listener of this.#listeners) listener.destroy();
     this.#runtime.destroy();
     this.#timers.close();
+  }
+}
+
+/** Many do not know yet that there is a second port; its failure says how to do without. */
+async function listenForTls(listener: Listener): ReturnType<Listener['listen']> {
+  try {
+    return await listener.listen();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${reason} (--tls-port takes another one, or off for no TLS)`, { cause: error });
   }
 }
 

@@ -9,6 +9,13 @@ export interface OpsPages {
   metrics(): string | Promise<string>;
   /** Pages under /debug/, by name; each gives something that JSON can hold, or the promise of it. */
   readonly debug: Readonly<Record<string, () => unknown>>;
+  /** The OpenAPI document of what is transcoded at a host, for a process that serves it. */
+  openApi?(request: OpenApiRequest): Promise<{ readonly status: number; readonly text: string }>;
+}
+
+interface OpenApiRequest {
+  readonly host: string;
+  readonly version: '3.1' | '2.0';
 }
 
 export interface OpsServer {
@@ -16,7 +23,7 @@ export interface OpsServer {
   close(): Promise<void>;
 }
 
-/** Serves /livez, /readyz, /metrics and /debug/…; off the request path, so it may be made of library parts. */
+/** Serves /livez, /readyz, /metrics, /debug/… and a node's /openapi.json; off the request path, so it may be made of library parts. */
 export async function serveOps(pages: OpsPages, host: string, port: number): Promise<OpsServer> {
   const server = createServer((request, response) => {
     answer(pages, request, response).catch((error: unknown) => text(response, 500, `${String(error)}\n`));
@@ -46,8 +53,21 @@ async function answer(pages: OpsPages, request: IncomingMessage, response: Serve
   }
   const page = path.startsWith('/debug/') ? pages.debug[path.slice('/debug/'.length)] : undefined;
   if (page !== undefined) return json(response, 200, await page());
+  if (path === '/openapi.json' && pages.openApi !== undefined) {
+    const asked = openApiRequest(request.url ?? '');
+    if (asked === null) return text(response, 400, 'version is 3.1 or 2.0\n');
+    const { status, text: document } = await pages.openApi(asked);
+    return text(response, status, `${document}\n`, 'application/json');
+  }
   const names = Object.keys(pages.debug).map((name) => `/debug/${name}`);
-  return text(response, 404, `${['/livez', '/readyz', '/metrics', ...names].join('\n')}\n`);
+  const openApi = pages.openApi === undefined ? [] : ['/openapi.json?host=HOST&version=3.1'];
+  return text(response, 404, `${['/livez', '/readyz', '/metrics', ...openApi, ...names].join('\n')}\n`);
+}
+
+function openApiRequest(url: string): OpenApiRequest | null {
+  const query = new URLSearchParams(url.split('?')[1] ?? '');
+  const version = query.get('version') ?? '3.1';
+  return version === '3.1' || version === '2.0' ? { host: query.get('host') ?? '', version } : null;
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

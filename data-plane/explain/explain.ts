@@ -5,4 +5,4 @@
  */
 export { Reviewer, type Review } from './review.js';
 export { explainRequest, type Explained, type ExplainRequest } from './request.js';
-export { openApiAt, type OpenApiAnswer, type OpenApiRequest } from './openapi.js';
+export { openApiAt, openApiPage, type OpenApiAnswer, type OpenApiPage, type OpenApiRequest } from './openapi.js';

@@ -22,3 +22,18 @@ export function openApiAt(config: CompiledConfig, { version, host, revision }: O
   const info = { version, title: host === '' ? 'Sluice' : host, apiVersion: String(revision), host, schemes };
   return { kind: 'document', document: openApiDocument(bindings, info) };
 }
+
+/** What a process shows of itself at /openapi.json. */
+export interface OpenApiPage {
+  readonly status: 200 | 404;
+  /** JSON. */
+  readonly text: string;
+}
+
+/** The document as a page; of a node without a config there is none. */
+export function openApiPage(config: CompiledConfig | null, request: OpenApiRequest): OpenApiPage {
+  const answer: OpenApiAnswer = config === null ? { kind: 'nothing', hosts: [] } : openApiAt(config, request);
+  if (answer.kind === 'document') return { status: 200, text: JSON.stringify(answer.document) };
+  const where = request.host === '' ? 'for any host' : `at ${request.host}`;
+  return { status: 404, text: JSON.stringify({ message: `nothing is transcoded ${where}`, hosts: answer.hosts }) };
+}

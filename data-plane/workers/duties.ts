@@ -18,6 +18,7 @@ export interface WorkerServing extends Pick<
   | 'certificates'
   | 'metrics'
   | 'hearProbe'
+  | 'openApi'
   | 'retire'
   | 'stopSteps'
   | 'destroy'
@@ -89,6 +90,8 @@ export class Duties {
         return this.#report();
       case 'page':
         return this.#started.debug[call.name]();
+      case 'openapi':
+        return this.#started.openApi(call.request);
       case 'stop':
         return this.#stop();
     }

@@ -1,4 +1,5 @@
 import type { EndpointSet, Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import type { OpenApiPage, OpenApiRequest } from '../explain/explain.js';
 import type { ProbeNews } from '../health/health.js';
 import { Metrics } from '../ops/ops.js';
 import type { PreparedConfig } from '../runtime/runtime.js';
@@ -86,6 +87,10 @@ export class NotedServing implements WorkerServing {
     this.#bad = bad;
     this.#die = die;
     this.stopSteps = [{ name: 'listener', deadlineMs: 0, stop: async () => this.#note('finishes') }];
+  }
+
+  openApi({ host }: OpenApiRequest): OpenApiPage {
+    return { status: 200, text: JSON.stringify({ host, routes: this.names }) };
   }
 
   prepareConfig(resources: readonly Resource[]): PreparedConfig {

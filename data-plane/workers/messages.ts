@@ -1,5 +1,6 @@
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { DataPlaneConfig } from '../config.js';
+import type { OpenApiRequest } from '../explain/explain.js';
 import type { ProbeNews } from '../health/health.js';
 import type { CertificateExpiry } from '../listener/listener.js';
 import type { Counted } from '../ops/ops.js';
@@ -22,6 +23,8 @@ export type Call =
   | { readonly kind: 'report' }
   /** Answers with a page of /debug/. */
   | { readonly kind: 'page'; readonly name: PageName }
+  /** Answers with an OpenApiPage. */
+  | { readonly kind: 'openapi'; readonly request: OpenApiRequest }
   /** To finish what is in flight and send a last report. */
   | { readonly kind: 'stop' };
 

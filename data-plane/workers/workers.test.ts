@@ -234,6 +234,16 @@ describe('workers', () => {
     expect(await count()).toContain('sluice_connections 3');
   });
 
+  it('have one of them describe the API, and describe none without one', async () => {
+    const request = { host: 'api.example', version: '3.1', revision: 1n } as const;
+    expect(await workers.openApi(request)).toMatchObject({ status: 404 });
+
+    await workers.listen();
+    await workers.applyConfig(configOf('books'));
+
+    expect(await workers.openApi(request)).toEqual({ status: 200, text: '{"host":"api.example","routes":["books"]}' });
+  });
+
   it('show the endpoints of each, by its number', async () => {
     await workers.listen();
     workers.applyEndpoints([endpointsOf('a')], []);

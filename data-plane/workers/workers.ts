@@ -1,5 +1,6 @@
 import { Kind, type EndpointSet, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { DataPlaneConfig } from '../config.js';
+import { openApiPage, type OpenApiPage, type OpenApiRequest } from '../explain/explain.js';
 import type { ProbeNews } from '../health/health.js';
 import { Metrics, type Value } from '../ops/ops.js';
 import {
@@ -19,6 +20,8 @@ import type { Fork, Worker } from './worker.js';
 const lookMs = 1_000;
 /** How long a page on the ops port waits for a worker; what comes later counts, and shows the next time. */
 const answerMs = 500;
+/** A document of a large schema takes its time. */
+const documentMs = 20_000;
 
 /**
  * Serves a node's requests in several processes on one port, for a machine with many cores. The primary process, which makes
@@ -102,6 +105,12 @@ export class WorkersServing implements Serving {
 
   applyEndpoints(changed: readonly EndpointSet[], removed: readonly string[]): void {
     this.#state.applyEndpoints(changed, removed);
+  }
+
+  async openApi(request: OpenApiRequest): Promise<OpenApiPage> {
+    const [worker] = this.#serving();
+    const page = worker === undefined ? null : await within(documentMs, worker.ask({ kind: 'openapi', request }));
+    return page === null ? openApiPage(null, request) : (page as OpenApiPage);
   }
 
   retire(): void {
