@@ -8,8 +8,9 @@ import { openPglite } from '../control-plane/store/pglite.js';
 import { openPostgres } from '../control-plane/store/postgres.js';
 import type { Store } from '../control-plane/store/store.js';
 import type { DataPlaneConfig } from '../data-plane/config.js';
-import { startDataPlane } from '../data-plane/main.js';
+import { startDataPlane, type DataPlane } from '../data-plane/main.js';
 import { MemoryBroker } from '../proto/bus/memory.js';
+import { localCertificate } from './certificate/local.js';
 import { demoCommands, demoConfigFile, demoPorts, startDemoServices } from './demo/demo.js';
 import { stopInOrder, stopSignal, type StopStep } from './life.js';
 import type { Log } from './log.js';
@@ -40,7 +41,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
 
 /** Each thing that is started adds the step that stops it, so that a failed start stops what it had begun. */
 async function start(options: StandaloneOptions, steps: StopStep[]): Promise<void> {
-  const { controlPlane: controlConfig, dataPlane: dataConfig, log, print } = options;
+  const { controlPlane: controlConfig, dataPlane: dataConfig, dataDir, log, print } = options;
   const broker = new MemoryBroker(log);
   // The database takes longest to open; the demo services do not need it.
   const opening = openStore(options);
@@ -52,7 +53,7 @@ async function start(options: StandaloneOptions, steps: StopStep[]): Promise<voi
   const registry = createRegistry(controlConfig.consul, log);
   const controlPlane = await startControlPlane(controlConfig, { store, bus: broker.connect(), registry, log });
   steps.push(...controlPlane.stopSteps.toReversed());
-  const dataPlane = await startDataPlane(dataConfig, {
+  const dataPlane = await startDataPlane(options.demo ? await withCertificate(dataConfig, dataDir) : dataConfig, {
     bus: broker.connect(),
     log,
     softwareVersion: softwareVersion(),
@@ -65,9 +66,17 @@ async function start(options: StandaloneOptions, steps: StopStep[]): Promise<voi
     const ops = await serveOps(pages, host, port);
     steps.push({ name: 'ops', deadlineMs: 1_000, stop: () => ops.close() });
   }
-  print(`gateway    http://localhost:${dataPlane.port}`);
+  const secure = dataPlane.tlsPort === null ? '' : `  https://localhost:${dataPlane.tlsPort}`;
+  print(`gateway    http://localhost:${dataPlane.port}${secure}`);
   print(`admin API  localhost:${controlPlane.adminPort}`);
-  if (options.demo) await applyDemo(controlPlane.adminPort, dataPlane.port, print);
+  if (options.demo) await applyDemo(controlPlane.adminPort, dataPlane, print);
+}
+
+/** HTTPS works out of the box, with a certificate that clients have to be told to trust. */
+async function withCertificate(config: DataPlaneConfig, dataDir: string): Promise<DataPlaneConfig> {
+  if (config.tlsPort === null || config.tlsCert !== '' || config.tlsKey !== '') return config;
+  const { certFile, keyFile } = await localCertificate(join(dataDir, 'tls'));
+  return { ...config, tlsCert: certFile, tlsKey: keyFile };
 }
 
 async function openStore({ controlPlane, dataDir }: StandaloneOptions): Promise<Store> {
@@ -77,7 +86,11 @@ async function openStore({ controlPlane, dataDir }: StandaloneOptions): Promise<
 }
 
 /** A config that anyone has changed is kept as it is. */
-async function applyDemo(adminPort: number, port: number, print: (line: string) => void): Promise<void> {
+async function applyDemo(
+  adminPort: number,
+  { port, tlsPort }: Pick<DataPlane, 'port' | 'tlsPort'>,
+  print: (line: string) => void,
+): Promise<void> {
   const client = new AdminClient(`127.0.0.1:${adminPort}`);
   try {
     const output = { line: () => undefined, error: print };
@@ -89,6 +102,6 @@ async function applyDemo(adminPort: number, port: number, print: (line: string) 
     client.close();
   }
   print('');
-  for (const command of demoCommands(port, adminPort)) print(`  ${command}`);
+  for (const command of demoCommands({ port, tlsPort, adminPort })) print(`  ${command}`);
   print('');
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  freePort,
   freePorts,
   startConsul,
   startHaproxy,
@@ -10,22 +11,27 @@ import {
   type RunningServer,
 } from '../servers/servers.js';
 import { haproxyConfig } from './load-balancer.js';
-import { startDemo, startMember, type DemoMember, type Member } from './member.js';
+import { startDemo, startMember, type DemoMember, type Member, type NodeMember } from './member.js';
 
 /** A whole cluster on loopback: real servers, our own processes, example services registered in Consul. */
 export interface Cluster {
   readonly postgres: RunningServer;
   readonly nats: RunningServer;
   readonly consul: RunningServer;
-  readonly loadBalancer: RunningServer;
+  readonly loadBalancer: LoadBalancer;
   readonly controlPlanes: readonly Member[];
-  readonly nodes: readonly Member[];
+  readonly nodes: readonly NodeMember[];
   readonly demo: DemoMember;
   /** Starts one node more; `stateDir` may be one that another node has left. It ends with the cluster. */
-  addNode(id: string, stateDir?: string): Promise<Member>;
+  addNode(id: string, stateDir?: string): Promise<NodeMember>;
   stateDirOf(nodeId: string): string;
   /** Ends everything and removes its files. */
   close(): Promise<void>;
+}
+
+/** Passes TLS through. */
+export interface LoadBalancer extends RunningServer {
+  readonly tlsPort: number;
 }
 
 export interface ClusterOptions {
@@ -55,11 +61,10 @@ export async function startCluster({ controlPlanes, nodes }: ClusterOptions): Pr
     const urls = { postgres: postgres.url, nats: nats.url, consul: consul.url };
     const planes = await Promise.all(named('cp', controlPlanes).map((id) => keep(startControlPlaneMember(id, urls))));
     const stateDirOf = (id: string): string => join(folder, id);
-    const startNode = (id: string, stateDir = stateDirOf(id)): Promise<Member> =>
+    const startNode = (id: string, stateDir = stateDirOf(id)): Promise<NodeMember> =>
       keep(startNodeMember(id, urls.nats, stateDir));
     const members = await Promise.all(named('node', nodes).map((id) => startNode(id)));
-    const backends = members.map(({ name, port, opsPort }) => ({ id: name, host: '127.0.0.1', port, opsPort }));
-    const loadBalancer = await keep(startHaproxy({ config: (port) => haproxyConfig(`127.0.0.1:${port}`, backends) }));
+    const loadBalancer = await keep(startLoadBalancer(members));
     return {
       postgres,
       nats,
@@ -98,7 +103,18 @@ async function startControlPlaneMember(
   return startMember({ id, command: 'control-plane', port, flags }, opsPort);
 }
 
-async function startNodeMember(id: string, natsUrl: string, stateDir: string): Promise<Member> {
+async function startLoadBalancer(nodes: readonly NodeMember[]): Promise<LoadBalancer> {
+  const tlsPort = await freePort();
+  const backends = nodes.map(({ name: id, port, tlsPort: nodeTlsPort, opsPort }) => {
+    return { id, host: '127.0.0.1', port, tlsPort: nodeTlsPort, opsPort };
+  });
+  const server = await startHaproxy({
+    config: (port) => haproxyConfig({ plain: `127.0.0.1:${port}`, tls: `127.0.0.1:${tlsPort}` }, backends),
+  });
+  return Object.assign(server, { tlsPort });
+}
+
+async function startNodeMember(id: string, natsUrl: string, stateDir: string): Promise<NodeMember> {
   const [port = 0, tlsPort = 0, opsPort = 0] = await freePorts(3);
   const flags = {
     'node-id': id,
@@ -109,5 +125,5 @@ async function startNodeMember(id: string, natsUrl: string, stateDir: string): P
     'nats-url': natsUrl,
     'state-dir': stateDir,
   };
-  return startMember({ id, command: 'data-plane', port, flags }, opsPort);
+  return Object.assign(await startMember({ id, command: 'data-plane', port, flags }, opsPort), { tlsPort });
 }

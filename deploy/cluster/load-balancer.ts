@@ -2,18 +2,28 @@ export interface BalancedNode {
   readonly id: string;
   readonly host: string;
   readonly port: number;
+  readonly tlsPort: number;
   readonly opsPort: number;
 }
 
+/** Where the load balancer listens, as HAProxy spells addresses. */
+export interface Binds {
+  readonly plain: string;
+  readonly tls: string;
+}
+
 /**
- * An HAProxy config that spreads connections over nodes which say that they are ready. TCP mode: the nodes speak HTTP/1.1 and
- * HTTP/2 themselves.
+ * An HAProxy config that spreads connections over nodes which say that they are ready. TCP mode: the nodes speak HTTP/1.1, HTTP/2
+ * and TLS themselves.
  */
-export function haproxyConfig(bind: string, nodes: readonly BalancedNode[]): string {
-  const servers = nodes.map(
-    ({ id, host, port: nodePort, opsPort }) =>
-      `  server ${id} ${host}:${nodePort} check port ${opsPort} inter 500ms rise 1 fall 2`,
-  );
+export function haproxyConfig(binds: Binds, nodes: readonly BalancedNode[]): string {
+  const servers = (portOf: (node: BalancedNode) => number): string =>
+    nodes
+      .map((node) => {
+        const address = `${node.host}:${portOf(node)}`;
+        return `  server ${node.id} ${address} check port ${node.opsPort} inter 500ms rise 1 fall 2`;
+      })
+      .join('\n');
   return `global
   maxconn 4000
 
@@ -26,12 +36,21 @@ defaults
   retries 3
 
 frontend traffic
-  bind ${bind}
+  bind ${binds.plain}
   default_backend nodes
+
+frontend traffic-tls
+  bind ${binds.tls}
+  default_backend nodes-tls
 
 backend nodes
   balance roundrobin
   option httpchk GET /readyz
-${servers.join('\n')}
+${servers(({ port }) => port)}
+
+backend nodes-tls
+  balance roundrobin
+  option httpchk GET /readyz
+${servers(({ tlsPort }) => tlsPort)}
 `;
 }

@@ -9,6 +9,10 @@ export interface Member extends RunningServer {
   readonly opsPort: number;
 }
 
+export interface NodeMember extends Member {
+  readonly tlsPort: number;
+}
+
 interface MemberOptions {
   readonly id: string;
   readonly command: 'control-plane' | 'data-plane' | 'demo-services';

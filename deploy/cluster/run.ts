@@ -1,5 +1,9 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { localCertificate } from '../certificate/local.js';
 import { demoCommands } from '../demo/demo.js';
 import { stopSignal } from '../life.js';
 import { packageFile } from '../package-file.js';
@@ -23,10 +27,20 @@ async function main(): Promise<void> {
   }
 }
 
-/** By the command that people type. */
+/** By the command that people type. The certificate for localhost is one that clients have to be told to trust. */
 async function applyConfig({ controlPlanes }: Cluster): Promise<void> {
-  const address = `127.0.0.1:${controlPlanes[0]?.port}`;
-  await promisify(execFile)(process.execPath, [entryPoint, '--address', address, 'apply', '-f', configFile, '--wait']);
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-certificate-'));
+  try {
+    const { certFile, keyFile } = await localCertificate(folder);
+    const certificates = join(folder, 'certificates.json');
+    const local = { name: 'localhost', cert_file: certFile, key_file: keyFile, default: true };
+    await writeFile(certificates, JSON.stringify({ certificates: [local] }));
+    const address = `127.0.0.1:${controlPlanes[0]?.port}`;
+    const command = ['--address', address, 'apply', '-f', configFile, certificates, '--wait'];
+    await promisify(execFile)(process.execPath, [entryPoint, ...command]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function print(cluster: Cluster, json: boolean): void {
@@ -35,13 +49,16 @@ function print(cluster: Cluster, json: boolean): void {
     return;
   }
   const { postgres, nats, consul, loadBalancer, controlPlanes, nodes } = cluster;
-  console.log(`load balancer  ${loadBalancer.url}`);
-  for (const { name, url, opsPort } of nodes) console.log(`${name}         ${url}  (ops http://127.0.0.1:${opsPort})`);
+  console.log(`load balancer  ${loadBalancer.url}  https://127.0.0.1:${loadBalancer.tlsPort}`);
+  for (const { name, url, tlsPort, opsPort } of nodes)
+    console.log(`${name}         ${url}  https://127.0.0.1:${tlsPort}  (ops http://127.0.0.1:${opsPort})`);
   for (const { name, port, opsPort } of controlPlanes)
     console.log(`${name}           admin 127.0.0.1:${port}  (ops http://127.0.0.1:${opsPort})`);
   for (const { name, url, version } of [postgres, nats, consul]) console.log(`${name} ${version}  ${url}`);
   console.log('');
-  for (const command of demoCommands(loadBalancer.port, controlPlanes[0]?.port ?? 0)) console.log(`  ${command}`);
+  const { port, tlsPort } = loadBalancer;
+  for (const command of demoCommands({ port, tlsPort, adminPort: controlPlanes[0]?.port ?? 0 }))
+    console.log(`  ${command}`);
   console.log('\nstop with Ctrl-C');
 }
 
@@ -50,8 +67,8 @@ function addresses({ postgres, nats, consul, loadBalancer, controlPlanes, nodes,
   const server = ({ url, port, pid, version }: RunningServer): object => ({ url, port, pid, version });
   const member = ({ name, url, port, opsPort, pid }: Member): object => ({ id: name, url, port, opsPort, pid });
   return {
-    loadBalancer: server(loadBalancer),
-    nodes: nodes.map(member),
+    loadBalancer: { ...server(loadBalancer), tlsPort: loadBalancer.tlsPort },
+    nodes: nodes.map((each) => ({ ...member(each), tlsPort: each.tlsPort })),
     controlPlanes: controlPlanes.map((each) => ({ ...member(each), admin: `127.0.0.1:${each.port}` })),
     postgres: server(postgres),
     nats: server(nats),

@@ -19,9 +19,11 @@ const ours = Object.entries(compose.services).filter(([, { image }]) => image ==
 describe('docker-compose.yml', () => {
   it('balances over its nodes with the config that the cluster on loopback uses', () => {
     const nodes = Object.keys(compose.services).filter((name) => name.startsWith('node-'));
-    const backends = nodes.map((id) => ({ id, host: id, port: 8080, opsPort: 9902 }));
+    const backends = nodes.map((id) => ({ id, host: id, port: 8080, tlsPort: 8443, opsPort: 9902 }));
 
-    expect(readFileSync(packageFile('deploy/compose/haproxy.cfg'), 'utf8')).toBe(haproxyConfig('*:8080', backends));
+    expect(readFileSync(packageFile('deploy/compose/haproxy.cfg'), 'utf8')).toBe(
+      haproxyConfig({ plain: '*:8080', tls: '*:8443' }, backends),
+    );
   });
 
   it.each(ours)('gives %s a command that sluice has, with flags that it knows', async (_name, { command = [] }) => {

@@ -59,12 +59,21 @@ export async function startDemoServices(ports: DemoPorts, host = '127.0.0.1'): P
 /** What `npm start` serves. */
 export const demoConfigFile = packageFile('deploy/demo/demo.yaml');
 
-/** Commands that work as printed once the demo runs behind `port`. */
-export function demoCommands(port: number, adminPort: number): string[] {
+/** Where the demo is reached. */
+export interface DemoAddress {
+  readonly port: number;
+  /** Null: not over TLS. */
+  readonly tlsPort: number | null;
+  readonly adminPort: number;
+}
+
+/** Commands that work as printed once the demo runs. */
+export function demoCommands({ port, tlsPort, adminPort }: DemoAddress): string[] {
   const base = `http://localhost:${port}`;
   const sluice = `npm run -s sluice --${adminPort === 9900 ? '' : ` --address 127.0.0.1:${adminPort}`}`;
   return [
     `curl ${base}/orders`,
+    ...(tlsPort === null ? [] : [`curl -k https://127.0.0.1:${tlsPort}/orders`]),
     `curl -i -X POST ${base}/orders -H 'content-type: application/json' -d '{"item":"tea","quantity":3}'`,
     `curl ${base}/v1/shelves`,
     `curl -i -X POST ${base}/v1/shelves -d '{"theme":"Poetry"}'`,

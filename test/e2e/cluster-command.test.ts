@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
 import { packageFile } from '../../deploy/package-file.js';
 import { eventually, TestClient } from '../support/load.js';
 
 interface Addresses {
-  readonly loadBalancer: { readonly url: string; readonly pid: number };
+  readonly loadBalancer: { readonly url: string; readonly tlsPort: number; readonly pid: number };
   readonly nodes: readonly { readonly id: string; readonly url: string; readonly pid: number }[];
   readonly controlPlanes: readonly { readonly admin: string; readonly pid: number }[];
   readonly postgres: { readonly pid: number };
@@ -27,6 +29,7 @@ it('`npm run cluster -- --json` is ready within 30 s, serves through its load ba
   const answers = await Promise.all(
     ['/orders', '/v1/shelves'].map((path) => client.send(addresses.loadBalancer.url + path)),
   );
+  const secure = await getOverTls(`https://127.0.0.1:${addresses.loadBalancer.tlsPort}/orders`);
   client.close();
   const exited = once(child, 'exit');
   child.kill('SIGINT');
@@ -34,6 +37,7 @@ it('`npm run cluster -- --json` is ready within 30 s, serves through its load ba
 
   expect(readyMs).toBeLessThan(30_000);
   expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  expect(secure).toBe(200);
   expect(addresses.nodes).toHaveLength(3);
   expect(addresses.controlPlanes).toHaveLength(2);
   expect(code).toBe(0);
@@ -42,6 +46,15 @@ it('`npm run cluster -- --json` is ready within 30 s, serves through its load ba
     await eventually(`process ${pid} is gone`, 5_000, () => !isAlive(pid));
   }
 }, 90_000);
+
+/** Trusts whoever answers. */
+async function getOverTls(url: string): Promise<number | undefined> {
+  const [response] = (await once(get(url, { agent: false, rejectUnauthorized: false }), 'response')) as [
+    IncomingMessage,
+  ];
+  response.resume();
+  return response.statusCode;
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -286,7 +286,7 @@ describe('requests over TLS', () => {
   test('can become WebSockets', async () => {
     const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${String(message)}`)));
-    opened.push(() => void sockets.close());
+    opened.push(() => sockets.close());
     await once(sockets, 'listening');
     const { port } = sockets.address() as AddressInfo;
     node = await startNode(configOf([certificate('shop', pairs.shop)], { endpoints: { orders: [port] } }));
@@ -345,6 +345,15 @@ describe('a change of certificates', () => {
     expect((await get('/', agent)).status).toBe(200);
     await expect(handshake('shop.example')).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME' });
   });
+});
+
+test('a port for TLS that is taken is said with the flag that chooses another', async () => {
+  node = await startNode(configOf([]));
+  const taken = node.ports.tls ?? 0;
+
+  await expect(startNode(configOf([]), {}, taken)).rejects.toThrow(
+    `EADDRINUSE: address already in use 127.0.0.1:${taken} (--tls-port takes another one, or off for no TLS)`,
+  );
 });
 
 describe('sessions', () => {

@@ -18,13 +18,13 @@ export interface TestNode {
   close(): Promise<void>;
 }
 
-export async function startNode(config: GatewayConfig, tls: Partial<TlsBase> = {}): Promise<TestNode> {
+export async function startNode(config: GatewayConfig, tls: Partial<TlsBase> = {}, tlsPort = 0): Promise<TestNode> {
   const warnings: string[] = [];
   const options: Readonly<Record<string, string>> = { host: '127.0.0.1', trustedIps: config.trustedIps?.join() ?? '' };
   const processConfig = dataPlaneConfig(
     {
       text: (name, fallback) => options[name] ?? fallback,
-      port: () => 0,
+      port: (name) => (name === 'tlsPort' ? tlsPort : 0),
       milliseconds: (name, fallback) => (name === 'drainDeadlineMs' ? 2_000 : fallback),
       count: (_, fallback) => fallback,
     },
@@ -40,8 +40,12 @@ export async function startNode(config: GatewayConfig, tls: Partial<TlsBase> = {
     serving.applyConfig(resources(next));
   };
   apply(config);
+  const ports = await serving.listen().catch((error: unknown) => {
+    serving.destroy();
+    throw error;
+  });
   return {
-    ports: await serving.listen(),
+    ports,
     warnings,
     apply,
     metrics: () => serving.metrics().render(serving.gauges),
