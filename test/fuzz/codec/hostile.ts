@@ -26,6 +26,8 @@ export function checkWire(
   const expected = attempt(() => toJson(desc, message, { registry }), Error);
   if (expected instanceof Error) return undefined;
   if (hasForeignWireType(desc, wire) || hasOtherPrefix(text.decode(printed))) return undefined;
+  // Not all that is printed alike is read as it was: a comma in a path of a FieldMask, a NullValue of another number.
+  if (text.decode(printed) === JSON.stringify(expected)) return undefined;
   const read = attempt(() => fromJsonString(desc, text.decode(printed), { registry }), Error);
   if (read instanceof Error) return `prints ${text.decode(printed)} for ${hex(wire)}: ${read.message}`;
   // The bits of a NaN are nobody's business.
