@@ -1,11 +1,12 @@
 import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
-import { HpackError, type HpackEncoder, type TextCache } from '../hpack/hpack.js';
-import { FloodGuard, type FloodLimits } from './flood.js';
-import type { HeadCollector } from './head.js';
+import { HpackError } from '../hpack/hpack.js';
+import { Chunks } from './chunks.js';
+import { FloodGuard } from './flood.js';
 import { HeadWriter, type RequestFields } from './head-writer.js';
 import { Inbound } from './inbound.js';
 import type { OutgoingBody } from './outgoing.js';
+import type { ConnectionOptions, ConnectionOwner } from './owner.js';
 import {
   clientPreface,
   defaultMaxFrameBytes,
@@ -23,35 +24,7 @@ import { Stream, type StreamObserver } from './stream.js';
 import { StreamTable } from './stream-table.js';
 import { FrameWriter } from './writer.js';
 
-/** Who holds the socket of a connection. */
-export interface ConnectionOwner {
-  /** Bytes wait in `writer`, to be written before the turn of the event loop ends. Not called again until `flushed`. */
-  wantsFlush(): void;
-  /** The peer's settings have been applied, the first time or again. */
-  settingsReceived(): void;
-  /** The peer opened a stream; `head` is reused after the call. Observe the stream before anything else. Not of a client. */
-  opened(stream: Stream, head: HeadCollector): void;
-  /** A stream has ended, so there is room for another. */
-  streamEnded(): void;
-  /** The peer takes no more streams; those that it will not look at have failed already. */
-  goAwayReceived(code: number, text: string): void;
-  pingAcknowledged(): void;
-  /** The connection cannot go on; its streams have failed. What is in `writer` tells the peer: write it and close. */
-  failed(error: unknown): void;
-  /** What a fault of a stream means to those who wait for it. */
-  faultOf(error: Http2Error): ProxyError;
-}
-
-export interface ConnectionOptions {
-  readonly role: 'client' | 'server';
-  readonly own: OwnSettings;
-  readonly flood: FloodLimits;
-  readonly encoder: HpackEncoder;
-  readonly texts: TextCache;
-}
-
-/** A slice of less than half its buffer is copied when it has to wait, so that it does not hold all of that. */
-const storedInPlaceFraction = 2;
+/** Credit in smaller pieces is no sign of a peer that works. */
 const dribletBytes = 512;
 const emptyChunk = new Uint8Array(0);
 
@@ -64,6 +37,7 @@ export class Connection {
   readonly writer = new FrameWriter();
   readonly peer = new PeerSettings();
   readonly own: OwnSettings;
+  readonly chunks = new Chunks();
   /** The time of what is being done now: set by the owner before it calls, milliseconds of any clock. */
   nowMs = 0;
   /** What the peer may send on a new stream; not less than the default before it knows of ours. */
@@ -84,7 +58,6 @@ export class Connection {
   goingAway = false;
   #ended = false;
   #flushWanted = false;
-  #bytesOwned = false;
 
   constructor(owner: ConnectionOwner, { role, own, flood, encoder, texts }: ConnectionOptions) {
     this.#owner = owner;
@@ -173,7 +146,7 @@ export class Connection {
    */
   receive(bytes: Buffer, start: number, end: number, owned: boolean): number {
     if (this.#ended) return end;
-    this.#bytesOwned = owned;
+    this.chunks.owned = owned;
     try {
       return this.#inbound.read(bytes, start, end);
     } catch (error) {
@@ -254,17 +227,6 @@ export class Connection {
     this.close(stream, error);
   }
 
-  /** A received chunk for its reader. */
-  take(buffer: Buffer, start: number, end: number): Buffer {
-    return this.#bytesOwned ? buffer.subarray(start, end) : copyOf(buffer, start, end);
-  }
-
-  /** A received chunk that has to wait for its reader. */
-  store(buffer: Buffer, start: number, end: number): Buffer {
-    const inPlace = this.#bytesOwned && (end - start) * storedInPlaceFraction >= buffer.buffer.byteLength;
-    return inPlace ? buffer.subarray(start, end) : copyOf(buffer, start, end);
-  }
-
   // What the peer's frames lead to.
 
   /** An answer that is complete before its request means that nobody needs the rest of that. */
@@ -320,12 +282,6 @@ export class Connection {
     this.#flushWanted = true;
     this.#owner.wantsFlush();
   }
-}
-
-function copyOf(buffer: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
-  buffer.copy(copy, 0, start, end);
-  return copy;
 }
 
 /** RFC 9110 section 8.6: methods that expect a body announce that there is none. */

@@ -105,11 +105,11 @@ export class IncomingBody implements BodySource {
     if (end === start) {
       this.#credit(flowBytes);
     } else if (this.#sink !== null && !this.#paused) {
-      this.#hand(this.#sink, this.#connection.take(buffer, start, end), flowBytes);
+      this.#hand(this.#sink, this.#connection.chunks.take(buffer, start, end), flowBytes);
     } else {
       this.#stumbled = true;
       this.#waiting ??= [];
-      this.#waiting.push({ chunk: this.#connection.store(buffer, start, end), flowBytes });
+      this.#waiting.push({ chunk: this.#connection.chunks.store(buffer, start, end), flowBytes });
     }
     return null;
   }

@@ -1,10 +1,11 @@
 import type { HeaderList } from '../../headers.js';
 import type { TextCache } from '../hpack/hpack.js';
-import type { Connection, ConnectionOwner } from './connection.js';
+import type { Connection } from './connection.js';
 import type { FloodGuard } from './flood.js';
 import type { BlockKind, HeadCollector } from './head.js';
 import { HeadReader } from './head-reader.js';
 import type { InboundHandler } from './inbound.js';
+import type { ConnectionOwner } from './owner.js';
 import { defaultWindowBytes, errorCode, Http2Error, violation, type FloodKind } from './protocol.js';
 import type { SendQueue } from './send-queue.js';
 import { Stream } from './stream.js';
