@@ -29,7 +29,8 @@ function get(name: keyof typeof bodies, deviations: Partial<Case> = {}): Case {
 }
 
 function post(name: string, body: keyof typeof bodies, deviations: Partial<Case> = {}, chunked = false): Case {
-  const request: HttpRequest = { ...small.request, method: 'POST', body: bodies[body].toString(), chunked };
+  const path = `${prefix}/upload`;
+  const request: HttpRequest = { ...small.request, method: 'POST', path, body: bodies[body].toString(), chunked };
   return other(name, { request, ...deviations });
 }
 
@@ -44,6 +45,9 @@ const handshake: HttpRequest = {
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
   },
 };
+
+/** The upstream answers before it has read the body. */
+const early: HttpRequest = { ...small.request, method: 'POST', body: bodies['64KiB'].toString() };
 
 const onRequest = { onRequest: true };
 
@@ -65,6 +69,7 @@ export const cases: readonly Case[] = [
   post('post-1KiB', '1KiB', onRequest),
   post('post-1MiB', '1MiB', onRequest),
   post('post-streamed-64KiB', '64KiB', onRequest, true),
+  other('post-early-64KiB', { request: early, ...onRequest }),
   { ...get('64KiB'), name: 'tls-64KiB', tls: true, ...onRequest },
   { ...get('1MiB'), name: 'tls-1MiB', tls: true, ...onRequest },
   other('tls-connection-per-request', { request: closing, tls: true, ...onRequest }),

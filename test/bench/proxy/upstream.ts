@@ -50,6 +50,11 @@ function configuration(ports: readonly number[], echoPort: number): string {
   client_max_body_size 0;
   sendfile on;
   open_file_cache max=16;
+  upstream self {
+    server 127.0.0.1:${ports[0]};
+    keepalive 256;
+    keepalive_requests 1000000000;
+  }
   server {
     ${ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join('\n    ')}
     ${['', prefix].flatMap(locations).join('\n    ')}
@@ -57,12 +62,19 @@ function configuration(ports: readonly number[], echoPort: number): string {
   }`;
 }
 
-/** An answer that nginx might change with SSI has no length: it comes in chunks. */
+/**
+ * An answer that nginx might change with SSI has no length: it comes in chunks. What it proxies, here to itself and
+ * without a body, it does when it has read the whole request; what it answers at once, it answers before.
+ */
 function locations(path: string): string[] {
+  const withoutBody =
+    'proxy_pass_request_body off; proxy_set_header Content-Length ""; proxy_set_header Connection "";';
+  const answer = `proxy_pass http://self/small; proxy_http_version 1.1; ${withoutBody}`;
   return [
     `location = ${path}/empty { return 200 ''; }`,
     `location = ${path}/small { return 200 '${bodies.small.toString()}'; }`,
     ...['1KiB', '64KiB', '1MiB'].map((name) => `location = ${path}/${name} { try_files /${name} =404; }`),
+    `location = ${path}/upload { client_body_buffer_size 2m; ${answer} }`,
     `location = ${path}/streamed-64KiB { ssi on; ssi_types *; try_files /streamed-64KiB =404; }`,
   ];
 }
