@@ -9,17 +9,22 @@ import type { Match } from './router/router.js';
 import { takesWebSocket, wantsWebSocket, type RouteTarget } from './runtime/runtime.js';
 import { upstreamHeaders, type ClientFacts } from './shape.js';
 import {
+  awaitReply,
   prepareCall,
   readReply,
   WebSocketCall,
   type Answer,
+  type AwaitedReply,
   type Binding,
   type Cancel,
   type GrpcCall,
+  type Pulse,
   type Reply,
+  type ReplyObserver,
   type TranscodedRequest,
 } from './transcoder/transcoder.js';
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
+import { WheelTimer, type TimerWheel } from './wheel.js';
 import { acceptFields } from './wire/websocket/websocket.js';
 
 export interface TranscodedObserver {
@@ -45,7 +50,10 @@ export class TranscodedExchange {
   /** The client's body is being read. */
   #preparing: Cancel | null = null;
   #reply: Reply | null = null;
+  #awaited: AwaitedReply | null = null;
   #webSocket: WebSocketCall | null = null;
+  #isReplied = false;
+  #isAnswered = false;
   /** The client is gone or has been told of an error. */
   #isOver = false;
 
@@ -54,6 +62,7 @@ export class TranscodedExchange {
     match: Match<RouteTarget>,
     facts: ClientFacts,
     binding: Binding,
+    timers: TimerWheel,
     observer: TranscodedObserver,
   ) {
     const { preserveHost, service } = match.target.route.settings;
@@ -67,6 +76,7 @@ export class TranscodedExchange {
       headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, ''),
       body,
       codings,
+      pulse: (ms, beat) => new WheelPulse(timers, ms, beat),
       method: head.method,
       maxMessageBytes: binding.habits.maxMessageBytes,
       takesTrailers: hasToken(headerValue(head.headers, 'te') ?? '', 'trailers'),
@@ -101,6 +111,8 @@ export class TranscodedExchange {
 
   #ready({ target, headers, body, timeoutMs }: GrpcCall): void {
     this.#preparing = null;
+    const { method, habits } = this.#request.binding;
+    if (method.serverStreaming && habits.heartbeatMs > 0 && this.#webSocket === null) this.#await();
     this.#observer.call(
       { method: 'POST', target, authority: this.#authority, headers, body, upgrade: null },
       timeoutMs,
@@ -112,13 +124,28 @@ export class TranscodedExchange {
       this.#webSocket.replied(status, headers, body);
       return;
     }
-    this.#reply = readReply(this.#request, status, headers, body, {
-      answered: (answer) => this.#answer(answer),
-      failed: (error) => this.#observer.broken(error),
-    });
+    if (this.#awaited === null) {
+      this.#reply = readReply(this.#request, status, headers, body, this.#replyObserver());
+      return;
+    }
+    this.#isReplied = true;
+    if (this.#isAnswered) this.#observer.ended(0);
+    this.#awaited.replied(status, headers, body);
   }
 
-  #answer(answer: Answer): void {
+  /** The answer may begin before the reply does. */
+  #await(): void {
+    this.#awaited = awaitReply(this.#request, this.#replyObserver());
+    this.#reply = this.#awaited;
+  }
+
+  #replyObserver(): ReplyObserver {
+    return { answered: (answer) => this.#answer(answer), failed: (error) => this.#observer.broken(error) };
+  }
+
+  #answer(made: Answer): void {
+    const answer = this.#awaited === null || this.#isReplied ? made : { ...made, grpcCode: null };
+    this.#isAnswered = true;
     const mayEncode = this.#request.binding.habits.compression && this.#head.method !== 'HEAD';
     const coding = mayEncode ? codingOf(answer, this.#request.headers) : null;
     if (coding === null) this.#observer.answered(answer);
@@ -186,4 +213,28 @@ function weakened(headers: HeaderList): HeaderList {
 function badHandshake(): ProxyError {
   const message = 'The WebSocket handshake is not one of version 13.';
   return new ProxyError('bad_request', undefined, { status: 426, headers: ['Sec-WebSocket-Version', '13'], message });
+}
+
+class WheelPulse implements Pulse {
+  readonly #timers: TimerWheel;
+  readonly #ms: number;
+  readonly #timer: WheelTimer;
+
+  constructor(timers: TimerWheel, ms: number, beat: () => void) {
+    this.#timers = timers;
+    this.#ms = ms;
+    this.#timer = new WheelTimer(() => {
+      this.touch();
+      beat();
+    });
+    this.touch();
+  }
+
+  touch(): void {
+    this.#timers.set(this.#timer, this.#ms);
+  }
+
+  stop(): void {
+    this.#timers.remove(this.#timer);
+  }
 }

@@ -8,7 +8,9 @@ export type { Binding } from './binding/binding.js';
 export { writtenRules } from './binding/rules.js';
 export { bindingOptions, schemaBindings, type BindingOptions } from './binding/bindings.js';
 export {
+  awaitReply,
   prepareCall,
+  type AwaitedReply,
   readReply,
   type CallReadiness,
   type Cancel,

@@ -1,11 +1,11 @@
 import { BufferedBody } from '../../body.js';
-import { grpcCodeOfHttp } from '../../grpc/grpc.js';
+import { grpcCodeNames, grpcCodeOfHttp } from '../../grpc/grpc.js';
 import { errorTable, type ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { soleMessage } from './framing.js';
 import { responseFields, statusOverride, trailerFields } from './metadata.js';
 import type { Answer, InflateMessage, TranscodedRequest } from './request.js';
-import { httpStatusOf, readStatus, statusFields, statusJson, type GrpcStatus } from './status.js';
+import { httpStatusOf, readStatus, detailsJson, statusFields, statusJson, type GrpcStatus } from './status.js';
 
 const utf8 = new TextEncoder();
 
@@ -41,12 +41,18 @@ export function statusAnswer(
   trailers: HeaderList,
   write: (status: string) => string = (text) => text,
 ): Answer {
-  const fields = answerFields(request, headers, 'application/json');
+  const { errorFormat } = request.binding.habits;
+  const text = errorFormat === 'status' ? write(statusText(request, status)) : errorText(request, status, errorFormat);
+  const fields = answerFields(
+    request,
+    headers,
+    errorFormat === 'problem' ? 'application/problem+json' : 'application/json',
+  );
   fields.push(...statusFields(status, [...headers, ...trailers]));
   return {
     status: httpStatusOf(status.code),
     headers: fields,
-    body: new BufferedBody(utf8.encode(write(statusText(request, status))), trailersFor(request, trailers)),
+    body: new BufferedBody(utf8.encode(text), trailersFor(request, trailers)),
     grpcCode: status.code,
   };
 }
@@ -54,6 +60,16 @@ export function statusAnswer(
 /** A google.rpc.Status as JSON, its details as far as the schema knows them. */
 export function statusText({ binding }: TranscodedRequest, status: GrpcStatus): string {
   return statusJson(status, (typeUrl, value) => binding.response.printAny(typeUrl, value));
+}
+
+function errorText(request: TranscodedRequest, status: GrpcStatus, format: 'aip-193' | 'problem'): string {
+  const name = JSON.stringify(grpcCodeNames[status.code] ?? 'UNKNOWN');
+  const message = JSON.stringify(status.message);
+  const details = detailsJson(status, (typeUrl, value) => request.binding.response.printAny(typeUrl, value));
+  const httpStatus = httpStatusOf(status.code);
+  return format === 'aip-193'
+    ? `{"error":{"code":${httpStatus},"message":${message},"status":${name},"details":${details}}}`
+    : `{"type":"about:blank","title":${name},"status":${httpStatus},"detail":${message},"details":${details}}`;
 }
 
 /** What the gateway itself has to say, as a google.rpc.Status in JSON, for a place in a stream. */

@@ -127,6 +127,11 @@ export function readReply(
   body: BodySource,
   observer: ReplyObserver,
 ): Reply {
+  if (request.binding.method.serverStreaming) {
+    const reply = awaitReply(request, observer);
+    reply.replied(status, headers, body);
+    return reply;
+  }
   if (status !== 200 || !isGrpc(headers)) {
     body.cancel(new ProxyError('upstream_malformed'));
     observer.answered(statusAnswer(request, notGrpc(status), headers, []));
@@ -137,12 +142,6 @@ export function readReply(
     body.cancel(inflate);
     observer.failed(inflate);
     return noReply;
-  }
-  if (request.binding.method.serverStreaming) {
-    const frames = new FrameReader(request.maxMessageBytes, inflate);
-    const stream = new ReplyStream(body, frames, new StreamAnswer(request, headers, observer));
-    stream.open();
-    return { cancel: (error) => stream.cancel(error), fail: (error) => stream.breakOff(error) };
   }
   const gather = new Gather(body, request.maxMessageBytes + 5, 'upstream_too_large', {
     gathered: (bytes, trailers) =>
@@ -155,6 +154,35 @@ export function readReply(
   });
   gather.start();
   return { cancel: (error) => gather.cancel(error), fail: () => false };
+}
+
+/** A reply that may be answered before it comes: heartbeats do not wait for a service that has nothing to say yet (ST14). */
+export interface AwaitedReply extends Reply {
+  replied(status: number, headers: HeaderList, body: BodySource): void;
+}
+
+/** The answer to a server-streaming call that is on its way; the rest as `readReply`. */
+export function awaitReply(request: TranscodedRequest, observer: ReplyObserver): AwaitedReply {
+  const answer = new StreamAnswer(request, observer);
+  const stream = new ReplyStream(answer);
+  return {
+    replied: (status, headers, body) => {
+      const inflate = inflaterOf(request, headers);
+      answer.replied(headers);
+      if (status === 200 && isGrpc(headers) && !(inflate instanceof ProxyError)) {
+        stream.open(body, new FrameReader(request.maxMessageBytes, inflate));
+        return;
+      }
+      const error = inflate instanceof ProxyError ? inflate : new ProxyError('upstream_malformed');
+      body.cancel(error);
+      if (stream.breakOff(error)) return;
+      stream.cancel(error);
+      if (inflate instanceof ProxyError) observer.failed(inflate);
+      else observer.answered(statusAnswer(request, notGrpc(status), headers, []));
+    },
+    cancel: (error) => stream.cancel(error),
+    fail: (error) => stream.breakOff(error),
+  };
 }
 
 /** How the messages of a reply with these fields are inflated (CP3), or that nobody knows. */

@@ -17,6 +17,12 @@ export interface Codings {
 /** Inflates one message to at most `maxBytes`; throws upstream_too_large or upstream_malformed. */
 export type InflateMessage = (message: Uint8Array, maxBytes: number) => Uint8Array;
 
+/** Beats whenever so long has passed since it was made or touched last. */
+export interface Pulse {
+  touch(): void;
+  stop(): void;
+}
+
 export interface TranscodedRequest {
   readonly binding: Binding;
   /** Raw text of each path variable, in the order of the template. */
@@ -29,6 +35,8 @@ export interface TranscodedRequest {
   readonly headers: HeaderList;
   readonly body: BodySource;
   readonly codings: Codings;
+  /** Time, which is not for a pure room to have. */
+  pulse(ms: number, beat: () => void): Pulse;
   /** Of one message, either way. */
   readonly maxMessageBytes: number;
   /** The client sent `TE: trailers`, so trailers may be sent to it. */
@@ -51,6 +59,6 @@ export interface Answer {
   readonly status: number;
   readonly headers: HeaderList;
   readonly body: BodySource;
-  /** 0, or the gRPC code of the failure; for the log. A stream may still end with another. */
-  readonly grpcCode: number;
+  /** 0, or the gRPC code of the failure; for the log. A stream may still end with another; null before the service has replied. */
+  readonly grpcCode: number | null;
 }

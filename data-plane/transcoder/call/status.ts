@@ -38,12 +38,17 @@ export function readStatus(fields: HeaderList): GrpcStatus | null {
  * never lost for want of a descriptor.
  */
 export function statusJson(status: GrpcStatus, printAny: AnyPrinter): string {
+  const details = detailsJson(status, printAny);
+  return `{"code":${status.code},"message":${JSON.stringify(status.message)},"details":${details}}`;
+}
+
+export function detailsJson(status: GrpcStatus, printAny: AnyPrinter): string {
   const details = status.details.map(({ typeUrl, value }) => {
     const known = printAny(typeUrl, value);
     if (known !== undefined) return known;
     return `{"@type":${JSON.stringify(typeUrl)},"value":"${encodeBase64(value, true)}"}`;
   });
-  return `{"code":${status.code},"message":${JSON.stringify(status.message)},"details":[${details.join(',')}]}`;
+  return `[${details.join(',')}]`;
 }
 
 /** Header fields that an error status brings: WWW-Authenticate on 401 (ER9), Retry-After from a RetryInfo (ER10). */

@@ -7,6 +7,8 @@ export interface StreamFormat {
   readonly opening: string;
   readonly separator: string;
   readonly closing: string;
+  /** What no reader takes for anything (ST14). */
+  readonly heartbeat: string;
   readonly before: string;
   readonly after: string;
   /** What an error becomes that comes behind the first message; null breaks the body off, since nothing in it could tell (ST4). */
@@ -24,6 +26,7 @@ const wrappedLines: StreamFormat = {
   opening: '',
   separator: '',
   closing: '',
+  heartbeat: '\n',
   before: '{"result":',
   after: '}\n',
   error: wrapped,
@@ -35,6 +38,7 @@ const array: StreamFormat = {
   opening: '[',
   separator: ',',
   closing: ']',
+  heartbeat: '\n',
   before: '',
   after: '',
   error: null,
@@ -46,6 +50,7 @@ const lines: StreamFormat = {
   opening: '',
   separator: '',
   closing: '',
+  heartbeat: '\n',
   before: '',
   after: '\n',
   error: wrapped,
@@ -59,6 +64,7 @@ const events: StreamFormat = {
   opening: '',
   separator: '',
   closing: endEvent,
+  heartbeat: ':\n\n',
   before: 'data: ',
   after: '\n\n',
   error: (status) => `event: error\ndata: ${status}\n\n${endEvent}`,

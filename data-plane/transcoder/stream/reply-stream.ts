@@ -2,14 +2,15 @@ import { Buffer } from 'node:buffer';
 import type { BodySink, BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
+import type { Pulse } from '../call/request.js';
 import type { FrameReader } from './frame-reader.js';
 
 /** What a reply stream leaves to its owner: the words, and the answer's head. */
 export interface ReplyWriter {
   /** Adds the text of one message; `isFirst` when none came before it. Throws when it cannot be printed. */
   message(message: Uint8Array, isFirst: boolean, texts: Uint8Array[]): void;
-  /** The first message has come: answer with `body`, in which it is. */
-  begin(first: Uint8Array, body: BodySource): void;
+  /** The first message has come, or the first heartbeat: answer with `body`, in which it is. */
+  begin(body: BodySource): void;
   /** The stream has ended without a message. */
   endedEmpty(trailers: HeaderList | null): void;
   /** No message came, and none will. */
@@ -18,6 +19,8 @@ export interface ReplyWriter {
   closing(
     trailers: HeaderList | null,
   ): { readonly bytes: Uint8Array; readonly trailers: HeaderList | null } | ProxyError;
+  /** What says that the stream is alive while nothing comes, and starts a pulse that tells when; null when nothing does (ST14). */
+  readonly heartbeat: { readonly text: Uint8Array; start(beat: () => void): Pulse } | null;
   /** The text of an error behind the first message, or null when the body can only be broken off. */
   failure(error: ProxyError): Uint8Array | null;
 }
@@ -29,26 +32,49 @@ export interface ReplyWriter {
  */
 export class ReplyStream implements BodySource, BodySink {
   readonly length = null;
-  readonly #source: BodySource;
   readonly #writer: ReplyWriter;
-  readonly #frames: FrameReader;
+  /** Until the service has replied there is nothing to read. */
+  #source: BodySource | null = null;
+  #frames: FrameReader | null = null;
   #sink: BodySink | null = null;
   #begun = false;
+  #hasMessage = false;
+  #pulse: Pulse | null = null;
   #done = false;
   /** Text and end that wait for the sink. */
   #held: Uint8Array[] = [];
   #finish: (() => void) | null = null;
   #paused = false;
 
-  constructor(source: BodySource, frames: FrameReader, writer: ReplyWriter) {
-    this.#source = source;
+  constructor(writer: ReplyWriter) {
+    const { heartbeat } = writer;
     this.#writer = writer;
-    this.#frames = frames;
+    if (heartbeat !== null) this.#pulse = heartbeat.start(() => this.#beat(heartbeat.text));
   }
 
   /** Begins to read the service's body; the writer hears of it, perhaps within this call. */
-  open(): void {
-    this.#source.start(this);
+  open(source: BodySource, frames: FrameReader): void {
+    if (this.#done) {
+      source.cancel(new ProxyError('client_closed'));
+      return;
+    }
+    this.#source = source;
+    this.#frames = frames;
+    source.start(this);
+  }
+
+  /** A client that waits for the first message sees the head now: an error can then only be told in the body. */
+  #beat(text: Uint8Array): void {
+    if (this.#done || this.#paused) return;
+    this.#begin();
+    this.#held.push(text);
+    this.#paused = !this.#release();
+  }
+
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#writer.begin(this);
   }
 
   start(sink: BodySink): void {
@@ -60,13 +86,13 @@ export class ReplyStream implements BodySource, BodySink {
 
   resume(): void {
     this.#paused = false;
-    if (!this.#done) this.#source.resume();
+    if (!this.#done) this.#source?.resume();
   }
 
   cancel(reason: ProxyError): void {
     if (this.#done) return;
-    this.#done = true;
-    this.#source.cancel(reason);
+    this.#finishReading();
+    this.#source?.cancel(reason);
   }
 
   /** Ends the answer with the error; false when it has not begun. What has ended already ends as it did. */
@@ -77,11 +103,12 @@ export class ReplyStream implements BodySource, BodySink {
 
   write(chunk: Uint8Array): boolean {
     if (this.#done) return true;
+    this.#pulse?.touch();
+    const frames = this.#frames as FrameReader;
     const texts: Uint8Array[] = [];
     try {
-      this.#frames.push(chunk);
-      for (let message = this.#frames.next(); message !== null; message = this.#frames.next())
-        this.#take(message, texts);
+      frames.push(chunk);
+      for (let message = frames.next(); message !== null; message = frames.next()) this.#take(message, texts);
     } catch (error) {
       this.#held.push(...texts);
       this.#stop(error instanceof ProxyError ? error : new ProxyError('upstream_malformed', error));
@@ -94,20 +121,18 @@ export class ReplyStream implements BodySource, BodySink {
   }
 
   #take(message: Uint8Array, texts: Uint8Array[]): void {
-    const isFirst = !this.#begun;
-    this.#writer.message(message, isFirst, texts);
-    if (!isFirst) return;
-    this.#begun = true;
-    this.#writer.begin(message, this);
+    this.#writer.message(message, !this.#hasMessage, texts);
+    this.#hasMessage = true;
+    this.#begin();
   }
 
   end(trailers: HeaderList | null): void {
     if (this.#done) return;
-    if (this.#frames.isWithin) {
+    if (this.#frames?.isWithin === true) {
       this.fail(new ProxyError('upstream_malformed', new Error('the service ended its stream within a message')));
       return;
     }
-    this.#done = true;
+    this.#finishReading();
     if (!this.#begun) {
       this.#writer.endedEmpty(trailers);
       return;
@@ -122,7 +147,7 @@ export class ReplyStream implements BodySource, BodySink {
 
   fail(error: ProxyError): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#finishReading();
     if (!this.#begun) {
       this.#writer.failedEmpty(error);
       return;
@@ -135,9 +160,14 @@ export class ReplyStream implements BodySource, BodySink {
     }
   }
 
+  #finishReading(): void {
+    this.#done = true;
+    this.#pulse?.stop();
+  }
+
   /** The service's stream is at fault: it is not read any more. */
   #stop(error: ProxyError): void {
-    this.#source.cancel(error);
+    this.#source?.cancel(error);
     this.fail(error);
   }
 

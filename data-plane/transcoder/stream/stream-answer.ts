@@ -25,22 +25,32 @@ const nothing = new Uint8Array(0);
  */
 export class StreamAnswer implements ReplyWriter {
   readonly #request: TranscodedRequest;
-  readonly #headers: HeaderList;
+  /** Of the service's reply; none before it. */
+  #headers: HeaderList = [];
   readonly #observer: AnswerObserver;
   readonly #format: StreamFormat;
   readonly #before: Uint8Array;
   readonly #after: Uint8Array;
   readonly #separator: Uint8Array;
+  readonly heartbeat: ReplyWriter['heartbeat'];
   #content: ResponseContent | null = null;
+  #isOpen = false;
 
-  constructor(request: TranscodedRequest, headers: HeaderList, observer: AnswerObserver) {
+  constructor(request: TranscodedRequest, observer: AnswerObserver) {
     this.#request = request;
-    this.#headers = headers;
     this.#observer = observer;
     this.#format = streamFormat(headerValue(request.headers, 'accept') ?? '', request.binding.habits);
     this.#before = utf8.encode(this.#format.before);
     this.#after = utf8.encode(this.#format.after);
     this.#separator = utf8.encode(this.#format.separator);
+    const { heartbeatMs } = request.binding.habits;
+    const beats = heartbeatMs > 0 && !request.binding.response.isHttpBody;
+    const text = utf8.encode(this.#format.heartbeat);
+    this.heartbeat = beats ? { text, start: (beat) => request.pulse(heartbeatMs, beat) } : null;
+  }
+
+  replied(headers: HeaderList): void {
+    this.#headers = headers;
   }
 
   message(message: Uint8Array, isFirst: boolean, texts: Uint8Array[]): void {
@@ -52,12 +62,17 @@ export class StreamAnswer implements ReplyWriter {
       if (this.#request.binding.habits.profile === 'grpc-gateway') texts.push(newline);
       return;
     }
-    if (isFirst) texts.push(utf8.encode(this.#format.opening));
+    if (isFirst) texts.push(this.#opening());
     else texts.push(this.#separator);
     texts.push(this.#before, content.body, this.#after);
   }
 
-  begin(_first: Uint8Array, body: BodySource): void {
+  #opening(): Uint8Array {
+    this.#isOpen = true;
+    return utf8.encode(this.#format.opening);
+  }
+
+  begin(body: BodySource): void {
     const { response } = this.#request.binding;
     const contentType = response.isHttpBody ? (this.#content?.contentType ?? '') : this.#format.contentType;
     this.#observer.answered(this.#success(contentType, body));
@@ -81,10 +96,13 @@ export class StreamAnswer implements ReplyWriter {
   }
 
   closing(trailers: HeaderList | null): { bytes: Uint8Array; trailers: HeaderList | null } | ProxyError {
-    const status = readStatus(trailers ?? []) ?? noStatus;
+    // An answer that a heartbeat began may have a reply without messages behind it, whose head is its end.
+    const atOnce = this.#content === null ? readStatus(this.#headers) : null;
+    const status = readStatus(trailers ?? []) ?? atOnce ?? noStatus;
     const { isHttpBody } = this.#request.binding.response;
     if (status.code === 0) {
-      const bytes = isHttpBody ? nothing : utf8.encode(this.#format.closing);
+      const opening = this.#isOpen ? '' : this.#format.opening;
+      const bytes = isHttpBody ? nothing : utf8.encode(opening + this.#format.closing);
       return { bytes, trailers: this.#trailers(trailers ?? [], status) };
     }
     const bytes = this.#errorText(statusText(this.#request, status));

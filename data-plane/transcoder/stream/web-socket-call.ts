@@ -121,12 +121,8 @@ export class WebSocketCall implements Tunnel, MessageObserver {
       return;
     }
     const frames = new FrameReader(this.#request.maxMessageBytes, inflate);
-    this.#reply = new ReplyStream(
-      body,
-      frames,
-      new WebSocketWriter(this.#request, headers, this.received, this.#owner),
-    );
-    this.#reply.open();
+    this.#reply = new ReplyStream(new WebSocketWriter(this.#request, headers, this.received, this.#owner));
+    this.#reply.open(body, frames);
   }
 
   /** The client is told of the error, unless it has been told the end. */

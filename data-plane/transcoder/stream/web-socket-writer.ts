@@ -12,6 +12,7 @@ const utf8 = new TextEncoder();
 
 /** The frames that a reply becomes: each of its messages is one, in protobuf where Accept asks for it and else as text. */
 export class WebSocketWriter implements ReplyWriter {
+  readonly heartbeat = null;
   readonly #request: TranscodedRequest;
   readonly #headers: HeaderList;
   readonly #output: WebSocketOutput;
@@ -50,7 +51,7 @@ export class WebSocketWriter implements ReplyWriter {
     for (const part of parts) if (part.length > 0) texts.push(part);
   }
 
-  begin(_first: Uint8Array, body: BodySource): void {
+  begin(body: BodySource): void {
     this.#output.follow(body);
   }
 
