@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { TLSSocket } from 'node:tls';
 import { ProxyError, type ErrorKind } from '../../errors.js';
 import type { Peer, RequestHandler } from '../../exchange.js';
 import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
@@ -18,6 +17,7 @@ import {
   type Stream,
 } from '../../wire/http2/http2.js';
 import type { HttpDate } from '../http-date.js';
+import { peerOf, type PeerSource } from '../peer.js';
 import { Http2Exchange, type ExchangeContext } from './exchange.js';
 import type { Http2ListenerLimits } from './limits.js';
 import { readRequest } from './request.js';
@@ -73,11 +73,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   /** Bytes not read yet because of answers that have not left; the socket is paused while there are any. */
   #unread: Buffer | null = null;
 
-  constructor(
-    open: (events: SocketEvents) => ByteSocket,
-    source: { readonly address: string; readonly port: number } | null,
-    context: Http2Context,
-  ) {
+  constructor(open: (events: SocketEvents) => ByteSocket, source: PeerSource | null, context: Http2Context) {
     const { limits, encoder, texts } = context;
     this.#context = context;
     this.#core = new Connection(this, { role: 'server', own: limits, flood: limits, encoder, texts });
@@ -183,7 +179,16 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     if (++this.#requests >= limits.maxRequestsPerConnection) this.retire();
     if (phase === 'draining') exchange.fail(new ProxyError('draining'));
     else if (request.refusal !== null) exchange.fail(new ProxyError(request.refusal));
-    else exchange.observe(handler.handle(exchange));
+    else this.#handle(handler, exchange);
+  }
+
+  /** A handler answers its own failures; one that throws all the same must not take the other streams with it. */
+  #handle(handler: RequestHandler, exchange: Http2Exchange): void {
+    try {
+      exchange.observe(handler.handle(exchange));
+    } catch (error) {
+      exchange.fail(new ProxyError('internal', error));
+    }
   }
 
   streamEnded(): void {
@@ -291,18 +296,4 @@ const kinds: Record<FaultReason, ErrorKind> = {
 
 function lost(message: string): Http2Error {
   return new Http2Error('lost', errorCode.noError, message);
-}
-
-function peerOf(
-  socket: ByteSocket['socket'],
-  source: { readonly address: string; readonly port: number } | null,
-): Peer {
-  const address = socket.remoteAddress ?? '';
-  return {
-    address: source?.address ?? (address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address),
-    port: source?.port ?? socket.remotePort ?? 0,
-    localPort: socket.localPort ?? 0,
-    tlsServerName:
-      socket instanceof TLSSocket ? (typeof socket.servername === 'string' ? socket.servername : '') : null,
-  };
 }

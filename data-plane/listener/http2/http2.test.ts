@@ -158,6 +158,19 @@ describe('an exchange over HTTP/2', () => {
     expect(grpc.headers).toMatchObject({ ':status': 200, 'grpc-status': '12' });
   });
 
+  it('is answered with 500 when its handler throws, and others on its connection are served', async () => {
+    listener.handle = (exchange) => {
+      if (exchange.head.target === '/throws') throw new Error('a fault');
+      exchange.respond(200, [], new BufferedBody(Buffer.from('served')));
+    };
+    const client = session();
+
+    const answers = await Promise.all([request(client, { ':path': '/throws' }), request(client, { ':path': '/' })]);
+
+    expect(answers.map(({ headers }) => headers[':status'])).toEqual([500, 200]);
+    expect(listener.connections.size).toBe(1);
+  });
+
   it('is reset when its answer breaks off', async () => {
     listener.handle = (exchange) => {
       exchange.respond(200, [], {

@@ -1,6 +1,7 @@
 import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
 import { HpackEncoder, TextCache } from '../../wire/hpack/hpack.js';
 import { clientPreface, connectionFields } from '../../wire/http2/http2.js';
+import type { PeerSource } from '../peer.js';
 import { Http2ServerConnection, type Http2Context } from './connection.js';
 
 export { Http2ServerConnection, type Http2Context, type Http2CutKind } from './connection.js';
@@ -18,7 +19,7 @@ export function createHttp2Codec(): { readonly encoder: HpackEncoder; readonly t
  */
 export function serveHttp2(
   open: (events: SocketEvents) => ByteSocket,
-  source: { readonly address: string; readonly port: number } | null,
+  source: PeerSource | null,
   context: Http2Context,
 ): Http2ServerConnection {
   return new Http2ServerConnection(open, source, context);
