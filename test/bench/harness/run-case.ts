@@ -64,15 +64,20 @@ async function runRound(each: Case, kept: readonly Kept[], options: BenchOptions
 async function measure(
   each: Case,
   { name, running }: Entrant,
-  { seconds }: BenchOptions,
+  { seconds, progress }: BenchOptions,
   load: LoadRunner,
 ): Promise<Measurement> {
   const { request, connections, tls } = each;
   const before = await cpuMicros(running.pid);
   const result = await load({ port: portFor(each, running), tls, request, connections, seconds, core: loadCore });
+  const { lateMicros = 0 } = result;
+  if (lateMicros > maxLateMicros) progress(`${each.name}: the load generator was ${lateMicros} µs late before ${name}`);
   if (result.requests === 0) throw new Error(`${name}, case ${each.name}: not one answer in ${seconds} s`);
   return { ...result, cpuMicros: (await cpuMicros(running.pid)) - before };
 }
+
+/** Beyond it latencies are not the system's alone: something else wanted the load's core. */
+const maxLateMicros = 500;
 
 function rateOf({ requests, micros }: LoadResult): number {
   return (requests * 1e6) / micros;

@@ -19,4 +19,6 @@ export interface LoadResult {
   readonly errors: number;
   readonly p50Micros: number;
   readonly p99Micros: number;
+  /** How late requests of a fixed rate usually left though a connection was free: the generator's own part of latencies. */
+  readonly lateMicros?: number;
 }
