@@ -7,6 +7,7 @@ import { headerValue, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
 import type { ClientFacts } from './shape.js';
+import type { Binding } from './transcoder/transcoder.js';
 
 export interface PassedCallObserver {
   /** The call to send, and the milliseconds that the caller gives it; `replied` is to be called with its reply. */
@@ -53,6 +54,11 @@ export class PassedCall {
   }
 
   cancel(): void {}
+}
+
+/** A transcoded route takes JSON under the names of its gRPC methods too, and gRPC calls come there as well. */
+export function isNativeCall({ target, headers }: RequestHead, { method }: Binding): boolean {
+  return target === method.path && isGrpcType(headerValue(headers, 'content-type') ?? '');
 }
 
 function requireCall({ method, version, headers }: RequestHead): void {

@@ -8,7 +8,7 @@ import { grpcCode, grpcTimeout, isServiceFault } from './grpc/grpc.js';
 import type { HeaderList } from './headers.js';
 import { reportConnectFailure, reportServerError, reportSuccess } from './health/health.js';
 import type { Metrics } from './ops/ops.js';
-import { PassedCall, type PassedCallObserver } from './passed-call.js';
+import { isNativeCall, PassedCall, type PassedCallObserver } from './passed-call.js';
 import { mayRetry, needsBudget } from './retry.js';
 import type { Match } from './router/router.js';
 import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
@@ -103,7 +103,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   #shape(match: Match<RouteTarget>, facts: ClientFacts, { binding, speaksGrpc }: RouteTarget): void {
     if (!speaksGrpc) {
       this.#send(forwardRequest(this.#exchange, match, facts));
-    } else if (binding === null) {
+    } else if (binding === null || isNativeCall(this.#exchange.head, binding)) {
       const call = (this.#call = new PassedCall(this.#exchange, this));
       call.start(match, facts);
     } else {
@@ -174,7 +174,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
 
   /** What the transcoder makes of the service's reply. */
   answered({ status, headers, body, grpcCode: code }: Answer): void {
-    this.ended(code);
+    if (code !== null) this.ended(code);
     this.#respond(status, headers, body);
   }
 

@@ -87,7 +87,7 @@ function checkTranscoded({ paths, methods, rewrite, grpc }: Route): Fault[] {
   const faults: Fault[] = [];
   if (paths.length > 0) faults.push({ field: 'paths', reason: `${fromRules} the paths` });
   if (methods.length > 0) faults.push({ field: 'methods', reason: `${fromRules} the methods` });
-  if (grpc.length > 0) faults.push({ field: 'grpc', reason: `${fromRules} the paths; pass calls on by another route` });
+  if (grpc.length > 0) faults.push({ field: 'grpc', reason: `${fromRules} the paths, those of gRPC calls among them` });
   if (rewrite !== '') faults.push({ field: 'rewrite', reason: `${fromRules} the method to call` });
   return faults;
 }

@@ -2,7 +2,14 @@ import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
 import { startGateway, type TestGateway } from '../support/gateway.js';
-import { InteropClient, startInteropServer, testService, type InteropServer } from '../support/interop/interop.js';
+import {
+  descriptorSet,
+  InteropClient,
+  payload,
+  startInteropServer,
+  testService,
+  type InteropServer,
+} from '../support/interop/interop.js';
 import { requestRaw } from '../support/interop/raw.js';
 
 /** Which route gets a gRPC call, and the path that the service sees. */
@@ -92,4 +99,20 @@ test('calls are counted by route and status', async () => {
     .poll(() => gateway.metrics.render([]))
     .toContain('sluice_grpc_calls_total{route="whole",grpc_status="NOT_FOUND"} 1');
   expect(gateway.metrics.render([])).toContain('sluice_grpc_calls_total{route="method",grpc_status="OK"} 1');
+});
+
+test('a transcoded route passes gRPC calls of its methods on', async () => {
+  gateway.apply({
+    services: [{ name: 'whole', protocol: Protocol.GRPC }],
+    schemas: [{ name: 'interop', descriptorSet }],
+    routes: [{ name: 'both', service: 'whole', transcode: { schema: 'interop', services: [testService] } }],
+    endpoints: { whole: [servers.whole.port] },
+  });
+
+  const { status: ended, response } = await client.unary('UnaryCall', { responseSize: 3 });
+  const asJson = await fetch(`${gateway.url}/${testService}/UnaryCall`, { method: 'POST', body: '{"responseSize":3}' });
+
+  expect(ended.code).toBe(0);
+  expect(response).toEqual(payload(3));
+  expect(await asJson.json()).toMatchObject(payload(3));
 });

@@ -29,7 +29,7 @@ export const testService = 'grpc.testing.TestService';
 export const unimplementedService = 'grpc.testing.UnimplementedService';
 
 const source = readFileSync(packageFile('test/support/interop/interop.proto'), 'utf8');
-const descriptorSet = buildDescriptors({ 'grpc/testing/interop.proto': source });
+export const descriptorSet = buildDescriptors({ 'grpc/testing/interop.proto': source });
 const definitions = { ...definitionOf(descriptorSet, testService) };
 const unimplemented = definitionOf(descriptorSet, unimplementedService);
 
