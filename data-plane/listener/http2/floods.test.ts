@@ -225,27 +225,6 @@ describe('a client that floods is cut with the right word, is counted, and other
     // A few milliseconds as a rule; all else that runs on the machine has a say in it.
     expect(p99Ms).toBeLessThan(500);
   });
-
-  const violations: [title: string, code: number, frames: readonly Buffer[]][] = [
-    [
-      'more credit than there can be',
-      errorCode.flowControlError,
-      [frame(frameType.windowUpdate, 0, 0, u32(0x7fffffff))],
-    ],
-    ['a frame larger than allowed', errorCode.frameSizeError, [frame(frameType.headers, 4, 1, Buffer.alloc(16_385))]],
-    ['a table larger than allowed', errorCode.compressionError, [frame(frameType.headers, 5, 1, '3fe21f')]],
-  ];
-  it.each(violations)('%s is no flood but an error of its own', async (_title, code, frames) => {
-    await listen();
-    listener.handle = () => {};
-    const client = raw(...frames);
-
-    await client.closed;
-
-    const goAway = framesOf(client.received).findLast(({ type }) => type === frameType.goAway)?.payload;
-    expect(goAway?.readUInt32BE(4)).toBe(code);
-    expect(listener.cuts).toEqual([]);
-  });
 });
 
 describe('a client that is slow on purpose', () => {
