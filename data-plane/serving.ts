@@ -15,7 +15,7 @@ import {
 } from './listener/listener.js';
 import { Metrics, type Value } from './ops/ops.js';
 import { Proxy } from './proxy.js';
-import { RuntimeHolder, type PreparedConfig, type ServiceSettings } from './runtime/runtime.js';
+import { RuntimeHolder, withoutKeys, type PreparedConfig, type ServiceSettings } from './runtime/runtime.js';
 import { SharedReadBuffer } from './socket/read-buffer.js';
 import type { TlsBase } from './tls-base.js';
 import { createHttp1Transport } from './upstream/http1/http1.js';
@@ -78,7 +78,7 @@ export const spareMs = 2_000;
 /** The request path of one process, from the listener to the connections to endpoints, and the probes. */
 export class LocalServing implements Serving {
   readonly debug = {
-    routes: () => this.#runtime.routes.map(({ settings }) => settings),
+    routes: () => this.#runtime.routes.map(({ settings }) => withoutKeys(settings)),
     endpoints: () => describeEndpoints(this.#runtime, performance.now()),
   };
   readonly stopSteps: readonly StopStep[];

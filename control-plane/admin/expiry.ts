@@ -1,4 +1,4 @@
-import { checkCertificate } from '../../data-plane/certificates/certificates.js';
+import { notAfterMs } from '../../data-plane/certificates/certificates.js';
 import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 import type { Problem } from '../../proto/snapshot/problem.js';
@@ -10,29 +10,21 @@ import type { ConfigMessage } from './convert.js';
  */
 export function expiryProblem(message: ConfigMessage, nowMs: number): Problem | null {
   switch (message.$typeName) {
-    case 'sluice.v1.Certificate': {
-      const { name, certPem, keyPem } = message;
-      return problem(Kind.CERTIFICATE, name, 'cert_pem', certPem, keyPem, nowMs);
-    }
-    case 'sluice.v1.Service': {
-      const { name, tls } = message;
-      return problem(Kind.SERVICE, name, 'tls.cert_pem', tls?.certPem ?? '', tls?.keyPem ?? '', nowMs);
-    }
+    case 'sluice.v1.Certificate':
+      return expired(message.certPem, nowMs, { kind: Kind.CERTIFICATE, name: message.name, field: 'cert_pem' });
+    case 'sluice.v1.Service':
+      return expired(message.tls?.certPem ?? '', nowMs, {
+        kind: Kind.SERVICE,
+        name: message.name,
+        field: 'tls.cert_pem',
+      });
     default:
       return null;
   }
 }
 
-function problem(
-  kind: Kind,
-  name: string,
-  field: string,
-  certPem: string,
-  keyPem: string,
-  nowMs: number,
-): Problem | null {
-  if (certPem === '') return null;
-  const { facts } = checkCertificate({ certPem, keyPem, snis: [], isDefault: true });
-  if (facts === null || facts.notAfterMs > nowMs) return null;
-  return { kind, name, field, reason: `expired at ${new Date(facts.notAfterMs).toISOString()}` };
+function expired(certPem: string, nowMs: number, place: Omit<Problem, 'reason'>): Problem | null {
+  const endMs = certPem === '' ? null : notAfterMs(certPem);
+  if (endMs === null || endMs > nowMs) return null;
+  return { ...place, reason: `expired at ${new Date(endMs).toISOString()}` };
 }

@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 
-import { checkCertificate, keyFingerprint } from '../../data-plane/certificates/certificates.js';
+import { checkCertificate, keyFingerprint, notAfterMs } from '../../data-plane/certificates/certificates.js';
 import { CertificateFactsSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { sha256 } from '../../proto/snapshot/snapshot.js';
 
 import type { Certificate, CertificateFacts, Service } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { ConfigMessage } from './convert.js';
@@ -31,12 +32,21 @@ export function toShow<M extends ConfigMessage>(kept: M): M {
   return kept;
 }
 
-/** What stands in reports of changes: in place of the key what tells it from others. */
+/** What stands in reports of changes: in place of certificate and key what tells them from others. */
 export function toCompare<M extends ConfigMessage>(kept: M): M {
-  if (isCertificate(kept)) return { ...kept, keyPem: keyText(kept.keyPem) };
-  if (isService(kept) && kept.tls !== undefined)
-    return { ...kept, tls: { ...kept.tls, keyPem: keyText(kept.tls.keyPem) } };
-  return kept;
+  if (isCertificate(kept)) return { ...kept, certPem: certText(kept.certPem), keyPem: keyText(kept.keyPem) };
+  if (!isService(kept) || kept.tls === undefined) return kept;
+  const { certPem, keyPem } = kept.tls;
+  return { ...kept, tls: { ...kept.tls, certPem: certText(certPem), keyPem: keyText(keyPem) } };
+}
+
+/** Pages of base64 tell people less than by when it has to be renewed. */
+function certText(certPem: string): string {
+  if (certPem === '') return '';
+  const hash = Buffer.from(sha256(certPem)).toString('hex').slice(0, 16);
+  const endMs = notAfterMs(certPem);
+  const end = endMs === null ? '' : `, ends ${new Date(endMs).toISOString()}`;
+  return `${certPem.length} characters, sha256 ${hash}…${end}`;
 }
 
 function keyText(keyPem: string): string {

@@ -63,6 +63,12 @@ export function checkCertificate({ certPem, keyPem, snis, isDefault }: Certifica
   return { facts, faults: [] };
 }
 
+/** When the first certificate ends; null when there is none. */
+export function notAfterMs(certPem: string): number | null {
+  const chain = readChain(certPem);
+  return typeof chain === 'string' ? null : Date.parse(chain[0].validTo);
+}
+
 /** SHA-256 of the public part of a key, in hex, which tells keys apart and gives none away; null for what is no key. */
 export function keyFingerprint(keyPem: string): string | null {
   const key = readKey(keyPem);

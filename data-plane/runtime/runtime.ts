@@ -2,7 +2,7 @@ import { EndpointState, Kind, type EndpointSet, type Resource } from '../../prot
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { EndpointAddress } from '../balancer/balancer.js';
 import { ProxyError } from '../errors.js';
-import type { Exchange, RequestHead } from '../exchange.js';
+import type { Exchange } from '../exchange.js';
 import type { Metrics } from '../ops/ops.js';
 import type { Match, NoMatch, Router } from '../router/router.js';
 import type { Transport } from '../upstream/transport.js';
@@ -21,6 +21,7 @@ import type { ServiceSettings } from './settings.js';
 export type { CompiledConfig, CompiledRoute, RouteTarget, RuntimeCertificate } from './compile.js';
 export { SchemaCache } from './schema-cache.js';
 export { takesWebSocket, wantsWebSocket, type AllowedMethods } from './find-route.js';
+export { withoutKeys } from './settings.js';
 export type { ActiveHealthSettings, ProbeSettings, RouteSettings, ServiceSettings, TlsSettings } from './settings.js';
 
 /** A compiled config in force. Never changed once it is; a request that holds one ends with it. */

@@ -144,6 +144,13 @@ function tlsSettings({ tls, host }: Service): TlsSettings {
   };
 }
 
+/** The settings as people may see them, without private keys. */
+export function withoutKeys(settings: RouteSettings): RouteSettings {
+  const { service } = settings;
+  if (service.tls?.keyPem === undefined) return settings;
+  return { ...settings, service: { ...service, tls: { ...service.tls, keyPem: '(not shown)' } } };
+}
+
 export function routeSettings(route: Route, service: Service): RouteSettings {
   const settings = serviceSettings(service);
   const passesCalls = settings.speaksGrpc && route.transcode === undefined;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { makeCertificate } from './certificate.js';
+import { positiveInteger } from './der.js';
 
 const day = 86_400_000;
 const validity = { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + day) };
@@ -22,6 +23,16 @@ test('a certificate says what was asked for, and is signed by who it says', () =
   expect(made.ca).toBe(false);
   expect(made.verify(new X509Certificate(authority.cert).publicKey)).toBe(true);
   expect(new X509Certificate(authority.cert).ca).toBe(true);
+});
+
+test.each([
+  [[0], '020100'],
+  [[0, 0, 1], '020101'],
+  [[0x7f, 1], '02027f01'],
+  [[0x80], '02020080'],
+  [[0, 0x80], '02020080'],
+])('the number %j is written as %s', (bytes, expected) => {
+  expect(positiveInteger(Uint8Array.from(bytes)).toString('hex')).toBe(expected);
 });
 
 test('dates beyond 2050 are written as such', () => {

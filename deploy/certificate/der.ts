@@ -27,10 +27,12 @@ export function context(number: number, kind: 'constructed' | 'primitive', ...co
   return element((kind === 'constructed' ? 0xa0 : 0x80) | number, ...contents);
 }
 
-/** Big-endian; one that begins with a high bit would be negative. */
+/** Big-endian, and as short as it can be; one that begins with a high bit would be negative. */
 export function positiveInteger(bytes: Uint8Array): Buffer {
-  const isHigh = ((bytes[0] ?? 0) & 0x80) !== 0;
-  return element(tag.integer, Buffer.from(isHigh ? [0] : []), bytes);
+  const start = bytes.findIndex((byte) => byte !== 0);
+  const digits = start < 0 ? Uint8Array.of(0) : bytes.subarray(start);
+  const isHigh = ((digits[0] ?? 0) & 0x80) !== 0;
+  return element(tag.integer, Buffer.from(isHigh ? [0] : []), digits);
 }
 
 /** As `2.5.29.17`. */

@@ -102,6 +102,7 @@ describe('the admin API', () => {
     const { changes } = await admin.client.call('apply', { certificates: [certificate(renewed)], dryRun: true });
 
     expect(changes[0]?.fields.map(({ path }) => path)).toEqual(['cert_pem', 'key_pem']);
+    expect(changes[0]?.fields[0]?.after).toMatch(/^"\d+ characters, sha256 [0-9a-f]{16}…, ends \d{4}-\d\d-\d\dT.*Z"$/);
     expect(changes[0]?.fields[1]?.before).toMatch(/^"public key sha256 [0-9a-f]{16}…"$/);
     expect(
       JSON.stringify(changes, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),

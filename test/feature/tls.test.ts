@@ -415,6 +415,8 @@ describe('endpoints that ask who calls', () => {
     const ask = async (): Promise<string> => (await fetch(`http://127.0.0.1:${node.ports.http}/`)).text();
 
     expect(await ask()).toBe('gateway.internal');
+    expect(JSON.stringify(node.debug('routes'))).toContain('BEGIN CERTIFICATE');
+    expect(JSON.stringify(node.debug('routes'))).not.toContain('PRIVATE KEY');
 
     const next = issue('next.internal');
     node.apply(withTls(port, { certPem: next.cert, keyPem: next.key }));

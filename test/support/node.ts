@@ -13,6 +13,7 @@ export interface TestNode {
   apply(config: GatewayConfig): void;
   /** As the ops port shows them. */
   metrics(): string;
+  debug(page: 'routes' | 'endpoints'): unknown;
   retire(): void;
   /** Lets what is in flight finish. */
   close(): Promise<void>;
@@ -49,6 +50,7 @@ export async function startNode(config: GatewayConfig, tls: Partial<TlsBase> = {
     warnings,
     apply,
     metrics: () => serving.metrics().render(serving.gauges),
+    debug: (page) => serving.debug[page](),
     retire: () => serving.retire(),
     close: async () => {
       for (const { stop } of serving.stopSteps) await stop();
