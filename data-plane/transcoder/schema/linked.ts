@@ -2,6 +2,8 @@ import { fieldKind, SchemaError, type EnumType, type Field, type FieldKind, type
 
 /** Where linked types come from. */
 export interface Linker {
+  /** The full name of what `name`, written without a dot in front, means in a scope; `name` itself when nothing is found. */
+  resolve(name: string, scope: string): string;
   message(name: string): MessageType | undefined;
   enumeration(name: string): EnumType | undefined;
   extensionsOf(extendee: string): readonly Field[];
@@ -13,6 +15,12 @@ export interface Place {
   readonly file: string;
   /** Full name of the message, service or, for extensions, the scope. */
   readonly name: string;
+}
+
+/** The full name of a type: descriptors of protoc write it with a dot in front, those of protobufjs relative to where it stands. */
+export function fullName({ linker, name: scope }: Place, written: string): string {
+  if (written.startsWith('.')) return written.slice(1);
+  return written === '' ? '' : linker.resolve(written, scope);
 }
 
 /** With fewer fields, looking at each is quicker than a map, and a schema has very many messages. */

@@ -1,7 +1,7 @@
 import type { Cursor } from './cursor.js';
 import { fileFeatures, readFeatures, type Features } from './features.js';
 import { knownTypeOf } from './known.js';
-import type { Linker, Place } from './linked.js';
+import { fullName, type Linker, type Place } from './linked.js';
 import { readEnum, readExtension, readMessage } from './read.js';
 import { readService } from './read-service.js';
 import { SchemaError, type EnumType, type Field, type MessageType, type ServiceType } from './types.js';
@@ -22,6 +22,8 @@ interface Declaration {
 }
 
 interface ExtensionDeclaration {
+  /** As it is written. */
+  readonly extendee: string;
   readonly scope: string;
   readonly file: FileInfo;
   readonly features: Features;
@@ -31,6 +33,7 @@ interface ExtensionDeclaration {
 /** protoc refuses messages nested deeper than 32; nobody writes a tenth of it. */
 const maxNesting = 32;
 const identifier = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+const maxPackageLength = 512;
 const packageName = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 
 /**
@@ -43,7 +46,9 @@ export class Pool implements Linker {
   readonly #fallback: Pool | null;
   readonly #declarations = new Map<string, Declaration>();
   readonly #services: string[] = [];
-  readonly #extensions = new Map<string, ExtensionDeclaration[]>();
+  readonly #extensions: ExtensionDeclaration[] = [];
+  /** Made when first asked for: only then every name that an extension may extend is known. */
+  #byExtendee: Map<string, ExtensionDeclaration[]> | null = null;
   readonly #messages = new Map<string, MessageType>();
   readonly #enums = new Map<string, EnumType>();
   readonly #checked = new Set<string>();
@@ -84,6 +89,14 @@ export class Pool implements Linker {
     return readService(this.#place(found.file, name), found.part.again());
   }
 
+  /** From the scope outwards, as protoc looks names up. */
+  resolve(name: string, scope: string): string {
+    for (let around = scope; ; around = around.slice(0, Math.max(around.lastIndexOf('.'), 0))) {
+      const full = around === '' ? name : `${around}.${name}`;
+      if (around === '' || this.#kindOf(full) !== undefined) return full;
+    }
+  }
+
   message(name: string): MessageType | undefined {
     const known = this.#messages.get(name);
     if (known !== undefined) return known;
@@ -104,7 +117,8 @@ export class Pool implements Linker {
   }
 
   extensionsOf(extendee: string): Field[] {
-    const declared = this.#extensions.get(extendee) ?? [];
+    this.#byExtendee ??= this.#indexExtensions();
+    const declared = this.#byExtendee.get(extendee) ?? [];
     const own = declared.map((it) => readExtension(this.#place(it.file, it.scope), it.features, it.part.again()));
     return this.#fallback === null ? own : [...own, ...this.#fallback.extensionsOf(extendee)];
   }
@@ -172,11 +186,19 @@ export class Pool implements Linker {
   }
 
   #addExtension(file: FileInfo, scope: string, features: Features, part: Cursor): void {
-    const extendee = withoutDot(firstString(part.again(), 0x12));
-    const declared = this.#extensions.get(extendee);
-    const declaration = { scope, file, features, part };
-    if (declared === undefined) this.#extensions.set(extendee, [declaration]);
-    else declared.push(declaration);
+    this.#extensions.push({ extendee: firstString(part.again(), 0x12), scope, file, features, part });
+    this.#byExtendee = null;
+  }
+
+  #indexExtensions(): Map<string, ExtensionDeclaration[]> {
+    const index = new Map<string, ExtensionDeclaration[]>();
+    for (const declaration of this.#extensions) {
+      const extendee = fullName(this.#place(declaration.file, declaration.scope), declaration.extendee);
+      const declared = index.get(extendee);
+      if (declared === undefined) index.set(extendee, [declaration]);
+      else declared.push(declaration);
+    }
+    return index;
   }
 }
 
@@ -198,7 +220,7 @@ function readFile(part: Cursor): FileInfo {
     else cursor.skip(tag);
   }
   if (name === '') throw new SchemaError('', '', 'a file of the set has no name');
-  if (scope !== '' && !packageName.test(scope))
+  if (scope !== '' && (scope.length > maxPackageLength || !packageName.test(scope)))
     throw new SchemaError(name, '', `${quote(scope)} is not a package name`);
   const defaults = fileFeatures(syntax, edition);
   if (defaults === null) {
@@ -234,11 +256,6 @@ function firstString(cursor: Cursor, wanted: number): string {
     cursor.skip(tag);
   }
   return '';
-}
-
-/** Descriptors write full names with a dot in front. */
-function withoutDot(name: string): string {
-  return name.startsWith('.') ? name.slice(1) : name;
 }
 
 function quote(text: string): string {

@@ -1,5 +1,5 @@
 import type { Cursor } from './cursor.js';
-import type { Place } from './linked.js';
+import { fullName, type Place } from './linked.js';
 import { SchemaError, type MessageType, type Method, type ServiceType } from './types.js';
 
 const methodName = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
@@ -25,9 +25,12 @@ interface RawMethod {
   httpRule: Uint8Array | null;
 }
 
-function readMethod({ linker, file, name: service }: Place, cursor: Cursor): Method {
+function readMethod(place: Place, cursor: Cursor): Method {
+  const { linker, file, name: service } = place;
   const raw = readRawMethod(cursor);
-  const { name, input, output, clientStreaming, serverStreaming, httpRule } = raw;
+  const { name, clientStreaming, serverStreaming, httpRule } = raw;
+  const input = fullName(place, raw.input);
+  const output = fullName(place, raw.output);
   if (!methodName.test(name)) {
     throw new SchemaError(file, service, `${JSON.stringify(name.slice(0, 80))} is not a method name`);
   }
@@ -67,10 +70,10 @@ function readRawMethod(cursor: Cursor): RawMethod {
         raw.name = cursor.string();
         break;
       case 0x12:
-        raw.input = withoutDot(cursor.string());
+        raw.input = cursor.string();
         break;
       case 0x1a:
-        raw.output = withoutDot(cursor.string());
+        raw.output = cursor.string();
         break;
       case 0x22:
         raw.httpRule = readHttpOption(cursor.part(), raw.httpRule);
@@ -103,9 +106,4 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   both.set(first);
   both.set(second, first.length);
   return both;
-}
-
-/** Descriptors write full names with a dot in front. */
-function withoutDot(name: string): string {
-  return name.startsWith('.') ? name.slice(1) : name;
 }

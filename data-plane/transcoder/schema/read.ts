@@ -1,6 +1,6 @@
 import type { Cursor } from './cursor.js';
 import { readFeatures, type Features } from './features.js';
-import { LinkedField, LinkedMessage, type Place } from './linked.js';
+import { fullName, LinkedField, LinkedMessage, type Place } from './linked.js';
 import { fieldKind, SchemaError, type EnumType, type Field, type FieldKind, type MessageType } from './types.js';
 
 const maxFieldNumber = 536_870_911;
@@ -81,7 +81,7 @@ function readField(place: Place, outer: Features, cursor: Cursor, extension: boo
     oneof: raw.optional || extension ? -1 : raw.oneof,
     extension,
     synthetic: raw.optional,
-    typeName: raw.typeName.startsWith('.') ? raw.typeName.slice(1) : raw.typeName,
+    typeName: fullName(place, raw.typeName),
   });
 }
 

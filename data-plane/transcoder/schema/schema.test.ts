@@ -64,7 +64,40 @@ test('DS4 the same name in two schemas is two types', () => {
   expect(two?.message('p.M')?.fields[0]?.name).toBe('y');
 });
 
+test('DS1 names that are written relative to where they stand are found as protoc finds them', () => {
+  const inner = { name: 'Inner', field: [field('deep', 1)] };
+  const outer = {
+    name: 'Outer',
+    nestedType: [{ name: 'Inner', field: [field('near', 1)] }],
+    field: [
+      field('a', 1, { type: Type.MESSAGE, typeName: 'Inner' }),
+      field('b', 2, { type: Type.MESSAGE, typeName: 'p.v1.Inner' }),
+      field('c', 3, { type: Type.MESSAGE, typeName: 'v1.Inner' }),
+      field('d', 4, { type: Type.MESSAGE, typeName: 'google.protobuf.Timestamp' }),
+      field('e', 5, { type: Type.MESSAGE, typeName: '.p.v1.Inner' }),
+    ],
+  };
+  const service = { name: 'S', method: [{ name: 'X', inputType: 'Outer', outputType: 'v1.Inner' }] };
+  const { schema } = loadSchema(
+    setOf({ name: 'a', package: 'p.v1', syntax: 'proto3', messageType: [inner, outer], service: [service] }),
+  );
+
+  expect(schema?.message('p.v1.Outer')?.fields.map(({ typeName }) => typeName)).toEqual([
+    'p.v1.Outer.Inner',
+    'p.v1.Inner',
+    'p.v1.Inner',
+    'google.protobuf.Timestamp',
+    'p.v1.Inner',
+  ]);
+  expect(schema?.service('p.v1.S')?.methods[0]).toMatchObject({ inputName: 'p.v1.Outer', outputName: 'p.v1.Inner' });
+});
+
 test.each([
+  [
+    'a package that is too long',
+    setOf({ name: 'a', package: Array(300).fill('p').join('.') }),
+    'is not a package name',
+  ],
   ['a file twice', setOf({ name: 'a' }, { name: 'a' }), 'stands twice'],
   ['a name twice', setOf({ name: 'a', messageType: [{ name: 'M' }, { name: 'M' }] }), 'is declared in a as well'],
   ['a name that is none', setOf({ name: 'a', messageType: [{ name: 'M-\n' }] }), 'is not a name'],
