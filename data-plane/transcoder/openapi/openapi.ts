@@ -2,7 +2,7 @@ import type { Binding } from '../binding/binding.js';
 import { Components, type Source } from './components.js';
 import { dialectOf, type OpenApiVersion } from './dialect.js';
 import { compareText, keyedObject, present, type JsonObject } from './json.js';
-import { describeOperation, statusSchema } from './operation.js';
+import { describeOperation } from './operation.js';
 import { documentPath, type DocumentPath } from './path.js';
 import { renderOperation } from './render.js';
 
@@ -37,15 +37,15 @@ export function openApiDocument(bindings: readonly RoutedBinding[], info: Docume
   const calls = callsOf(bindings);
   const components = new Components(
     dialect,
-    calls.some(({ binding }) => binding.habits.streamFormat === 'wrapped'),
+    calls.some(({ binding }) => binding.habits.unsetFields === 'all'),
   );
   const paths = new Map<string, Map<string, JsonObject>>();
   for (const call of calls) {
-    const { source, path, httpMethod } = call;
+    const { path, httpMethod } = call;
     const operation = describeOperation(call, components, dialect);
     const item = paths.get(path.text) ?? new Map<string, JsonObject>();
     paths.set(path.text, item);
-    item.set(httpMethod, renderOperation(operation, statusSchema(source, components), info.version));
+    item.set(httpMethod, renderOperation(operation, info.version));
   }
   const items = [...paths]
     .toSorted(([a], [b]) => compareText(a, b))

@@ -5,6 +5,7 @@ import { knownTypeOf } from '../schema/known.js';
 import { isMap, isMessage, type Field, type MessageType } from '../schema/types.js';
 import { noteOf, type Components, type Source } from './components.js';
 import type { Dialect } from './dialect.js';
+import { errorContent, statusSchema } from './errors.js';
 import type { JsonObject } from './json.js';
 import { queryFields, type QueryField } from './parameters.js';
 import { variableText, type DocumentPath, type PathParameter } from './path.js';
@@ -18,7 +19,13 @@ export interface Operation {
   readonly deprecated: boolean;
   readonly parameters: readonly Parameter[];
   readonly body: Content | null;
-  readonly reply: Content;
+  readonly reply: Reply;
+  /** Of every status that is an error. */
+  readonly error: Content;
+}
+
+export interface Reply extends Content {
+  readonly status: 200 | 204;
 }
 
 export interface Parameter {
@@ -64,6 +71,7 @@ export function describeOperation(parts: OperationParts, components: Components,
     parameters: [...writer.pathParameters(), ...writer.queryParameters()],
     body: writer.body(),
     reply: writer.reply(),
+    error: errorContent(binding.habits.errorFormat, source, components, dialect),
   };
 }
 
@@ -192,25 +200,36 @@ class OperationWriter {
     return this.#components.messageWithout(type, source, new Set(given));
   }
 
-  reply(): Content {
+  reply(): Reply {
+    const { binding } = this.#parts;
+    if (binding.response.isNoContent) return { status: 204, description: 'Done', media: [] };
+    const { description, media } = this.#replyContent();
+    return { status: 200, description, media };
+  }
+
+  #replyContent(): Content {
     const { binding } = this.#parts;
     if (binding.response.isHttpBody) return { description: '', media: [{ type: '*/*', schema: this.#dialect.binary }] };
     const schema = this.#replySchema();
     if (!binding.method.serverStreaming) return { description: '', media: [{ type: 'application/json', schema }] };
-    const others = [
-      { type: 'application/x-ndjson', schema },
-      { type: 'text/event-stream', schema },
-    ];
-    if (binding.habits.streamFormat === 'array') {
-      const array = { type: 'application/json', schema: { type: 'array', items: schema } };
-      return { description: 'A stream, as a JSON array.', media: [array, ...others] };
+    const lines = { type: 'application/x-ndjson', schema };
+    const events = { type: 'text/event-stream', schema };
+    switch (binding.habits.streamFormat) {
+      case 'lines':
+        return { description: 'A stream, a message a line.', media: [lines, events] };
+      case 'events':
+        return { description: 'A stream, an event for each message.', media: [events, lines] };
+      case 'array': {
+        const array = { type: 'application/json', schema: { type: 'array', items: schema } };
+        return { description: 'A stream, as a JSON array.', media: [array, lines, events] };
+      }
+      case 'wrapped': {
+        const error = statusSchema(this.#parts.source, this.#components);
+        const line: JsonObject = { type: 'object', properties: { result: schema, error } };
+        const media = [{ type: 'application/json', schema: line }, lines, events];
+        return { description: 'A stream, an object a line; an error ends it.', media };
+      }
     }
-    const status = this.#status();
-    const line: JsonObject = { type: 'object', properties: { result: schema, error: status } };
-    return {
-      description: 'A stream, an object a line; an error ends it.',
-      media: [{ type: 'application/json', schema: line }, ...others],
-    };
   }
 
   #replySchema(): JsonObject {
@@ -222,16 +241,6 @@ class OperationWriter {
     const schema = this.#components.field(leaf, source);
     return isMessage(leaf) && !leaf.repeated ? this.#dialect.nullable(schema) : schema;
   }
-
-  #status(): JsonObject {
-    return statusSchema(this.#parts.source, this.#components);
-  }
-}
-
-/** google.rpc.Status, which every schema has. */
-export function statusSchema(source: Source, components: Components): JsonObject {
-  const type = source.schema.message('google.rpc.Status');
-  return type === undefined ? { type: 'object' } : components.message(type, source);
 }
 
 const jsonTexts: ReadonlySet<string> = new Set(['struct', 'value', 'list-value']);

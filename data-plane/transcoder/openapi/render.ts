@@ -2,13 +2,13 @@ import type { OpenApiVersion } from './dialect.js';
 import { present, type Json, type JsonObject } from './json.js';
 import type { Content, Operation, Parameter } from './operation.js';
 
-/** Writes an operation in the words of a version; `status` is the body of every error. */
-export function renderOperation(operation: Operation, status: JsonObject, version: OpenApiVersion): JsonObject {
-  return version === '3.1' ? render31(operation, status) : render20(operation, status);
+/** Writes an operation in the words of a version. */
+export function renderOperation(operation: Operation, version: OpenApiVersion): JsonObject {
+  return version === '3.1' ? render31(operation) : render20(operation);
 }
 
-function render31(operation: Operation, status: JsonObject): JsonObject {
-  const { body, reply, parameters } = operation;
+function render31(operation: Operation): JsonObject {
+  const { body, reply, error, parameters } = operation;
   return present({
     ...heading(operation),
     parameters: parameters.length === 0 ? undefined : parameters.map(parameter31),
@@ -17,8 +17,11 @@ function render31(operation: Operation, status: JsonObject): JsonObject {
         ? undefined
         : present({ description: orNone(body.description), content: contentOf(body), required: true }),
     responses: {
-      200: { description: reply.description || 'OK', content: contentOf(reply) },
-      default: { description: 'Error', content: { 'application/json': { schema: status } } },
+      [reply.status]: present({
+        description: reply.description || 'OK',
+        content: reply.media.length === 0 ? undefined : contentOf(reply),
+      }),
+      default: { description: error.description, content: contentOf(error) },
     },
   });
 }
@@ -58,8 +61,8 @@ function parameter31({ name, in: place, description, required, deprecated, schem
   });
 }
 
-function render20(operation: Operation, status: JsonObject): JsonObject {
-  const { body, reply, parameters } = operation;
+function render20(operation: Operation): JsonObject {
+  const { body, reply, error, parameters } = operation;
   const inBody =
     body === null
       ? []
@@ -76,18 +79,18 @@ function render20(operation: Operation, status: JsonObject): JsonObject {
   return present({
     ...heading(operation),
     consumes: body === null ? undefined : body.media.map(({ type }) => type),
-    produces: reply.media.map(({ type }) => type),
+    produces: [...new Set([...reply.media, ...error.media].map(({ type }) => type))],
     parameters: all.length === 0 ? undefined : all,
     responses: {
-      200: { description: reply.description || 'OK', schema: replySchema20(reply) },
-      default: { description: 'Error', schema: status },
+      [reply.status]: present({ description: reply.description || 'OK', schema: replySchema20(reply) }),
+      default: present({ description: error.description, schema: error.media[0]?.schema }),
     },
   });
 }
 
 /** Bytes are a file in replies. */
-function replySchema20({ media: [first] }: Content): JsonObject {
-  return first?.type === '*/*' ? { type: 'file' } : (first?.schema ?? {});
+function replySchema20({ media: [first] }: Content): JsonObject | undefined {
+  return first?.type === '*/*' ? { type: 'file' } : first?.schema;
 }
 
 function parameter20({ name, in: place, description, required, deprecated, schema, many }: Parameter): JsonObject {
