@@ -109,7 +109,7 @@ function statusIn({ responseStatus }: Json): { code: number; details: string } |
 }
 
 function sizesIn({ responseParameters }: Json): number[] {
-  return ((responseParameters ?? []) as { size: number }[]).map(({ size }) => size);
+  return ((responseParameters ?? []) as { size?: number }[]).map(({ size = 0 }) => size);
 }
 
 /** As the tests have it: zeros. */
