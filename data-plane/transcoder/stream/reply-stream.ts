@@ -115,7 +115,8 @@ export class ReplyStream implements BodySource, BodySink {
       return true;
     }
     this.#held.push(...texts);
-    const hasRoom = this.#release();
+    // Of a message that has not come whole there is nothing to hold yet, and nobody would ask for the rest of it.
+    const hasRoom = !this.#begun || this.#release();
     this.#paused = !hasRoom;
     return hasRoom;
   }

@@ -204,6 +204,16 @@ test('ST6 a client without room stops the service, and goes on when it has room'
   expect(source.resumed).toBe(1);
 });
 
+test('ST6 the first message is asked for until it is whole', () => {
+  const { source, received } = reading(watch);
+  const bytes = author('a');
+
+  expect(source.send(bytes.subarray(0, 3))).toBe(true);
+  expect(source.send(bytes.subarray(3, 9))).toBe(true);
+  expect(source.send(bytes.subarray(9))).toBe(true);
+  expect(received.chunks).toHaveLength(1);
+});
+
 test('ST6 what comes before the answer is sent waits for it', () => {
   const source = new Script();
   const received = new Received();
