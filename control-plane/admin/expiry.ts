@@ -1,4 +1,4 @@
-import { notAfterMs } from '../../data-plane/certificates/certificates.js';
+import { expiryMs } from '../../data-plane/certificates/certificates.js';
 import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 
 import type { Problem } from '../../proto/snapshot/problem.js';
@@ -24,7 +24,7 @@ export function expiryProblem(message: ConfigMessage, nowMs: number): Problem | 
 }
 
 function expired(certPem: string, nowMs: number, place: Omit<Problem, 'reason'>): Problem | null {
-  const endMs = certPem === '' ? null : notAfterMs(certPem);
+  const endMs = certPem === '' ? null : expiryMs(certPem);
   if (endMs === null || endMs > nowMs) return null;
   return { ...place, reason: `expired at ${new Date(endMs).toISOString()}` };
 }

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 
-import { checkCertificate, keyFingerprint, notAfterMs } from '../../data-plane/certificates/certificates.js';
+import { checkCertificate, expiryMs, keyFingerprint } from '../../data-plane/certificates/certificates.js';
 import { CertificateFactsSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { sha256 } from '../../proto/snapshot/snapshot.js';
 
@@ -44,7 +44,7 @@ export function toCompare<M extends ConfigMessage>(kept: M): M {
 function certText(certPem: string): string {
   if (certPem === '') return '';
   const hash = Buffer.from(sha256(certPem)).toString('hex').slice(0, 16);
-  const endMs = notAfterMs(certPem);
+  const endMs = expiryMs(certPem);
   const end = endMs === null ? '' : `, ends ${new Date(endMs).toISOString()}`;
   return `${certPem.length} characters, sha256 ${hash}…${end}`;
 }

@@ -64,7 +64,7 @@ export function checkCertificate({ certPem, keyPem, snis, isDefault }: Certifica
 }
 
 /** When the first certificate ends; null when there is none. */
-export function notAfterMs(certPem: string): number | null {
+export function expiryMs(certPem: string): number | null {
   const chain = readChain(certPem);
   return typeof chain === 'string' ? null : Date.parse(chain[0].validTo);
 }

@@ -47,7 +47,7 @@ const noParts = { upstream: () => ({}), metrics: () => ({}), schemas: new Schema
 async function ask({ method, url, headers }: Claim): Promise<string> {
   const { router, problems } = compileConfig((await admin.store.read()).resources, noParts);
   expect(problems).toEqual([]);
-  const [, host = '', path = ''] = /^http:\/\/([^/]+)(\/.*)$/.exec(url) ?? [];
+  const [, host = '', path = ''] = /^https?:\/\/([^/]+)(\/.*)$/.exec(url) ?? [];
   const found = router.match({ method, host, path, headers });
   if (found.kind === 'match') return found.entry.name;
   return found.kind === 'method_not_allowed' ? '405' : '404';

@@ -5,14 +5,16 @@ import { get, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { entryPoint, startMember, type Member } from '../../deploy/cluster/member.js';
+import { makeCertificate } from '../../deploy/certificate/certificate.js';
+import { entryPoint, startMember, type NodeMember } from '../../deploy/cluster/member.js';
 import { freePorts, processTree, startNats, type RunningServer } from '../../deploy/servers/servers.js';
 import { natsBus } from '../../proto/bus/nats.js';
-import { ProbeWhen, RouteSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
+import { CertificateSchema, ProbeWhen, RouteSchema, ServiceSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import {
   EndpointSchema,
   EndpointState,
@@ -48,7 +50,7 @@ describe('a node with two workers, told by a control plane over the real NATS', 
   let bus: Bus;
   let replica: Replica;
   let upstreams: readonly TestUpstream[];
-  let node: Member;
+  let node: NodeMember;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sluice-workers-'));
@@ -80,7 +82,7 @@ describe('a node with two workers, told by a control plane over the real NATS', 
       return void held.push(response);
     });
 
-  const startNode = async (id: string): Promise<Member> => {
+  const startNode = async (id: string): Promise<NodeMember> => {
     const [port = 0, tlsPort = 0, opsPort = 0] = await freePorts(3);
     const flags = {
       workers: '2',
@@ -93,7 +95,7 @@ describe('a node with two workers, told by a control plane over the real NATS', 
       'nats-url': nats.url,
       'state-dir': join(folder, id),
     };
-    return startMember({ id, command: 'data-plane', port, flags }, opsPort);
+    return Object.assign(await startMember({ id, command: 'data-plane', port, flags }, opsPort), { tlsPort });
   };
 
   const page = async (path: string, of = node): Promise<Response> => fetch(`http://127.0.0.1:${of.opsPort}${path}`);
@@ -140,6 +142,36 @@ describe('a node with two workers, told by a control plane over the real NATS', 
     }
     await remove(replica.store, route('changing', '/'));
     await applied(await put(replica.store, route('orders', '/')));
+  });
+
+  it('speaks TLS from both, who continue the sessions of each other', async () => {
+    const names = ['shop.example'];
+    const [notBefore, notAfter] = [new Date(Date.now() - 86_400_000), new Date(Date.now() + 86_400_000)];
+    const { cert: certPem, key: keyPem } = makeCertificate({ names, notBefore, notAfter });
+    const message = create(CertificateSchema, { name: 'shop', certPem, keyPem });
+    const body = toBinary(CertificateSchema, message);
+    const certificate = create(ResourceSchema, { kind: Kind.CERTIFICATE, name: 'shop', body });
+    await applied(await put(replica.store, certificate));
+    const handshake = async (session?: Buffer): Promise<TLSSocket> => {
+      const resume = session === undefined ? {} : { session };
+      const trust = { servername: 'shop.example', ca: certPem, maxVersion: 'TLSv1.2' as const };
+      const socket = connectTls({ host: '127.0.0.1', port: node.tlsPort, ...trust, ...resume });
+      await once(socket, 'secureConnect');
+      return socket;
+    };
+
+    const first = await handshake();
+    const others = await Promise.all(Array.from({ length: 20 }, () => handshake(first.getSession())));
+
+    expect(others.filter((socket) => socket.isSessionReused())).toHaveLength(20);
+    await eventually('the handshakes are counted', 5_000, async () => {
+      return (await counter('sluice_tls_handshakes_total{result="resumed"}')) === 20;
+    });
+    for (const socket of [first, ...others]) socket.destroy();
+    expect(await counter('sluice_certificate_not_after_seconds{name="shop"}')).toBe(
+      Math.floor(notAfter.getTime() / 1_000),
+    );
+    await remove(replica.store, certificate);
   });
 
   it('runs the config before in all workers when it refuses one, and says why', async () => {
