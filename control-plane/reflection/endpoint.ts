@@ -107,5 +107,10 @@ function words(error: unknown): string {
   if (error instanceof ReflectionError) return error.message;
   const { code, details, message } = error as Partial<ServiceError>;
   if (code === unimplemented) return 'the server has no reflection, neither grpc.reflection.v1 nor v1alpha';
-  return (details ?? message ?? String(error)).slice(0, 300);
+  const text = details ?? message ?? String(error);
+  // What grpc-js puts around the reason of a connection that it does not get.
+  return text
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/\.? Resolution note: .*$/s, '')
+    .slice(0, 300);
 }

@@ -152,6 +152,7 @@ class Reflector implements Reflection {
     for (const [name, source] of this.#sources) {
       if (names.has(name)) continue;
       source.close();
+      if (this.#options.leading() !== null) this.#reports.forget(name);
       this.#sources.delete(name);
     }
     if (this.#closed) return;

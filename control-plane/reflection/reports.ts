@@ -59,6 +59,11 @@ export class Reports {
     if (message.length <= this.#bus.maxPayloadBytes) this.#bus.publish(this.#subject, message);
   }
 
+  /** A schema of that name that comes later begins anew. */
+  forget(schema: string): void {
+    this.#heard.delete(schema);
+  }
+
   close(): void {
     this.#stop();
   }

@@ -47,7 +47,11 @@ export class SchemaSource {
   /** The digest that was last in force or was put there by us. */
   #current: string;
   #status: ReflectionStatus;
-  #readers: EndpointReader[] = [];
+  /** Of the last round: they notice when an endpoint goes away. */
+  #readers: readonly EndpointReader[] = [];
+  /** Of the round that is under way. */
+  #reading: readonly EndpointReader[] = [];
+  #closed = false;
   #held = { digest: '', rounds: 0 };
   #openRounds = 0;
   #lastStartMs = -Infinity;
@@ -88,6 +92,8 @@ export class SchemaSource {
     this.#key = key;
     this.#openRounds = 0;
     this.#soon();
+    // Nobody wants to know any more what those say that are being asked.
+    closeAll(this.#reading);
   }
 
   /** Asks the endpoints and acts on what they say; never rejects. */
@@ -106,8 +112,9 @@ export class SchemaSource {
   }
 
   close(): void {
-    for (const reader of this.#readers) reader.close();
-    this.#readers = [];
+    this.#closed = true;
+    closeAll(this.#readers);
+    closeAll(this.#reading);
   }
 
   #soon(): void {
@@ -126,7 +133,9 @@ export class SchemaSource {
   async #ask(): Promise<void> {
     const { schema, service, endpoints } = this.#wanted;
     const asked = (endpoints?.endpoints ?? []).filter(takesRequests).slice(0, maxEndpoints);
+    const key = this.#key;
     const { findings, sets } = await this.#read(service, asked);
+    if (this.#closed || key !== this.#key) return;
     const pinned = schema.reflect?.pinnedDigest ?? '';
     const current = this.#current;
     const { take, disagreement, error } = decide(findings, { current, pinned, held: this.#heldRounds(findings) });
@@ -167,6 +176,7 @@ export class SchemaSource {
     endpoints: readonly Endpoint[],
   ): Promise<{ findings: Finding[]; sets: Map<string, Uint8Array> }> {
     const readers = endpoints.map((endpoint) => new EndpointReader(service, endpoint));
+    this.#reading = readers;
     const findings: Finding[] = endpoints.map(() => ({ digest: '', error: '' }));
     const sets = new Map<string, Uint8Array>();
     const queue = [...readers.entries()];
@@ -180,8 +190,10 @@ export class SchemaSource {
       }
     };
     await Promise.all(Array.from({ length: parallelReads }, work));
-    this.close();
+    closeAll(this.#readers);
     this.#readers = readers;
+    this.#reading = [];
+    if (this.#closed) closeAll(readers);
     for (const reader of readers) reader.watch(() => this.#soon());
     return { findings, sets };
   }
@@ -199,6 +211,10 @@ export class SchemaSource {
       return (error instanceof Error ? error.message : String(error)).slice(0, 1_000);
     }
   }
+}
+
+function closeAll(readers: readonly EndpointReader[]): void {
+  for (const reader of readers) reader.close();
 }
 
 function takesRequests({ state }: Endpoint): boolean {

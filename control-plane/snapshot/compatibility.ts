@@ -196,10 +196,11 @@ function streams({ clientStreaming, serverStreaming }: Method): string {
   return serverStreaming ? 'a server stream' : 'unary';
 }
 
-const typeNames = [
-  ...['', 'double', 'float', 'int64', 'uint64', 'int32', 'fixed64', 'fixed32', 'bool', 'string', 'group', 'message'],
-  ...['bytes', 'uint32', 'enum', 'sfixed32', 'sfixed64', 'sint32', 'sint64'],
-];
+/** By google.protobuf.FieldDescriptorProto.Type. */
+const typeNames =
+  ' double float int64 uint64 int32 fixed64 fixed32 bool string group message bytes uint32 enum sfixed32 sfixed64 sint32 sint64'.split(
+    ' ',
+  );
 
 function typeText({ kind, typeName }: Field): string {
   return typeName === '' ? (typeNames[kind] ?? '') : typeName;
