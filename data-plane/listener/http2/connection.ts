@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ProxyError, type ErrorKind } from '../../errors.js';
 import type { Peer, RequestHandler } from '../../exchange.js';
+import type { FieldBlock } from '../../headers.js';
 import type { ByteSocket, SocketEvents } from '../../socket/socket.js';
 import { TurnWriter, type FrameSource } from '../../socket/turn-writer.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
@@ -66,8 +67,6 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   #requests = 0;
   /** When the state began, or the last stream ended. */
   #sinceMs: number;
-  #dateLine = '';
-  #date = '';
   #heardMs: number;
   #pingedMs: number | null = null;
   /** Bytes not read yet because of answers that have not left; the socket is paused while there are any. */
@@ -107,13 +106,8 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     this.#socket.reset();
   }
 
-  date(): string {
-    const line = this.#context.date.line();
-    if (line !== this.#dateLine) {
-      this.#dateLine = line;
-      this.#date = line.slice('Date: '.length, -2);
-    }
-    return this.#date;
+  date(): FieldBlock {
+    return this.#context.date.block();
   }
 
   // Of the socket.

@@ -13,8 +13,8 @@ import type { ReadRequest } from './request.js';
 export interface ExchangeContext {
   readonly peer: Peer;
   readonly limits: Http2ListenerLimits;
-  /** The value of a Date field. */
-  date(): string;
+  /** A Date field of now. */
+  date(): FieldBlock;
   /** The client has been told that this connection takes no more requests. */
   readonly isLeaving: boolean;
   cut(kind: 'slow_body' | 'stalled_reader'): void;
@@ -71,7 +71,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
   }
 
   inform(status: number, headers: HeaderList): void {
-    if (this.#phase === 'waiting') this.#stream.respond(status, headers, -1, false);
+    if (this.#phase === 'waiting') this.#stream.respond(status, { headers }, false);
   }
 
   respond(status: number, headers: HeaderList, body: BodySource, added?: FieldBlock): void {
@@ -80,9 +80,9 @@ export class Http2Exchange implements Exchange, StreamObserver {
     this.#status = status;
     const bodyless = this.head.method === 'HEAD' || status === 204 || status === 304;
     const last = bodyless || (body.length === 0 && !(body instanceof BufferedBody && body.trailers !== null));
-    const length = body.length === 0 || status === 204 ? -1 : (body.length ?? -1);
-    const fields = added === undefined ? headers : [...headers, ...added.fields];
-    this.#stream.respond(status, this.#dated(fields), length, last);
+    const contentLength = body.length === 0 || status === 204 ? -1 : (body.length ?? -1);
+    const date = headerValue(headers, 'date') === undefined ? this.#context.date() : undefined;
+    this.#stream.respond(status, { headers, added, date, contentLength }, last);
     if (!last) this.#stream.send(body);
     else if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
   }
@@ -93,7 +93,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
     this.#phase = 'answering';
     this.#status = 200;
     this.#stream.tunnel = true;
-    this.#stream.respond(200, withoutHandshake(headers), -1, false);
+    this.#stream.respond(200, { headers: withoutHandshake(headers) }, false);
     tunnel.send(this.#stream.incoming);
     this.#webSocket = new WebSocketSource(tunnel.received);
     this.#stream.send(this.#webSocket);
@@ -167,14 +167,6 @@ export class Http2Exchange implements Exchange, StreamObserver {
     if (bodyIdleMs <= 0) return false;
     const isSilent = nowMs - incoming.activeMs > bodyIdleMs;
     return (isSilent || this.#pace.isTooSlow(nowMs, incoming.bytes)) && !isGrpc(this.head);
-  }
-
-  #dated(headers: HeaderList): HeaderList {
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = headers[i] as string;
-      if (name.length === 4 && name.toLowerCase() === 'date') return headers;
-    }
-    return [...headers, 'date', this.#context.date()];
   }
 
   #summary(): ExchangeSummary {

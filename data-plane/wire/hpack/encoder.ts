@@ -1,3 +1,4 @@
+import type { FieldBlock } from '../../headers.js';
 import { staticNameIndex, staticTable } from './static-table.js';
 
 /** No name takes more than this beside its own letters, nor does the length of a value. */
@@ -25,6 +26,7 @@ const secrets: ReadonlySet<string> = new Set([
  */
 export class HpackEncoder {
   readonly #names = new Map<string, Uint8Array>();
+  readonly #blocks = new WeakMap<FieldBlock, Uint8Array>();
   readonly #omitted: ReadonlySet<string>;
 
   /** Fields with a name in `omitted` (lower case) are not written. */
@@ -38,6 +40,21 @@ export class HpackEncoder {
     if (coded.length === 0) return at;
     for (let i = 0; i < coded.length; i++) out[at++] = coded[i] as number;
     return writeText(out, at, value);
+  }
+
+  /** The bytes of fields that many messages carry alike; made once for each block. */
+  coded(block: FieldBlock): Uint8Array {
+    const known = this.#blocks.get(block);
+    if (known !== undefined) return known;
+    const { fields } = block;
+    let bound = 0;
+    for (let i = 0; i < fields.length; i += 2) bound += fieldBound(fields[i] as string, fields[i + 1] as string);
+    const out = Buffer.allocUnsafe(bound);
+    let at = 0;
+    for (let i = 0; i < fields.length; i += 2) at = this.field(out, at, fields[i] as string, fields[i + 1] as string);
+    const coded = Uint8Array.from(out.subarray(0, at));
+    this.#blocks.set(block, coded);
+    return coded;
   }
 
   #learn(name: string): Uint8Array {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FieldBlock } from '../../headers.js';
 import { fieldBound, HpackDecoder, HpackEncoder, HpackError, writeIndexed, writeNoTable } from './hpack.js';
 
 type Fields = [name: string, value: string][];
@@ -201,6 +202,19 @@ describe('the encoder', () => {
     expect(second).toEqual(first);
     expect(decode(decoder, first)).toEqual([[':method', 'POST'], ...fields]);
     expect(decoder.tableBytes).toBe(0);
+  });
+
+  it('makes the bytes of fields that come again and again once, and they are those of the fields', () => {
+    const encoder = new HpackEncoder(new Set(['connection']));
+    const block = new FieldBlock(['Via', '1.1 a', 'Connection', 'close', 'Date', 'today']);
+
+    const coded = encoder.coded(block);
+
+    expect(decode(new HpackDecoder(), Buffer.from(coded))).toEqual([
+      ['via', '1.1 a'],
+      ['date', 'today'],
+    ]);
+    expect(encoder.coded(block)).toBe(coded);
   });
 
   it('lowers names, and marks secrets as never to be indexed', () => {

@@ -312,7 +312,7 @@ describe('a peer that keeps us busy for nothing is told to calm down', () => {
     const owner = server();
     const answered = Buffer.from('x'.repeat(20));
     owner.onOpened = (stream) => {
-      stream.respond(200, [], -1, false);
+      stream.respond(200, { headers: [] }, false);
       stream.send(new BufferedBody(answered, ['grpc-status', '0']));
     };
 

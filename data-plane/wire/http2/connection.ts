@@ -3,7 +3,7 @@ import type { HeaderList } from '../../headers.js';
 import { HpackError } from '../hpack/hpack.js';
 import { Chunks } from './chunks.js';
 import { FloodGuard } from './flood.js';
-import { HeadWriter, type RequestFields } from './head-writer.js';
+import { HeadWriter, type RequestFields, type ResponseFields } from './head-writer.js';
 import { Inbound } from './inbound.js';
 import type { OutgoingBody } from './outgoing.js';
 import type { ConnectionOptions, ConnectionOwner } from './owner.js';
@@ -183,10 +183,10 @@ export class Connection {
     this.#queue.enqueue(body);
   }
 
-  /** A response head; a final one goes without a body when it is `last`. `contentLength` is left out when negative. */
-  sendResponse(stream: Stream, status: number, headers: HeaderList, contentLength: number, last: boolean): void {
+  /** A response head; a final one goes without a body when it is `last`. */
+  sendResponse(stream: Stream, status: number, fields: ResponseFields, last: boolean): void {
     if (stream.localEnded || stream.closed) return;
-    this.#heads.response(stream.id, status, headers, contentLength, last, this.peer.maxFrameBytes);
+    this.#heads.response(stream.id, status, fields, last, this.peer.maxFrameBytes);
     this.wantFlush();
     if (last) this.#afterLocalEnd(stream);
   }

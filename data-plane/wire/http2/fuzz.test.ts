@@ -108,7 +108,8 @@ it(`a client and a server carry whatever bodies, at whatever pace (seed ${seed})
       const end = log.end.bind(log);
       log.end = (trailers) => {
         end(trailers);
-        stream.respond(200, ['x-id', String(stream.id)], answer.length ?? -1, answer.length === 0);
+        const fields = { headers: ['x-id', String(stream.id)], contentLength: answer.length ?? -1 };
+        stream.respond(200, fields, answer.length === 0);
         if (answer.length !== 0) stream.send(answer);
       };
       stream.incoming.start(log);
@@ -190,7 +191,7 @@ describe(`bytes that make no sense (seed ${seed})`, () => {
         owner.onOpened = (stream, log) => {
           logs.push(log);
           if (random(2) === 0) stream.incoming.start(log);
-          if (random(2) === 0) stream.respond(200, [], -1, random(2) === 0);
+          if (random(2) === 0) stream.respond(200, { headers: [] }, random(2) === 0);
         };
 
         const input = mutated(Buffer.concat(sensible(random, role === 'client')), random);
@@ -217,7 +218,7 @@ describe(`bytes that make no sense (seed ${seed})`, () => {
         owner.output();
         owner.onOpened = (stream, log) => {
           stream.incoming.start(log);
-          stream.respond(200, [], -1, false);
+          stream.respond(200, { headers: [] }, false);
         };
         const calls = role === 'client' ? [owner.request('/', null), owner.request('/', null)] : [];
         for (let at = 0; at < input.length; at += pieceBytes) {

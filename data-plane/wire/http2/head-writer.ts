@@ -24,6 +24,16 @@ export interface RequestFields {
   readonly added?: FieldBlock | undefined;
 }
 
+/** A response ready to be written, on the same terms. */
+export interface ResponseFields {
+  readonly headers: HeaderList;
+  /** Written behind `headers`. */
+  readonly added?: FieldBlock | undefined;
+  /** Written last. */
+  readonly date?: FieldBlock | undefined;
+  readonly contentLength?: number | undefined;
+}
+
 /** RFC 7541 appendix A. */
 const staticIndex = { get: 2, post: 3, root: 4, http: 6, https: 7, status: 8, contentLength: 28 } as const;
 const staticStatus: ReadonlyMap<number, number> = new Map([
@@ -36,7 +46,7 @@ const staticStatus: ReadonlyMap<number, number> = new Map([
   [500, 14],
 ]);
 const spareBytes = 32;
-const none: HeaderList = [];
+const nothing = new Uint8Array(0);
 
 /** Writes the field blocks of one connection. The encoder may be shared; that the table is unused is said once for each. */
 export class HeadWriter {
@@ -59,10 +69,10 @@ export class HeadWriter {
     maxFrameBytes: number,
   ): void {
     const { method, target, authority, headers } = request;
-    const added = request.added?.fields ?? none;
+    const added = this.#coded(request.added);
     const bound =
       boundOf(headers) +
-      boundOf(added) +
+      added.length +
       fieldBound(':method', method) +
       fieldBound(':path', target) +
       fieldBound(':authority', authority);
@@ -75,31 +85,39 @@ export class HeadWriter {
     at = target === '/' ? writeIndexed(out, at, staticIndex.root) : this.#encoder.field(out, at, ':path', target);
     if (authority !== '') at = this.#encoder.field(out, at, ':authority', authority);
     at = this.#fields(out, at, headers, contentLength);
-    at = this.#fields(out, at, added, -1);
-    this.#writer.endBlock(streamId, last, at, maxFrameBytes);
+    out.set(added, at);
+    this.#writer.endBlock(streamId, last, at + added.length, maxFrameBytes);
   }
 
   response(
     streamId: number,
     status: number,
-    headers: HeaderList,
-    contentLength: number,
+    { headers, added, date, contentLength = -1 }: ResponseFields,
     last: boolean,
     maxFrameBytes: number,
   ): void {
-    let at = this.#begin(boundOf(headers));
+    const addedCoded = this.#coded(added);
+    const dateCoded = this.#coded(date);
+    let at = this.#begin(boundOf(headers) + addedCoded.length + dateCoded.length);
     const out = this.#writer.blockBuffer;
     const index = staticStatus.get(status);
     if (index !== undefined) at = writeIndexed(out, at, index);
     else at = writeNamed(out, at, staticIndex.status, String(status));
     at = this.#fields(out, at, headers, contentLength);
-    this.#writer.endBlock(streamId, last, at, maxFrameBytes);
+    out.set(addedCoded, at);
+    at += addedCoded.length;
+    out.set(dateCoded, at);
+    this.#writer.endBlock(streamId, last, at + dateCoded.length, maxFrameBytes);
   }
 
   trailers(streamId: number, trailers: HeaderList, maxFrameBytes: number): void {
     const start = this.#begin(boundOf(trailers));
     const at = this.#fields(this.#writer.blockBuffer, start, trailers, -1);
     this.#writer.endBlock(streamId, true, at, maxFrameBytes);
+  }
+
+  #coded(block: FieldBlock | undefined): Uint8Array {
+    return block === undefined ? nothing : this.#encoder.coded(block);
   }
 
   #begin(bound: number): number {

@@ -3,6 +3,7 @@ import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import type { Connection } from './connection.js';
 import type { HeadCollector } from './head.js';
+import type { ResponseFields } from './head-writer.js';
 import { IncomingBody } from './incoming.js';
 import { OutgoingBody } from './outgoing.js';
 import { errorCode, largestWindowBytes } from './protocol.js';
@@ -66,8 +67,8 @@ export class Stream {
   }
 
   /** Sends a response head; `send` follows, unless it is interim or `last`. */
-  respond(status: number, headers: HeaderList, contentLength: number, last: boolean): void {
-    this.#connection.sendResponse(this, status, headers, contentLength, last);
+  respond(status: number, fields: ResponseFields, last: boolean): void {
+    this.#connection.sendResponse(this, status, fields, last);
   }
 
   /** What was begun cannot be completed. */
