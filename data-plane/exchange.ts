@@ -63,6 +63,8 @@ export interface RequestHandler {
 export interface RequestObserver {
   /** The client went away (or its stream was reset) before the answer was complete: stop the upstream work. */
   aborted(error: ProxyError): void;
+  /** A client that has said its last word does not wait for the rest of an answer that has begun, as it may for a download. */
+  readonly endsWithClient?: boolean;
   /** The answer has been written completely, or given up. Called exactly once, also after `aborted`; for counters and the log. */
   finished(summary: ExchangeSummary): void;
 }

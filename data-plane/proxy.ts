@@ -236,6 +236,11 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     return this.#retrying;
   }
 
+  /** A stream may be idle for long, and a client that goes away ends no more than its side of the connection (HD10). */
+  get endsWithClient(): boolean {
+    return this.#call instanceof TranscodedExchange;
+  }
+
   /** The client is gone: free what works for it. */
   aborted(error: ProxyError): void {
     this.#stop(error);

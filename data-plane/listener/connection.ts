@@ -313,7 +313,8 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   #timedOut(): void {
     const isHalfClosed = this.#state === 'open';
-    if (!isHalfClosed || this.#exchange?.answerBegun !== true) this.#socket.destroy();
+    const mayReadOn = this.#exchange?.answerBegun === true && !this.#exchange.endsWithClient;
+    if (!isHalfClosed || !mayReadOn) this.#socket.destroy();
   }
 }
 

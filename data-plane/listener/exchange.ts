@@ -69,6 +69,10 @@ export class Http1Exchange implements Exchange, BodySink {
     return this.#phase !== 'waiting';
   }
 
+  get endsWithClient(): boolean {
+    return this.#observer?.endsWithClient === true;
+  }
+
   /** The handler may answer before it returns its observer, so that one is told afterwards. */
   observe(observer: RequestObserver): void {
     this.#observer = observer;

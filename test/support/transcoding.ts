@@ -5,7 +5,7 @@ import type { Metadata, ServerOptions, ServerUnaryCall, ServerWritableStream } f
 import { afterEach } from 'vitest';
 import { Protocol, type TranscodeProfile, type TranscodeSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { buildDescriptors } from './descriptors.js';
-import { startGateway, type TestGateway } from './gateway.js';
+import { startGateway, type GatewayConfig, type TestGateway } from './gateway.js';
 import { startGrpcService, type Handlers } from './grpc-service.js';
 import { TestClient } from './load.js';
 
@@ -86,6 +86,13 @@ export class TranscodedServices {
 
   library(options: ServiceOptions = {}): Promise<TranscodedService> {
     return this.start(libraryProto, 'library.v1.Library', options);
+  }
+
+  /** A gateway of the test's own config. */
+  async gateway(config: GatewayConfig): Promise<TestGateway> {
+    const gateway = await startGateway(config);
+    this.#closing.push(() => gateway.close());
+    return gateway;
   }
 
   /** Closes this when the test is over. */
