@@ -1,6 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import {
   CertificateSchema,
+  RouteProtocol,
   RouteSchema,
   ServiceSchema,
   type GrpcMatch,
@@ -190,6 +191,8 @@ export function routeCriteria(route: Route): RouteCriteria {
     paths: [...route.paths.map(pathRule), ...route.grpc.map(grpcRule)],
     methods: route.grpc.length === 0 ? route.methods : ['POST'],
     headers: route.headers,
+    snis: route.snis,
+    httpsOnly: route.protocols.length === 1 && route.protocols[0] === RouteProtocol.HTTPS,
     createdRevision: route.meta?.createdRevision ?? 0n,
     ordinal: route.meta?.ordinal ?? 0,
   };

@@ -283,6 +283,20 @@ describe('requests over TLS', () => {
     expect((await plain('/moved?a=b')).headers.get('location')).toBe(`https://127.0.0.1:${node.ports.tls}/moved?a=b`);
   });
 
+  test('are told apart by the name of the handshake where routes have snis', async () => {
+    const route = (name: string, snis: string[], protocols: RouteProtocol[] = []): GatewayConfig['routes'][number] => {
+      return { name, service: 'orders', paths: [{ kind: { case: 'prefix', value: `/${name}` } }], snis, protocols };
+    };
+    const routes = [route('shop', ['Shop.example']), route('strict', ['shop.example'], [RouteProtocol.HTTPS])];
+    node = await startNode(configOf([certificate('shop', pairs.shop)], { routes }));
+    const agent = newAgent({ keepAlive: false });
+
+    expect((await get('/shop', agent, 'shop.example')).status).toBe(200);
+    expect((await get('/shop', agent, 'www.shop.example')).status).toBe(404);
+    expect((await fetch(`http://127.0.0.1:${node.ports.http}/shop`)).status).toBe(404);
+    expect((await fetch(`http://127.0.0.1:${node.ports.http}/strict`)).status).toBe(426);
+  });
+
   test('can become WebSockets', async () => {
     const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${String(message)}`)));
