@@ -59,6 +59,8 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   #tunnel: TunnelEnd | null = null;
   #webSocket: WebSocketOutput | null = null;
   #requests = 0;
+  /** The Host of the request before, which is nearly always that of the next. */
+  #host: string | null = null;
   #keepAlive = true;
   #continueDue = false;
 
@@ -118,7 +120,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     }
     this.#greeting = null;
     this.#state = 'closed';
-    this.#reader.stop(new ProxyError('client_closed'));
+    this.#reader.stop(null);
     this.#forgetTimers();
     this.#context.speaksHttp2(this, this.#socket, Buffer.from(greeting));
     return false;
@@ -147,7 +149,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   onClose(error: Error | null): void {
     if (this.#exchange !== null) this.#abort(new ProxyError('client_closed', error ?? undefined));
-    else if (this.#state === 'open') this.#reader.stop(new ProxyError('client_closed'));
+    else if (this.#state === 'open') this.#reader.stop(null);
     this.#state = 'closed';
     this.#forgetTimers();
     this.#context.closed(this);
@@ -176,7 +178,8 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   }
 
   requestRead(head: MessageHead, facts: MessageFacts, body: BufferedBody | StreamBody): void {
-    const { authority, target } = splitTarget(head.method, head.target, facts.host, head.minor);
+    const { authority, target } = splitTarget(head.method, head.target, facts.host, head.minor, this.#host);
+    this.#host = facts.host;
     const version = head.minor === 1 ? '1.1' : '1.0';
     const request: RequestHead = { method: head.method, target, authority, version, headers: head.headers };
     this.#keepAlive &&= facts.persists && ++this.#requests < this.#context.limits.maxRequestsPerConnection;
@@ -269,7 +272,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   cut(): void {
     this.#exchange = null;
     this.#state = 'closed';
-    this.#reader.stop(new ProxyError('client_closed'));
+    this.#reader.stop(null);
     this.#socket.reset();
   }
 
@@ -305,7 +308,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   #linger(): void {
     if (this.#state === 'closed' || this.#state === 'lingering') return;
     this.#state = 'lingering';
-    this.#reader.stop(new ProxyError('client_closed'));
+    this.#reader.stop(null);
     this.#socket.end();
     this.#socket.resume();
     this.#context.wheel.set(this.#timer, this.#context.limits.lingerMs);

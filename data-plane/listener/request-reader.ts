@@ -94,14 +94,15 @@ export class RequestReader implements MessageEvents, BodyOwner {
     return rest;
   }
 
-  /** Reads nothing any more. A body in the middle fails with `error`. */
-  stop(error: ProxyError): void {
+  /** Reads nothing any more. A body in the middle fails with `error`; null says that the client closed. */
+  stop(error: ProxyError | null): void {
     const body = this.#body;
     this.#stopped = true;
     this.#body = null;
     this.#rest = null;
     this.#wheel.remove(this.#timer);
-    body?.fail(error);
+    // Made only where somebody hears of it: an error costs more than all else at a connection's end.
+    body?.fail(error ?? new ProxyError('client_closed'));
   }
 
   #read(bytes: Buffer, start: number, end: number): void {

@@ -297,7 +297,8 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
       this.#release();
       return;
     }
-    this.#writer.cancel(new ProxyError('upstream_reset', new Error('answered before the request was complete')));
+    if (!this.#writer.done)
+      this.#writer.cancel(new ProxyError('upstream_reset', new Error('answered before the request was complete')));
     this.destroy();
   }
 

@@ -12,12 +12,18 @@ const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
 /**
  * Checks a request target against its method and Host (RFC 9112 section 3.2) and brings it to origin form. `host` is null when
  * there is none, which only HTTP/1.0 allows. An absolute form whose authority is not the Host is refused: two recipients could
- * take it for two different sites.
+ * take it for two different sites. `checkedHost` is one that has passed before.
  */
-export function splitTarget(method: string, target: string, host: string | null, minor: 0 | 1): RequestTarget {
+export function splitTarget(
+  method: string,
+  target: string,
+  host: string | null,
+  minor: 0 | 1,
+  checkedHost: string | null = null,
+): RequestTarget {
   if (host === null) {
     if (minor === 1) throw malformed('no Host');
-  } else if (!hostAndPort.test(host)) {
+  } else if (host !== checkedHost && !hostAndPort.test(host)) {
     throw malformed('Host');
   }
   // A recipient takes what follows a CONNECT for a tunnel, and what follows a PRI for HTTP/2, whatever the target.
