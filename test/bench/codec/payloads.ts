@@ -70,7 +70,8 @@ function nested(levels: number): Payload {
   return { name: `nested-${levels}`, type: 'bench.v1.Nested', json };
 }
 
-function order(count: number): Payload {
+/** An order of so many items, as a shop has it. */
+export function order(count: number): Payload {
   const items = Array.from({ length: count }, (_, i) => ({
     sku: `SKU-${10_000 + i}`,
     title: `Article number ${i} of the catalogue`,

@@ -4,17 +4,17 @@ import type { System } from '../harness/harness.js';
 import { probePort } from './probe.js';
 import { running } from './running.js';
 
-/** A peer that is a script of the folder `scripts`. It is called with its own port and those of the upstreams. */
-export function nodeScript(name: string, script: string): System {
+/** A peer that is a script of the folder `scripts`. It is called with its own port, those of the upstreams, and `others`. */
+export function nodeScript(name: string, script: string, others: readonly string[] = []): System {
   return {
     name,
     required: false,
-    start: async (upstreamPorts) => running(await startScript(script, upstreamPorts)),
+    start: async (upstreamPorts) => running(await startScript(script, [...upstreamPorts, ...others])),
   };
 }
 
 /** Starts a script of the folder `scripts`, and is done when it listens on its port, which is its first argument. */
-export async function startScript(script: string, others: readonly number[] = []): Promise<RunningServer> {
+export async function startScript(script: string, others: readonly (number | string)[] = []): Promise<RunningServer> {
   const port = await freePort();
   return ServerProcess.start({
     name: script,

@@ -1,30 +1,45 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { JsonObject } from '@bufbuild/protobuf';
-import { bookstoreDescriptorSet } from '../../../deploy/demo/bookstore.js';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { order } from '../codec/payloads.js';
 import { runContest } from '../harness/contest.js';
 import type { Bench, Case } from '../harness/harness.js';
+import { envoy } from '../peers/envoy.js';
 import { nghttpx } from '../peers/nghttpx.js';
 import { nodeScript } from '../peers/node-script.js';
 import { sluice } from '../sluice/sluice.js';
-import { book, shelf, startGrpcUpstream } from './upstream.js';
+import { services, writeDescriptors } from './descriptors.js';
+import { book, largeOrder, shelf, smallOrder, startGrpcUpstream } from './upstream.js';
 
 /** HTTP/1.1 with JSON in, a unary gRPC call out. */
-export const transcodeBench: Bench = (options) =>
-  runContest(
-    {
-      reference: 'nghttpx',
-      systems: [sluice(bookstore), nghttpx, nodeScript('node:http+grpc-js', 'node-http-grpc-js')],
-      cases: [small, post],
-      startUpstream: startGrpcUpstream,
-    },
-    options,
-  );
+export const transcodeBench: Bench = async (options) => {
+  const { path, set, remove } = await writeDescriptors();
+  try {
+    const service = {
+      protocol: 'grpc',
+      schemas: [{ name: 'bench', descriptor_set_file: path }],
+      route: { transcode: { schema: 'bench', services } },
+    } as const;
+    return await runContest(
+      {
+        reference: 'nghttpx',
+        systems: [
+          sluice(service),
+          nghttpx,
+          envoy(path, services),
+          nodeScript('node:http+grpc-js', 'node-http-grpc-js', [path]),
+        ],
+        cases: [small, post, nested, large],
+        startUpstream: () => startGrpcUpstream(set),
+      },
+      options,
+    );
+  } finally {
+    await remove();
+  }
+};
 
-const bookstore = {
-  protocol: 'grpc',
-  schemas: [{ name: 'bookstore', descriptor_set_file: bookstoreDescriptorSet }],
-  route: { transcode: { schema: 'bookstore', services: ['bookstore.v1.Bookstore'] } },
-} as const;
+/** Some of the other routes are of this host. */
+const host = 'api.example.com';
 
 const bookOf1024Bytes = JSON.stringify({
   author: 'Herodotus of Halicarnassus',
@@ -36,7 +51,7 @@ const bookOf1024Bytes = JSON.stringify({
 /** One field, from the path. */
 const small: Case = {
   name: 'small',
-  request: { method: 'GET', path: '/v1/shelves/42', headers: {}, body: '', chunked: false },
+  request: { method: 'GET', path: '/v1/shelves/42', headers: { Host: host }, body: '', chunked: false },
   connections: 64,
   tls: false,
   load: 'full',
@@ -46,23 +61,40 @@ const small: Case = {
   isAnswer: (body, system) => isMessage(shelf, body, system),
 };
 
-const post: Case = {
-  ...small,
-  name: 'post-1KiB',
-  rounds: 3,
-  request: {
-    method: 'POST',
-    path: '/v1/shelves/42/books',
-    headers: { 'Content-Type': 'application/json' },
-    body: bookOf1024Bytes,
-    chunked: false,
-  },
-  isAnswer: (body, system) => isMessage(book, body, system),
-};
+const post: Case = { ...small, name: 'post-1KiB', ...call('/v1/shelves/42/books', bookOf1024Bytes, book) };
+
+/** An order of three items with prices and a customer, in and out. */
+const nested: Case = { ...small, name: 'nested', ...call('/v1/shops/7/orders', order(3).json, smallOrder) };
+
+/** An order of 71 items, 10 KiB in and out. */
+const large: Case = { ...small, name: '10KiB', ...call('/v1/shops/7/orders:import', order(71).json, largeOrder) };
+
+function call(path: string, body: string, expected: JsonObject): Pick<Case, 'rounds' | 'request' | 'isAnswer'> {
+  return {
+    rounds: 3,
+    request: {
+      method: 'POST',
+      path,
+      headers: { Host: host, 'Content-Type': 'application/json' },
+      body,
+      chunked: false,
+    },
+    isAnswer: (answer, system) => isMessage(expected, answer, system),
+  };
+}
+
+function isMessage(expected: JsonObject, body: Buffer, system: string): boolean {
+  return system === 'nghttpx' ? body.length > 5 : holds(JSON.parse(body.toString('utf8')) as JsonValue, expected);
+}
 
 /** Other fields than these are defaults, which a transcoder may write or leave out. */
-function isMessage(expected: JsonObject, body: Buffer, system: string): boolean {
-  if (system === 'nghttpx') return body.length > 5;
-  const answer = JSON.parse(body.toString('utf8')) as JsonObject;
-  return Object.entries(expected).every(([name, value]) => isDeepStrictEqual(answer[name], value));
+function holds(actual: JsonValue | undefined, expected: JsonValue): boolean {
+  if (Array.isArray(expected)) {
+    return (
+      Array.isArray(actual) && actual.length === expected.length && expected.every((it, i) => holds(actual[i], it))
+    );
+  }
+  if (typeof expected !== 'object' || expected === null) return isDeepStrictEqual(actual, expected);
+  if (typeof actual !== 'object' || actual === null || Array.isArray(actual)) return false;
+  return Object.entries(expected).every(([name, value]) => holds(actual[name], value));
 }

@@ -1,37 +1,43 @@
-import { readFile } from 'node:fs/promises';
 import { createFileRegistry, fromBinary, fromJson, toBinary, type JsonObject } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { bookstoreDescriptorSet } from '../../../deploy/demo/bookstore.js';
 import { freePorts } from '../../../deploy/servers/servers.js';
+import { order } from '../codec/payloads.js';
 import type { Upstream } from '../harness/contest.js';
 import { startNginx } from '../peers/nginx.js';
 import { pidOf } from '../peers/running.js';
 
-/** What the service answers to the two calls, as ProtoJSON. */
+/** What the services answer to the calls, as ProtoJSON. */
 export const shelf: JsonObject = { id: '42', theme: 'History' };
 export const book: JsonObject = { name: 'shelves/42/books/7', author: 'Herodotus', title: 'The Histories' };
+export const smallOrder = JSON.parse(order(3).json) as JsonObject;
+/** 10 KiB. */
+export const largeOrder = JSON.parse(order(71).json) as JsonObject;
 
 /**
  * A gRPC service on two ports that answers at once: nginx serving messages as files over HTTP/2, with the status as a
  * trailer. (nghttpd is cheaper still, but cannot send the `content-type` without which an answer is not gRPC.)
  * It answers the paths of the REST calls alike, for a peer that does not transcode.
  */
-export async function startGrpcUpstream(): Promise<Upstream> {
+export async function startGrpcUpstream(set: Uint8Array): Promise<Upstream> {
   const ports = await freePorts(2);
   const server = await startNginx({
     name: 'bench-grpc',
     port: ports[0] ?? 0,
     http: configuration(ports),
-    files: { shelf: await frame('Shelf', shelf), book: await frame('Book', book) },
+    files: {
+      shelf: frame(set, 'bookstore.v1.Shelf', shelf),
+      book: frame(set, 'bookstore.v1.Book', book),
+      order: frame(set, 'bench.v1.Order', smallOrder),
+      import: frame(set, 'bench.v1.Order', largeOrder),
+    },
   });
   return { ports, pids: [pidOf(server)], stop: () => server.stop() };
 }
 
 /** A message as gRPC sends it: not compressed, and its length in front. */
-async function frame(name: string, value: JsonObject): Promise<Uint8Array> {
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, await readFile(bookstoreDescriptorSet)));
-  const type = registry.getMessage(`bookstore.v1.${name}`);
-  if (type === undefined) throw new Error(`the bookstore has no message ${name}`);
+function frame(set: Uint8Array, name: string, value: JsonObject): Uint8Array {
+  const type = createFileRegistry(fromBinary(FileDescriptorSetSchema, set)).getMessage(name);
+  if (type === undefined) throw new Error(`there is no message ${name}`);
   const message = toBinary(type, fromJson(type, value));
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
@@ -48,6 +54,8 @@ function configuration(ports: readonly number[]): string {
     add_trailer grpc-status 0;
     ${locations('shelf', ['/bookstore.v1.Bookstore/GetShelf', '/v1/shelves/42'])}
     ${locations('book', ['/bookstore.v1.Bookstore/CreateBook', '/v1/shelves/42/books'])}
+    ${locations('order', ['/bench.v1.Shop/CreateOrder', '/v1/shops/7/orders'])}
+    ${locations('import', ['/bench.v1.Shop/ImportOrder', '/v1/shops/7/orders:import'])}
   }`;
 }
 

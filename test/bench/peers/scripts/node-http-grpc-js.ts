@@ -14,38 +14,41 @@ import {
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
-import { bookstoreDescriptorSet } from '../../../../deploy/demo/bookstore.js';
 
 /**
  * A peer run by node-script.ts: REST in front of gRPC as one writes it with the usual parts, `node:http`, protobuf-es and
- * grpc-js. It knows just the two methods of the bench.
+ * grpc-js. It knows just the methods of the bench. The last argument is the file of the descriptor set.
  */
-const [port, ...upstreamPorts] = process.argv.slice(2).map(Number);
-const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, await readFile(bookstoreDescriptorSet)));
-const service = registry.getService('bookstore.v1.Bookstore');
-if (service === undefined) throw new Error('the descriptor set has no bookstore');
-const getShelf = methodOf('GetShelf');
-const createBook = methodOf('CreateBook');
+const args = process.argv.slice(2);
+const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, await readFile(args.pop() ?? '')));
+const [port, ...upstreamPorts] = args.map(Number);
+const getShelf = methodOf('bookstore.v1.Bookstore', 'GetShelf');
+const createBook = methodOf('bookstore.v1.Bookstore', 'CreateBook');
+const createOrder = methodOf('bench.v1.Shop', 'CreateOrder');
+const importOrder = methodOf('bench.v1.Shop', 'ImportOrder');
 // A channel of its own for each, or grpc-js would share one connection.
 const clients = upstreamPorts.map((each) => new Client(`127.0.0.1:${each}`, credentials.createInsecure()));
 let turn = 0;
 
 const server = createServer((request, response) => {
-  const [, , , shelf = '', books] = (request.url ?? '').split('/');
-  if (request.method === 'GET' && books === undefined) call(getShelf, { shelf }, response);
-  else readJson(request, (book) => call(createBook, { shelf, book }, response));
+  const [, , collection, id = '', inner] = (request.url ?? '').split('/');
+  if (collection === 'shops') {
+    const method = inner === 'orders' ? createOrder : importOrder;
+    readJson(request, (order) => call(method, { shop: id, order }, response));
+  } else if (inner === undefined) call(getShelf, { shelf: id }, response);
+  else readJson(request, (book) => call(createBook, { shelf: id, book }, response));
 });
 server.listen({ host: '127.0.0.1', port, backlog: 4096 });
 
-function methodOf(name: string): DescMethod {
-  const method = service?.methods.find((each) => each.name === name);
-  if (method === undefined) throw new Error(`the bookstore has no method ${name}`);
+function methodOf(service: string, name: string): DescMethod {
+  const method = registry.getService(service)?.methods.find((each) => each.name === name);
+  if (method === undefined) throw new Error(`${service} has no method ${name}`);
   return method;
 }
 
-function call({ name, input, output }: DescMethod, fields: JsonObject, response: ServerResponse): void {
+function call({ name, parent, input, output }: DescMethod, fields: JsonObject, response: ServerResponse): void {
   clients[turn++ % clients.length]?.makeUnaryRequest<Message, Message>(
-    `/bookstore.v1.Bookstore/${name}`,
+    `/${parent.typeName}/${name}`,
     (message) => Buffer.from(toBinary(input, message)),
     (bytes) => fromBinary(output, bytes),
     fromJson(input, fields, { registry }),
