@@ -69,10 +69,11 @@ function checkProtocol(route: Route, { name, protocol }: Service): Fault[] {
 }
 
 /** A call is a POST to the path of its method, and that is matched by both names. */
-function checkGrpc({ paths, methods, grpc }: Route): Fault[] {
+function checkGrpc({ paths, methods, stripPath, grpc }: Route): Fault[] {
   const faults: Fault[] = [];
   if (paths.length > 0) faults.push({ field: 'paths', reason: 'must not be set with grpc, which gives the paths' });
   if (methods.length > 0) faults.push({ field: 'methods', reason: 'must not be set with grpc: calls are POST' });
+  if (stripPath === true) faults.push({ field: 'strip_path', reason: 'would take the name of the method off a call' });
   const seen = new Map<string, number>();
   for (const [i, { service, method }] of grpc.entries()) {
     const first = seen.get(`${service}/${method}`);

@@ -89,6 +89,13 @@ describe('a fault is reported with its resource, its field and the reason', () =
     ['a missing schema', [grpc, bookRoute()], 'books', 'transcode.schema', /no schema "books"/],
     ['gRPC methods of an http service', [service(), calls({ service: 'web' })], 'calls', 'grpc', /does not speak grpc/],
     ['gRPC methods with paths', [grpc, calls({ paths: [prefix('/x')] })], 'calls', 'paths', /gives the paths/],
+    [
+      'gRPC methods without their path',
+      [grpc, calls({ stripPath: true })],
+      'calls',
+      'strip_path',
+      /name of the method/,
+    ],
     ['gRPC methods with methods', [grpc, calls({ methods: ['POST'] })], 'calls', 'methods', /calls are POST/],
     [
       'a gRPC method twice',
