@@ -64,6 +64,7 @@ function requestOf({ method, url, headers, body, limit }: ExplainRequest): Param
     headers: headers.filter(({ name }) => !isHeader(name, 'host')).flatMap(({ name, value }) => [name, value.trim()]),
     body,
     clientAddress,
+    port: Number(/:(\d{1,5})$/.exec(authority)?.[1] ?? (secure ? 443 : 80)),
     tlsServerName: secure ? authority.replace(/:\d*$/, '') : null,
     limit: limit === 0 ? defaultLimit : limit,
   };

@@ -21,6 +21,8 @@ export interface ExplainRequest {
   readonly headers: HeaderList;
   readonly body: Uint8Array;
   readonly clientAddress: string;
+  /** The port that the client connected to. */
+  readonly port: number;
   /** Null on a plain connection; the TLS server name, or ''. */
   readonly tlsServerName: string | null;
   /** How many of the routes that did not win are told of. */
@@ -135,12 +137,12 @@ async function run({ config, sent }: Review, request: ExplainRequest, head: Requ
 }
 
 function exchangeOf(head: RequestHead, request: ExplainRequest, answered: (answer: ExplainedAnswer) => void): Exchange {
-  const { clientAddress, tlsServerName, body } = request;
+  const { clientAddress, port: localPort, tlsServerName, body } = request;
   return {
     id: 'explain',
     head,
     body: new BufferedBody(body),
-    peer: { address: clientAddress, port: 0, localPort: tlsServerName === null ? 80 : 443, tlsServerName },
+    peer: { address: clientAddress, port: 0, localPort, tlsServerName },
     startMs: 0,
     inform: () => undefined,
     respond: (status: number, headers: HeaderList, _body: BodySource) =>
@@ -187,6 +189,12 @@ function pathOf(target: string): string {
   return queryAt < 0 ? target : target.slice(0, queryAt);
 }
 
-function withoutEndpoint({ method, target, authority, headers, upgrade }: Call): ExplainedCall {
-  return { method, target, authority: authority === someEndpoint.address ? '' : authority, headers, upgrade };
+function withoutEndpoint({ method, target, authority, headers, added, upgrade }: Call): ExplainedCall {
+  return {
+    method,
+    target,
+    authority: authority === someEndpoint.address ? '' : authority,
+    headers: [...headers, ...(added?.fields ?? [])],
+    upgrade,
+  };
 }
