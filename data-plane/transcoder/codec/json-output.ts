@@ -3,7 +3,9 @@ import { utf8Length } from './utf8.js';
 import type { FieldTable } from './table.js';
 import { copyBytes } from './writer.js';
 
-const maxKeptBytes = 1_048_576;
+/** Small, as a text of a slow client keeps all of it alive. */
+const slabBytes = 16_384;
+const minRoom = 1_024;
 const hex = '0123456789abcdef';
 const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 
@@ -24,33 +26,54 @@ const shortEscape: Readonly<Record<number, number>> = {
   9: 0x74,
 };
 
-/** JSON text as bytes in one growing buffer. */
+/**
+ * JSON texts as bytes, printed one behind the other into a buffer that is left to them when it is full. So a text is handed out
+ * where it stands, without a copy.
+ */
 export class JsonOutput {
-  buf = Buffer.allocUnsafeSlow(4_096);
+  buf = Buffer.allocUnsafeSlow(slabBytes);
   pos = 0;
+  /** Where the text begins that is being printed. */
+  start = 0;
   #view = new DataView(this.buf.buffer);
+  #lastLength = 0;
+
+  /** Begins a text; one that was not taken is dropped. */
+  begin(): void {
+    this.pos = this.start;
+    if (this.buf.length - this.start < this.#lastLength + minRoom) this.#replace(slabBytes);
+  }
+
+  /** The text, as bytes that nobody writes to any more. */
+  take(): Uint8Array {
+    const { buf, start, pos } = this;
+    this.#lastLength = Math.min(pos - start, slabBytes / 2);
+    if (buf.length > slabBytes) {
+      // A long text would keep up to as much again alive that is not used.
+      this.#replace(slabBytes);
+      return copyBytes(buf, start, pos);
+    }
+    this.start = pos;
+    return buf.subarray(start, pos);
+  }
 
   reserve(bytes: number): void {
     if (this.pos + bytes > this.buf.length) this.#grow(bytes);
   }
 
+  /** What has been printed keeps its place, as callers know it by that. */
   #grow(bytes: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.buf.length * 2, this.pos + bytes));
-    this.buf.copy(grown, 0, 0, this.pos);
-    this.buf = grown;
-    this.#view = new DataView(grown.buffer);
+    const { buf, start, pos } = this;
+    this.#replace(Math.max(buf.length * 2, pos + bytes));
+    this.start = start;
+    this.pos = pos;
+    buf.copy(this.buf, start, start, pos);
   }
 
-  /** What has been printed, as bytes of its own. */
-  copy(): Uint8Array {
-    return copyBytes(this.buf, 0, this.pos);
-  }
-
-  /** Lets a large buffer go, so that one large message is not kept for ever. */
-  release(): void {
-    if (this.buf.length <= maxKeptBytes) return;
-    this.buf = Buffer.allocUnsafeSlow(4_096);
+  #replace(bytes: number): void {
+    this.buf = Buffer.allocUnsafeSlow(bytes);
     this.#view = new DataView(this.buf.buffer);
+    this.start = 0;
     this.pos = 0;
   }
 
@@ -136,6 +159,22 @@ export class JsonOutput {
       if (upper > 0) this.#small(upper);
       this.#nineDigits((rest - upper * 1e9) | 0);
     }
+  }
+
+  /** A 64-bit integer of which the halves are unsigned; by long division with digits of 16 bits, so that all is exact. */
+  integer64(low: number, high: number, signed: boolean): void {
+    const isNegative = signed && high >= 0x80000000;
+    if (isNegative) this.byte(0x2d);
+    const lo = isNegative ? -low >>> 0 : low;
+    const hi = isNegative ? (lo === 0 ? -high >>> 0 : ~high >>> 0) : high;
+    const upper = Math.floor(hi / 1e9);
+    let rest = (hi - upper * 1e9) * 65_536 + (lo >>> 16);
+    const middle = Math.floor(rest / 1e9);
+    rest = (rest - middle * 1e9) * 65_536 + (lo & 0xffff);
+    const lower = Math.floor(rest / 1e9);
+    this.integer(upper * 4_294_967_296 + middle * 65_536 + lower);
+    this.reserve(9);
+    this.#nineDigits(rest - lower * 1e9);
   }
 
   #small(value: number): void {

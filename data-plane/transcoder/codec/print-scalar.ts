@@ -119,7 +119,7 @@ function printInt64(source: WireSource, field: FieldTable, end: number, out: Jso
   const signed = kind !== fieldKind.uint64 && kind !== fieldKind.fixed64;
   const value = source.safeInteger(signed);
   out.byte(0x22);
-  if (Number.isNaN(value)) out.ascii(source.bigInteger(signed).toString());
+  if (Number.isNaN(value)) out.integer64(source.low, source.high, signed);
   else out.integer(value);
   out.byte(0x22);
   return value === 0;

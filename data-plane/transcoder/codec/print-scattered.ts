@@ -98,7 +98,7 @@ export function printFieldValue(printer: MessagePrinter, table: MessageTable, st
   if (first >= 0) {
     const isPrinted = printPresent(printer, field, first, places.last(base, field), end);
     if (isPrinted || !field.repeated) return;
-    out.pos = 0;
+    out.pos = out.start;
   }
   if (field.repeated) out.ascii(field.isMap ? '{}' : '[]');
   else if (field.implicit) printZero(field, out);

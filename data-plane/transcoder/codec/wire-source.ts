@@ -10,6 +10,7 @@ export class WireFault extends Error {
 export const maxWireDepth = 100;
 
 const twoTo32 = 4_294_967_296;
+const minViewed = 1_024;
 
 /** Protobuf wire bytes with a position. Every read checks the end that the caller gives. */
 export class WireSource {
@@ -18,7 +19,9 @@ export class WireSource {
   /** Halves of the last 64-bit value. */
   low = 0;
   high = 0;
+  /** Of long messages, for their fixed-size values; of others it costs more to make than it saves. */
   #view: DataView | null = null;
+  readonly #scratch = new DataView(new ArrayBuffer(8));
 
   load(bytes: Uint8Array): void {
     this.src = bytes;
@@ -64,10 +67,15 @@ export class WireSource {
   }
 
   fixed32(end: number): number {
-    if (this.pos + 4 > end) throw new WireFault('it is cut short');
-    const value = this.#bits().getInt32(this.pos, true);
-    this.pos += 4;
-    return value;
+    const { src, pos } = this;
+    if (pos + 4 > end) throw new WireFault('it is cut short');
+    this.pos = pos + 4;
+    return (
+      (src[pos] as number) |
+      ((src[pos + 1] as number) << 8) |
+      ((src[pos + 2] as number) << 16) |
+      ((src[pos + 3] as number) << 24)
+    );
   }
 
   fixed64(end: number): void {
@@ -76,17 +84,26 @@ export class WireSource {
   }
 
   float(end: number): number {
-    if (this.pos + 4 > end) throw new WireFault('it is cut short');
-    const value = this.#bits().getFloat32(this.pos, true);
-    this.pos += 4;
-    return value;
+    const scratch = this.#scratch;
+    scratch.setInt32(0, this.fixed32(end), true);
+    return scratch.getFloat32(0, true);
   }
 
   double(end: number): number {
+    const view = this.#view;
+    if (view === null) return this.#loneDouble(end);
     if (this.pos + 8 > end) throw new WireFault('it is cut short');
-    const value = this.#bits().getFloat64(this.pos, true);
+    const value = view.getFloat64(this.pos, true);
     this.pos += 8;
     return value;
+  }
+
+  #loneDouble(end: number): number {
+    if (this.src.length >= minViewed) this.#makeView();
+    const scratch = this.#scratch;
+    scratch.setInt32(0, this.fixed32(end), true);
+    scratch.setInt32(4, this.fixed32(end), true);
+    return scratch.getFloat64(0, true);
   }
 
   /** Reads a length and answers where what it counts ends. */
@@ -162,21 +179,9 @@ export class WireSource {
     return high > 0x1fffff || high < -0x200000 ? NaN : high * twoTo32 + this.low;
   }
 
-  /** The last 64-bit value. */
-  bigInteger(signed: boolean): bigint {
-    const bits = (BigInt(this.high) << 32n) | BigInt(this.low);
-    return signed ? BigInt.asIntN(64, bits) : bits;
-  }
-
-  /** Few messages have fixed-size fields, so the view is made when the first is read. */
-  #bits(): DataView {
-    return this.#view ?? this.#makeView();
-  }
-
-  #makeView(): DataView {
+  #makeView(): void {
     const { buffer, byteOffset, byteLength } = this.src;
     this.#view = new DataView(buffer, byteOffset, byteLength);
-    return this.#view;
   }
 
   #advance(bytes: number, end: number): void {

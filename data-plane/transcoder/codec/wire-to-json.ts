@@ -39,19 +39,17 @@ export class WireToJson implements MessagePrinter {
 
   begin(wire: Uint8Array, emission: Emission): void {
     this.source.load(wire);
-    this.out.pos = 0;
+    this.out.begin();
     this.#depth = 0;
     this.#disorders = 0;
     this.places.clear();
     this.emission = emission;
   }
 
-  /** What has been printed, as bytes of its own; lets the message, and a large buffer, go. */
+  /** What has been printed, as bytes that stay as they are; lets the message go. */
   end(): Uint8Array {
-    const json = this.out.copy();
-    this.out.release();
     this.source.load(nothing);
-    return json;
+    return this.out.take();
   }
 
   message(table: MessageTable, end: number): void {
