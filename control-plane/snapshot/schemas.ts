@@ -18,6 +18,10 @@ export interface BindingCheck {
 
 export type SchemaContent = Pick<Schema, 'descriptorSet' | 'httpRules' | 'reflect'>;
 
+const maxFaults = 100;
+/** googleapis has 28,727. Compiling these takes seconds, in which nothing else is answered. */
+const maxRoutes = 50_000;
+
 const notGiven: LoadedSchema = {
   descriptors: null,
   faults: [setFault('is required, unless reflect says which service to read it from')],
@@ -31,7 +35,7 @@ export function loadDescriptors({ descriptorSet, httpRules, reflect }: SchemaCon
   try {
     const { schema, problems } = loadSchema(descriptorSet, httpRules);
     const inRules = schema === null ? [] : checkRules(schema);
-    return { descriptors: schema, faults: [...problems, ...inRules].map(faultOf) };
+    return { descriptors: schema, faults: fewFaults([...problems, ...inRules]) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { descriptors: null, faults: [setFault(`cannot be used: ${reason}`)] };
@@ -47,11 +51,29 @@ function setFault(reason: string): Fault {
   return { field: 'descriptor_set', reason };
 }
 
+/** Nobody reads a hundred thousand, and no answer can hold them. */
+function fewFaults(problems: readonly SchemaProblem[]): Fault[] {
+  const faults = problems.slice(0, maxFaults).map(faultOf);
+  const more = problems.length - faults.length;
+  return more === 0 ? faults : [...faults, setFault(`and ${more} more faults`)];
+}
+
 /** Services are looked at one by one: two whose rules collide may still be served by two routes. */
 function checkRules(descriptors: Descriptors): SchemaProblem[] {
-  return descriptors.services.flatMap(
-    (service) => schemaBindings(descriptors, { services: [service], habits: habitsOf('grpc-gateway') }).problems,
-  );
+  const found: SchemaProblem[] = [];
+  let routes = 0;
+  for (const service of descriptors.services) {
+    const { bindings, problems } = schemaBindings(descriptors, {
+      services: [service],
+      habits: habitsOf('grpc-gateway'),
+    });
+    for (const problem of problems) found.push(problem);
+    routes += bindings.length;
+    if (routes <= maxRoutes) continue;
+    const reason = `the schema has more than ${maxRoutes} methods and http rules`;
+    return [...found, { file: '', symbol: '', template: '', column: 0, rule: '', reason }];
+  }
+  return found;
 }
 
 /** The bindings that a route takes from a schema. Faults are in the route's own fields. */

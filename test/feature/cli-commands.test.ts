@@ -126,7 +126,7 @@ describe('get', () => {
     expect(routes.out).toMatch(/\nbooks +api\.example\.com +\(books\) +\* +library +\d+\n/);
     expect(await sluice('get', 'route')).toEqual(routes);
     expect((await sluice('get', 'services')).out).toMatch(/\norders +static 1 +\d+\n/);
-    expect((await sluice('get', 'schemas')).out).toMatch(/\nbooks +\d+ +\d+\n/);
+    expect((await sluice('get', 'schemas')).out).toMatch(/\nbooks +upload +1 +\d+ +[0-9a-f]{12} +- +\d+\n/);
   });
 
   test('tells kinds of paths apart in the table', async () => {

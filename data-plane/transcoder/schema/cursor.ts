@@ -117,7 +117,7 @@ export class Cursor {
     try {
       return utf8.decode(this.#bytes.subarray(start, end));
     } catch {
-      return this.#fail();
+      throw new SchemaError('', '', 'a name in the set is not UTF-8');
     }
   }
 

@@ -1,3 +1,4 @@
+import { plainName } from './limits.js';
 import { fieldKind, SchemaError, type EnumType, type Field, type FieldKind, type MessageType } from './types.js';
 
 /** Where linked types come from. */
@@ -162,6 +163,6 @@ export class LinkedField implements Field {
   #found<T>(type: T | undefined, name: string): T {
     if (type !== undefined) return type;
     const { file, name: scope } = this.#place;
-    throw new SchemaError(file, `${scope}.${this.name}`, `its type ${name} is not in the set`);
+    throw new SchemaError(file, `${scope}.${this.name}`, `its type ${plainName(name)} is not in the set`);
   }
 }

@@ -1,6 +1,7 @@
 import type { Cursor } from './cursor.js';
 import { fileFeatures, readFeatures, type Features } from './features.js';
 import { knownTypeOf } from './known.js';
+import { limits, plainName, quote } from './limits.js';
 import { fullName, type Linker, type Place } from './linked.js';
 import { readEnum, readExtension, readMessage } from './read.js';
 import { readService } from './read-service.js';
@@ -30,10 +31,9 @@ interface ExtensionDeclaration {
   readonly part: Cursor;
 }
 
-/** protoc refuses messages nested deeper than 32; nobody writes a tenth of it. */
-const maxNesting = 32;
 const identifier = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
-const maxPackageLength = 512;
+/** No terminal should do what the name of a file says. */
+const fileName = /^[^\x00-\x1f\x7f]{1,1024}$/;
 const packageName = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 
 /**
@@ -135,10 +135,22 @@ export class Pool implements Linker {
         if (needed === '') continue;
         const kind = this.#kindOf(needed);
         if (kind === undefined)
-          throw new SchemaError(type?.file ?? '', `${next}.${field.name}`, `its type ${needed} is not in the set`);
+          throw new SchemaError(
+            type?.file ?? '',
+            `${next}.${field.name}`,
+            `its type ${plainName(needed)} is not in the set`,
+          );
         if (kind === 'message') open.push(needed);
+        else this.#checkEnum(needed);
       }
     }
+  }
+
+  #checkEnum(name: string): void {
+    const found = this.#declarations.get(name);
+    if (found === undefined || this.#checked.has(name)) return;
+    this.#checked.add(name);
+    readEnum(this.#place(found.file, name), found.features, found.part.again());
   }
 
   #place(file: FileInfo, name: string): Place {
@@ -160,7 +172,8 @@ export class Pool implements Linker {
   }
 
   #addMessage(file: FileInfo, scope: string, outer: Features, part: Cursor, depth: number): void {
-    if (depth > maxNesting) throw new SchemaError(file.name, scope, `messages are nested deeper than ${maxNesting}`);
+    if (depth > limits.nesting)
+      throw new SchemaError(file.name, scope, `messages are nested deeper than ${limits.nesting}`);
     const features = declaredFeatures(part.again(), 0x3a, 12, outer);
     const name = this.#declare('message', file, scope, features, part);
     const cursor = part.again();
@@ -181,11 +194,15 @@ export class Pool implements Linker {
     const before = this.#declarations.get(name);
     if (before !== undefined) throw new SchemaError(file.name, name, `is declared in ${before.file.name} as well`);
     const features = kind === 'enum' ? declaredFeatures(part.again(), 0x1a, 7, outer) : outer;
+    if (this.#declarations.size >= limits.declarations)
+      throw new SchemaError(file.name, '', `the set has more than ${limits.declarations} messages, enums and services`);
     this.#declarations.set(name, { kind, file, features, part });
     return name;
   }
 
   #addExtension(file: FileInfo, scope: string, features: Features, part: Cursor): void {
+    if (this.#extensions.length >= limits.extensions)
+      throw new SchemaError(file.name, '', `the set has more than ${limits.extensions} extensions`);
     this.#extensions.push({ extendee: firstString(part.again(), 0x12), scope, file, features, part });
     this.#byExtendee = null;
   }
@@ -220,8 +237,9 @@ function readFile(part: Cursor): FileInfo {
     else cursor.skip(tag);
   }
   if (name === '') throw new SchemaError('', '', 'a file of the set has no name');
-  if (scope !== '' && (scope.length > maxPackageLength || !packageName.test(scope)))
-    throw new SchemaError(name, '', `${quote(scope)} is not a package name`);
+  if (!fileName.test(name)) throw new SchemaError('', '', `${quote(name)} is not a name that a file may have`);
+  if (dependencies.length > limits.imports) throw new SchemaError(name, '', `has more than ${limits.imports} imports`);
+  if (scope !== '' && !isPackage(scope)) throw new SchemaError(name, '', `${quote(scope)} is not a package name`);
   const defaults = fileFeatures(syntax, edition);
   if (defaults === null) {
     const what = syntax === 'editions' ? `edition ${edition}` : `syntax ${quote(syntax)}`;
@@ -229,6 +247,10 @@ function readFile(part: Cursor): FileInfo {
   }
   const features = options === null ? defaults : optionFeatures(options, 50, defaults);
   return { name, package: scope, dependencies, features };
+}
+
+function isPackage(name: string): boolean {
+  return packageName.test(name) && name.length <= 512 && name.split('.').length <= limits.packageNames;
 }
 
 /** The features that the options of a declaration (behind `optionsTag`) set, on top of `outer`. */
@@ -256,8 +278,4 @@ function firstString(cursor: Cursor, wanted: number): string {
     cursor.skip(tag);
   }
   return '';
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

@@ -1,4 +1,5 @@
 import type { Cursor } from './cursor.js';
+import { limits, plainName, quote } from './limits.js';
 import { fullName, type Place } from './linked.js';
 import { SchemaError, type MessageType, type Method, type ServiceType } from './types.js';
 
@@ -12,6 +13,13 @@ export function readService(place: Place, cursor: Cursor): ServiceType {
   for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
     if (tag === 0x12) methods.push(readMethod(place, cursor.part()));
     else cursor.skip(tag);
+    if (methods.length > limits.methods)
+      throw new SchemaError(place.file, place.name, `the service has more than ${limits.methods} methods`);
+  }
+  const names = new Set<string>();
+  for (const { name } of methods) {
+    if (names.has(name)) throw new SchemaError(place.file, place.name, `method ${name} stands twice`);
+    names.add(name);
   }
   return { name: place.name, file: place.file, methods };
 }
@@ -32,12 +40,12 @@ function readMethod(place: Place, cursor: Cursor): Method {
   const input = fullName(place, raw.input);
   const output = fullName(place, raw.output);
   if (!methodName.test(name)) {
-    throw new SchemaError(file, service, `${JSON.stringify(name.slice(0, 80))} is not a method name`);
+    throw new SchemaError(file, service, `${quote(name)} is not a method name`);
   }
   const resolve = (typeName: string): MessageType => {
     const found = linker.message(typeName);
     if (found === undefined)
-      throw new SchemaError(file, `${service}.${name}`, `its message ${typeName} is not in the set`);
+      throw new SchemaError(file, `${service}.${name}`, `its message ${plainName(typeName)} is not in the set`);
     return found;
   };
   return {

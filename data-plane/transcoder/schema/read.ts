@@ -1,5 +1,6 @@
 import type { Cursor } from './cursor.js';
 import { readFeatures, type Features } from './features.js';
+import { limits, quote } from './limits.js';
 import { fullName, LinkedField, LinkedMessage, type Place } from './linked.js';
 import { fieldKind, SchemaError, type EnumType, type Field, type FieldKind, type MessageType } from './types.js';
 
@@ -16,6 +17,8 @@ export function readMessage(place: Place, features: Features, cursor: Cursor): M
     else if (tag === 0x42) oneofs.push(readName(cursor.part()));
     else if (tag === 0x3a) mapEntry = readMapEntry(cursor.part()) || mapEntry;
     else cursor.skip(tag);
+    if (declared.length > limits.fields || oneofs.length > limits.fields)
+      throw new SchemaError(place.file, place.name, `the message has more than ${limits.fields} fields`);
   }
   // Maps are never in group encoding, whatever the file says.
   const scope = mapEntry ? { ...features, delimited: false } : features;
@@ -39,6 +42,9 @@ export function readEnum(place: Place, features: Features, cursor: Cursor): Enum
       continue;
     }
     const { name, number } = readEnumValue(cursor.part());
+    if (!fieldName.test(name)) throw new SchemaError(place.file, place.name, `${quote(name)} is not a value name`);
+    if (numbers.size >= limits.values)
+      throw new SchemaError(place.file, place.name, `the enum has more than ${limits.values} values`);
     first ??= number;
     if (!names.has(number)) names.set(number, name);
     numbers.set(name, number);
@@ -86,7 +92,7 @@ function readField(place: Place, outer: Features, cursor: Cursor, extension: boo
 }
 
 function fieldFault({ name, number, kind }: RawField): string | undefined {
-  if (!fieldName.test(name)) return `${JSON.stringify(name.slice(0, 80))} is not a field name`;
+  if (!fieldName.test(name)) return `${quote(name)} is not a field name`;
   if (number < 1 || number > maxFieldNumber) return `field ${name} has number ${number}`;
   return kind < 1 || kind > 18 ? `field ${name} has no known type` : undefined;
 }

@@ -4,6 +4,8 @@ import { builtinPool } from './builtin.js';
 import { Cursor } from './cursor.js';
 import { Notes } from './notes.js';
 import { ExternalRules, type ExternalRule } from './external-rules.js';
+import { importFaults } from './imports.js';
+import { limits } from './limits.js';
 import { Pool } from './pool.js';
 import { SchemaError, type MessageType, type ServiceType } from './types.js';
 
@@ -56,13 +58,8 @@ export function loadSchema(
   const pool = new Pool(builtins);
   const problems: SchemaProblem[] = [];
   attempt(problems, () => addFiles(pool, descriptorSet, problems));
-  for (const file of pool.files.values()) {
-    for (const name of file.dependencies) {
-      if (pool.hasFile(name)) continue;
-      const reason = `imports ${JSON.stringify(name)}, which is not in the set; build the set with all imports`;
-      problems.push({ ...nowhere, file: file.name, reason });
-    }
-  }
+  const inImports = importFaults(pool.files, (name) => pool.hasFile(name));
+  problems.push(...inImports.map((fault) => ({ ...nowhere, ...fault })));
   if (pool.files.size === 0 && problems.length === 0) {
     problems.push({ ...nowhere, reason: 'the descriptor set has no file' });
   }
@@ -128,6 +125,7 @@ function addFiles(pool: Pool, descriptorSet: Uint8Array, problems: SchemaProblem
   for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
     if (tag === 0x0a) {
       const file = cursor.part();
+      if (pool.files.size >= limits.files) throw new SchemaError('', '', `the set has more than ${limits.files} files`);
       attempt(problems, () => pool.add(file));
     } else {
       cursor.skip(tag);
