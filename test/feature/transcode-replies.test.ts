@@ -607,7 +607,7 @@ describe('content', () => {
     ['envoy', ENVOY, '[]'],
     ['strict', STRICT, ''],
   ])('ST2 a stream without messages (%s)', async (_name, profile, expected) => {
-    const Watch = (call: ServerWritableStream<Json, Json>): void => call.end();
+    const Watch = (call: ServerWritableStream<Json, Json>): void => void call.end();
     const { url } = await services.library({ handlers: { Watch }, profile });
     const path = `${url}/v1/shelves/1/books/2:watch`;
 

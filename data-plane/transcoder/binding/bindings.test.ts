@@ -1,5 +1,7 @@
 import { habitsOf } from '../habits.js';
-import { expect, test } from 'vitest';
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { HttpSchema } from '../../../proto/gen/google/api/http_pb.js';
 import { buildDescriptors } from '../../../test/support/descriptors.js';
 import { loadSchema, schemaBindings, type Binding, type SchemaProblem } from '../transcoder.js';
 
@@ -128,4 +130,77 @@ test('services are chosen by name, or are those with rules', () => {
   expect(schemaBindings(schema, { services: ['p.v1.Nope'], habits: habitsOf('strict') }).problems).toMatchObject([
     { symbol: 'p.v1.Nope', reason: 'the schema has no such service' },
   ]);
+});
+
+const anyText = expect.any(String) as string;
+
+describe('PT17 rules beside the descriptors', () => {
+  const sources = `${head} service S {
+    rpc A(In) returns (Out) { option (google.api.http) = { get: "/annotated" additional_bindings { get: "/too" } }; }
+    rpc B(In) returns (Out) { option (google.api.http) = { get: "/b" }; }
+    rpc C(In) returns (Out);
+  } service Bare { rpc D(In) returns (Out); }`;
+  const descriptorSet = buildDescriptors({ 'p.proto': sources });
+  const rule = (selector: string, path: string, more: object = {}): object => ({
+    selector,
+    pattern: { case: 'get', value: path },
+    ...more,
+  });
+
+  function bound(...rules: object[]): { bindings: Binding[]; problems: SchemaProblem[] } {
+    const { schema, problems } = loadSchema(descriptorSet, create(HttpSchema, { rules }));
+    if (schema === null) throw new Error(JSON.stringify(problems));
+    const found = schemaBindings(schema, { services: [], habits: habitsOf('grpc-gateway') });
+    return { bindings: found.bindings, problems: [...problems, ...found.problems] };
+  }
+
+  test('take the place of an annotation with all its bindings, and leave the others', () => {
+    const additional = { additionalBindings: [{ pattern: { case: 'put', value: '/two' } }] };
+    const result = bound(rule('p.v1.S.A', '/one', additional), rule('p.v1.S.C', '/c'));
+
+    expect(result.problems).toEqual([]);
+    expect(written(result)).toEqual(['GET /one', 'PUT /two', 'GET /b', 'GET /c']);
+  });
+
+  test('of several for one method the last one counts, as http.proto says', () => {
+    expect(written(bound(rule('p.v1.S.A', '/first'), rule('p.v1.S.A', '/last')))).toEqual(['GET /last', 'GET /b']);
+  });
+
+  test('make a service without annotations one that is served', () => {
+    const result = bound(rule('p.v1.Bare.D', '/d'));
+
+    expect(written(result)).toEqual(['GET /annotated', 'GET /too', 'GET /b', 'GET /d']);
+  });
+
+  test('are named by their place when something is wrong with them', () => {
+    const nested = { additionalBindings: [{ additionalBindings: [{}] }, { pattern: { case: 'get', value: '/v/{' } }] };
+
+    expect(bound(rule('p.v1.S.A', '/b', nested), rule('p.v1.S.Z', '/z')).problems).toEqual([
+      { file: '', symbol: 'p.v1.S.Z', template: '', column: 0, rule: 'rules[1].selector', reason: anyText },
+      {
+        file: '',
+        symbol: 'p.v1.S.A',
+        template: '',
+        column: 0,
+        rule: 'rules[0].additional_bindings[0]',
+        reason: 'additional_bindings cannot hold additional_bindings',
+      },
+      {
+        file: '',
+        symbol: 'p.v1.S.A',
+        template: '/v/{',
+        column: 4,
+        rule: 'rules[0].additional_bindings[1]',
+        reason: anyText,
+      },
+      {
+        file: 'p.proto',
+        symbol: 'p.v1.S.B',
+        template: '/b',
+        column: 0,
+        rule: '',
+        reason: 'GET /b is taken by p.v1.S/A',
+      },
+    ]);
+  });
 });

@@ -2,7 +2,7 @@ import { isMap, isMessage, type Field, type MessageType } from '../schema/types.
 import { ArgumentError } from '../codec/errors.js';
 import { takesText, textWriter, wireTypeOf, type JsonToWire, type TextWriter } from '../codec/text.js';
 import { WireWriter } from '../codec/writer.js';
-import { dottedName, type FieldPath } from './fieldpath.js';
+import { dottedName, lastOf, type FieldPath } from './fieldpath.js';
 import { decodeQuery } from './percent.js';
 
 /** The values that parameters give one field, each encoded without tag. */
@@ -107,6 +107,12 @@ export class Parameters {
     out.pos = 0;
     out.bytes(entry);
     return out.copy();
+  }
+
+  /** The field that a name leads to; undefined when it leads to none, or to an entry of a map. */
+  fieldNamed(name: string): Field | undefined {
+    const found = this.#resolve(name);
+    return found === undefined || found.mapKey !== null ? undefined : lastOf(found.path);
   }
 
   /** Undefined when the name leads to no field. */

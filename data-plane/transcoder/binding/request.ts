@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { ProxyError } from '../../errors.js';
 import { ArgumentError } from '../codec/errors.js';
 import { WireFault } from '../codec/wire-source.js';
@@ -8,6 +9,7 @@ import type { BodyPlan } from './body.js';
 import { isJson } from './content.js';
 import { dottedName, lastOf, startsWith, writeAt, type FieldPath } from './fieldpath.js';
 import { checkOneofs, checkSiblings } from './oneofs.js';
+import type { Part } from './multipart.js';
 import type { ParameterField, Parameters } from './parameters.js';
 import { maskOf, writeMask } from './patch-mask.js';
 import { decodeCapture } from './percent.js';
@@ -35,6 +37,8 @@ export interface PatchMask {
 
 const nothingBound: BoundParameters = { path: [], query: [] };
 const headerBytes = 5;
+const bytesKind = 12;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Parameters that API clients add to any call; no profile refuses them (QP13). */
 const ignored = /^(key|api_key|\$.*|utm_.*)$/;
 
@@ -91,10 +95,37 @@ export class RequestPlan {
     if (variables.length === 0 && query === '') return nothingBound;
     return asBadArgument(() => {
       const path = this.#readPath(variables);
-      const fromQuery = query === '' ? [] : this.#readQuery(query, path);
-      checkOneofs([...path, ...fromQuery]);
-      return { path, query: fromQuery };
+      return this.#bound(path, query === '' || !this.#takesQuery(query) ? [] : this.#readQuery(query, path));
     });
+  }
+
+  /**
+   * The same with the parts of a multipart body (BD15): they are parameters, a file for a field of bytes or of HttpBody. A binding
+   * whose body is the whole message has all of it from them.
+   */
+  bindParts(variables: readonly string[], query: string, parts: readonly Part[]): BoundParameters {
+    return asBadArgument(() => {
+      const path = this.#readPath(variables);
+      const texts = parts.flatMap((part) => this.#parametersOf(part));
+      if (query !== '' && !this.isWholeBody) texts.unshift(query);
+      return this.#bound(path, this.#readQuery(texts.join('&'), path));
+    });
+  }
+
+  /** A part as parameters. */
+  #parametersOf({ name, contentType, data }: Part): string[] {
+    const field = this.#parameters.fieldNamed(name);
+    const escaped = encodeURIComponent(name);
+    if (field?.kind === bytesKind) return [`${escaped}=${base64Of(data)}`];
+    if (field === undefined || !isMessage(field) || field.message().name !== 'google.api.HttpBody') {
+      return [`${escaped}=${encodeURIComponent(textOf(data, name))}`];
+    }
+    return [`${escaped}.data=${base64Of(data)}`, `${escaped}.content_type=${encodeURIComponent(contentType)}`];
+  }
+
+  #bound(path: ParameterField[], fromQuery: ParameterField[]): BoundParameters {
+    checkOneofs([...path, ...fromQuery]);
+    return { path, query: fromQuery };
   }
 
   /**
@@ -191,19 +222,26 @@ export class RequestPlan {
     });
   }
 
-  /** The fields of the query, without those that the path gives. A body that is the whole message leaves nothing to it (BD1). */
-  #readQuery(query: string, bound: readonly ParameterField[]): ParameterField[] {
-    const isStrict = this.#habits.rejectCollisions;
-    const takesAll = this.isWholeBody;
-    if (takesAll && !isStrict) return [];
-    const fields = this.#parameters.read(query, (name) => {
+  /** A body that is the whole message leaves nothing to the query (BD1); strict says so. */
+  #takesQuery(query: string): boolean {
+    if (!this.isWholeBody) return true;
+    if (!this.#habits.rejectCollisions) return false;
+    const [first] = this.#readFields(query);
+    if (first === undefined) return false;
+    throw new ArgumentError(dottedName(first.path), 'is a parameter, but the body is the whole request');
+  }
+
+  #readFields(query: string): ParameterField[] {
+    return this.#parameters.read(query, (name) => {
       if (!this.#habits.rejectUnknownParameters || ignored.test(name)) return;
       throw new ArgumentError(name.slice(0, 200), 'is not a field of the request');
     });
-    const [first] = fields;
-    if (takesAll && first !== undefined) {
-      throw new ArgumentError(dottedName(first.path), 'is a parameter, but the body is the whole request');
-    }
+  }
+
+  /** The fields of the query, without those that the path gives. */
+  #readQuery(query: string, bound: readonly ParameterField[]): ParameterField[] {
+    const isStrict = this.#habits.rejectCollisions;
+    const fields = this.#readFields(query);
     return fields.filter((field) => {
       const same = bound.find((other) => startsWith(field.path, other.path));
       if (same === undefined) return true;
@@ -212,6 +250,19 @@ export class RequestPlan {
       }
       return false;
     });
+  }
+}
+
+/** In the alphabet of URLs, of which a query leaves every letter as it is. */
+function base64Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64url');
+}
+
+function textOf(bytes: Uint8Array, name: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new ArgumentError(name.slice(0, 200), 'is not UTF-8 text');
   }
 }
 

@@ -3,6 +3,7 @@ import { ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { TrackedBody } from '../../tracked-body.js';
 import { isAcceptable, isForm } from '../binding/content.js';
+import { isMultipart, readParts } from '../binding/multipart.js';
 import type { BoundParameters } from '../binding/request.js';
 import { FrameReader } from '../stream/frame-reader.js';
 import { ReplyStream } from '../stream/reply-stream.js';
@@ -50,7 +51,10 @@ export function prepareCall(sent: TranscodedRequest, observer: CallReadiness): C
     return nothingToCancel;
   }
   const { method, request: plan } = request.binding;
-  if (isForm(contentTypeOf(request)) && !plan.isWholeBody) return prepareForm(request, observer);
+  if (isForm(contentTypeOf(request)) && !plan.isWholeBody) return prepareForm(request, observer, formCall);
+  if (isMultipart(contentTypeOf(request)) && !plan.isHttpBody && !method.clientStreaming) {
+    return prepareForm(request, observer, multipartCall);
+  }
   if (!plan.usesBody) {
     request.body.start(drain);
     attempt(
@@ -81,13 +85,17 @@ export function prepareCall(sent: TranscodedRequest, observer: CallReadiness): C
   return gather;
 }
 
-/** A form is parameters, as if they stood in the query (BD14). */
-function prepareForm(request: TranscodedRequest, observer: CallReadiness): Cancel {
+/** A form is parameters, as if they stood in the query (BD14, BD15). */
+function prepareForm(
+  request: TranscodedRequest,
+  observer: CallReadiness,
+  callOf: (request: TranscodedRequest, form: Uint8Array) => GrpcCall,
+): Cancel {
   const gather = new Gather(request.body, request.maxMessageBytes, 'payload_too_large', {
     gathered: (form) =>
       attempt(
         observer,
-        () => formCall(request, form),
+        () => callOf(request, form),
         (call) => observer.ready(call),
       ),
     failed: (error) => observer.failed(error),
@@ -98,13 +106,18 @@ function prepareForm(request: TranscodedRequest, observer: CallReadiness): Cance
 
 /** The request with its body as it was before it was compressed (CP1). */
 function decoded(request: TranscodedRequest): TranscodedRequest | ProxyError {
-  const { binding, headers, body, codings } = request;
+  const { headers, body, codings } = request;
   const coding = headerValue(headers, 'content-encoding');
   const isPlain = coding === undefined || coding.toLowerCase() === 'identity';
-  if (isPlain || body.length === 0 || (!binding.request.usesBody && !isForm(contentTypeOf(request)))) return request;
+  if (isPlain || body.length === 0 || !readsBody(request)) return request;
   const plain = codings.decodedBody(coding, body);
   if (plain !== null) return { ...request, body: plain };
   return new ProxyError('unsupported_media_type', undefined, { headers: ['Accept-Encoding', codings.acceptedCodings] });
+}
+
+function readsBody(request: TranscodedRequest): boolean {
+  const type = contentTypeOf(request);
+  return request.binding.request.usesBody || isForm(type) || isMultipart(type);
 }
 
 /** What can be said without reading the body: an Accept that nothing fits (CN3). */
@@ -223,6 +236,13 @@ function formCall(request: TranscodedRequest, form: Uint8Array): GrpcCall {
   const { request: plan } = request.binding;
   const parameters = [queryOf(request.target), latin1.decode(form)].filter((text) => text !== '').join('&');
   const bound = plan.bind(request.variables, parameters);
+  return callOfMessages(request, new BufferedBody(plan.frame(bound, emptyBody.bytes, '')));
+}
+
+function multipartCall(request: TranscodedRequest, form: Uint8Array): GrpcCall {
+  const { request: plan } = request.binding;
+  const parts = readParts(form, contentTypeOf(request));
+  const bound = plan.bindParts(request.variables, queryOf(request.target), parts);
   return callOfMessages(request, new BufferedBody(plan.frame(bound, emptyBody.bytes, '')));
 }
 
