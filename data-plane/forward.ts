@@ -12,6 +12,9 @@ import type { Call } from './upstream/transport.js';
 /** A request as it will be sent, whichever endpoint gets it; an `authority` of '' takes the endpoint's. */
 export type Outgoing = Omit<Call, 'timeouts'>;
 
+/** What of an exchange is forwarded. */
+export type ForwardedCall = Pick<Exchange, 'head' | 'id' | 'body'>;
+
 /** What a plain route sends: the client's request, with the path and the fields that the route's rules make of it. */
 export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {
   const { body } = exchange;
@@ -21,7 +24,7 @@ export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, fa
 }
 
 /** The same of a gRPC call, without grpc-timeout, which each attempt adds. What it has sent can be sent again, up to a limit. */
-export function forwardCall(exchange: Exchange, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {
+export function forwardCall(exchange: ForwardedCall, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {
   const { body } = exchange;
   const outgoing = forward(exchange, match, facts, body.length === 0 ? body : new ReplayBody(body), null);
   removeHeader(outgoing.headers, 'grpc-timeout');
@@ -30,7 +33,7 @@ export function forwardCall(exchange: Exchange, match: Match<RouteTarget>, facts
 }
 
 function forward(
-  { head, id }: Exchange,
+  { head, id }: ForwardedCall,
   match: Match<RouteTarget>,
   facts: ClientFacts,
   body: BodySource,

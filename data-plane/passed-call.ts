@@ -2,7 +2,17 @@ import type { BodySource } from './body.js';
 import { ProxyError } from './errors.js';
 import type { Exchange, RequestHead } from './exchange.js';
 import { forwardCall, type Outgoing } from './forward.js';
-import { CallReply, grpcCode, grpcCodeOfHttp, isGrpcType, parseTimeout, statusCodeIn } from './grpc/grpc.js';
+import {
+  CallReply,
+  grpcCode,
+  grpcCodeOfHttp,
+  isGrpcType,
+  isWebType,
+  parseTimeout,
+  statusCodeIn,
+  webCall,
+  type WebCall,
+} from './grpc/grpc.js';
 import { headerValue, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
@@ -18,34 +28,47 @@ export interface PassedCallObserver {
   broken(error: ProxyError): void;
 }
 
-/** One gRPC call that goes through as it is: only its head and the status at its end are looked at, never a message. */
+/**
+ * One gRPC call that goes through as it is: only its head and the status at its end are looked at, never a message. A call of
+ * gRPC-Web becomes one.
+ */
 export class PassedCall {
   readonly #exchange: Exchange;
+  readonly #web: WebCall | null;
   readonly #observer: PassedCallObserver;
   #reply: CallReply | null = null;
 
   constructor(exchange: Exchange, observer: PassedCallObserver) {
     this.#exchange = exchange;
+    this.#web = webCall(exchange.head, exchange.body);
     this.#observer = observer;
   }
 
   /** Throws for a request that is no gRPC call. */
   start(match: Match<RouteTarget>, facts: ClientFacts): void {
-    requireCall(this.#exchange.head);
-    const timeoutMs = callerTimeoutMs(this.#exchange.head);
-    this.#observer.call(forwardCall(this.#exchange, match, facts), timeoutMs);
+    const { id, head, body } = this.#exchange;
+    requireCall(head, this.#web !== null);
+    const timeoutMs = callerTimeoutMs(head);
+    const native = this.#web === null ? { id, head, body } : { id, head: this.#web.head, body: this.#web.body };
+    this.#observer.call(forwardCall(native, match, facts), timeoutMs);
   }
 
   replied(status: number, headers: HeaderList, body: BodySource): void {
     if (status === 200 && body.length !== 0 && isGrpcType(headerValue(headers, 'content-type') ?? '')) {
       this.#reply = new CallReply(body, this.#observer);
-      this.#observer.passed(status, headers, this.#reply);
+      this.#pass(status, headers, this.#reply);
       return;
     }
     // A status without messages, or no gRPC at all: clients know what to make of either.
     const code = status === 200 ? (statusCodeIn(headers) ?? grpcCode.unknown) : grpcCodeOfHttp(status);
     this.#observer.ended(code);
-    this.#observer.passed(status, headers, body);
+    this.#pass(status, headers, body);
+  }
+
+  #pass(status: number, headers: HeaderList, body: BodySource): void {
+    const isCall = isGrpcType(headerValue(headers, 'content-type') ?? '');
+    const reply = isCall && this.#web !== null ? this.#web.reply(headers, body) : { headers, body };
+    this.#observer.passed(status, reply.headers, reply.body);
   }
 
   /** Ends a reply that has begun with the error as its status; false when none has. */
@@ -53,21 +76,26 @@ export class PassedCall {
     return this.#reply?.breakOff(error) ?? false;
   }
 
+  answerFor(error: ProxyError): ProxyError {
+    return error;
+  }
+
   cancel(): void {}
 }
 
 /** A transcoded route takes JSON under the names of its gRPC methods too, and gRPC calls come there as well. */
 export function isNativeCall({ target, headers }: RequestHead, { method }: Binding): boolean {
-  return target === method.path && isGrpcType(headerValue(headers, 'content-type') ?? '');
+  const contentType = headerValue(headers, 'content-type') ?? '';
+  return target === method.path && (isGrpcType(contentType) || isWebType(contentType));
 }
 
-function requireCall({ method, version, headers }: RequestHead): void {
-  if (!isGrpcType(headerValue(headers, 'content-type') ?? '')) {
+function requireCall({ method, version, headers }: RequestHead, isWeb: boolean): void {
+  if (!isWeb && !isGrpcType(headerValue(headers, 'content-type') ?? '')) {
     throw new ProxyError('unsupported_media_type', undefined, {
-      message: 'The route takes gRPC calls: HTTP/2 with content-type application/grpc.',
+      message: 'The route takes gRPC calls, with content-type application/grpc over HTTP/2 or application/grpc-web.',
     });
   }
-  if (version !== '2') {
+  if (!isWeb && version !== '2') {
     throw new ProxyError('http2_required', undefined, { headers: ['Connection', 'Upgrade', 'Upgrade', 'HTTP/2.0'] });
   }
   if (method !== 'POST') throw new ProxyError('method_not_allowed', undefined, { headers: ['Allow', 'POST'] });

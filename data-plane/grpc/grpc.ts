@@ -12,4 +12,5 @@ export {
   statusCodeIn,
   statusFields,
 } from './status.js';
-export { grpcTimeout, parseTimeout } from './timeout.js';
+export { grpcTimeout, parseTimeout, withTimeout } from './timeout.js';
+export { isWebType, webCall, type WebCall } from './web.js';
