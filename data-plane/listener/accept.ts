@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net';
 import { TLSSocket, type SecureContext, type TLSSocketOptions } from 'node:tls';
 import type { SharedReadBuffer } from '../socket/read-buffer.js';
-import { adoptSocket, readEvents, socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
+import {
+  adoptSecureSocket,
+  adoptSocket,
+  socketBufferBytes,
+  type ByteSocket,
+  type SocketEvents,
+} from '../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { readProxyHeader } from '../wire/proxy-protocol/proxy-protocol.js';
 import type { PeerSource } from './peer.js';
@@ -147,7 +153,7 @@ class Acceptance {
       this.#secured(secure.isSessionReused() ? 'resumed' : 'complete');
       this.#done({
         source,
-        open: (events) => readEvents(secure, this.#options.reads, events),
+        open: (events) => adoptSecureSocket(secure, this.#options.reads, events),
         isHttp2: secure.alpnProtocol === 'h2',
         firstBytes: null,
       });

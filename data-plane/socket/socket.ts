@@ -218,7 +218,35 @@ export function adoptSocket(accepted: Socket, reads: SharedReadBuffer, events: S
   return byteSocket;
 }
 
-/** A socket that has no way but `data` events: the server's side of TLS. */
+/**
+ * Takes over a server's TLS connection as its handshake completes. The class takes no `onread` there, and has the places for it
+ * all the same, which are filled in here: about 1.5 µs of 14 per request, in a listener alone. Should a future node not have
+ * them, `data` events do.
+ */
+export function adoptSecureSocket(socket: TLSSocket, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
+  const reader = new SocketReader(reads);
+  if (!fillOnRead(socket, reader)) return readEvents(socket, reads, events);
+  const byteSocket = reader.readsFor(new ByteSocket(socket, reads.turn, events));
+  socket.resume();
+  return byteSocket;
+}
+
+/** What node's constructor of sockets does with an `onread`, by the names that it gives the places. False when one is missing. */
+function fillOnRead(socket: TLSSocket, reader: SocketReader): boolean {
+  const { _handle: handle } = socket as { _handle?: { useUserBuffer?(buffer: Uint8Array): void } | null };
+  const symbols = Object.getOwnPropertySymbols(socket);
+  const places = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
+    symbols.find((each) => each.description === name),
+  );
+  if (places.includes(undefined) || typeof handle?.useUserBuffer !== 'function') return false;
+  const first = reader.nextBuffer() ?? Buffer.alloc(0);
+  const values = [first, reader.options.callback, () => reader.nextBuffer()];
+  places.forEach((place, i) => Object.assign(socket, { [place as symbol]: values[i] }));
+  handle.useUserBuffer(first);
+  return true;
+}
+
+/** A socket that has no way but `data` events. */
 export function readEvents(socket: Socket, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
   const byteSocket = new ByteSocket(socket, reads.turn, events);
   socket.on('data', (bytes: Buffer) => byteSocket.received(bytes, 0, bytes.length, true));
@@ -236,10 +264,14 @@ class SocketReader {
   constructor(reads: SharedReadBuffer) {
     this.#choice = new ReadBufferChoice(reads);
     this.options = {
-      // Asked once before the first read and then after each; anything but a buffer means the one there is.
-      buffer: () => (this.#changed ? this.#choice.current : unchanged),
+      buffer: () => this.nextBuffer() as Uint8Array,
       callback: (bytesRead: number) => this.#read(bytesRead),
     };
+  }
+
+  /** Asked once before the first read and then after each; undefined means the one there is. */
+  nextBuffer(): Uint8Array | undefined {
+    return this.#changed ? this.#choice.current : undefined;
   }
 
   readsFor(socket: ByteSocket): ByteSocket {
@@ -255,5 +287,3 @@ class SocketReader {
     return true;
   }
 }
-
-const unchanged = undefined as unknown as Uint8Array;

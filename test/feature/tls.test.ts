@@ -1,7 +1,10 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { Agent, createServer as createHttpsServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -295,6 +298,29 @@ describe('requests over TLS', () => {
     expect((await get('/shop', agent, 'www.shop.example')).status).toBe(404);
     expect((await fetch(`http://127.0.0.1:${node.ports.http}/shop`)).status).toBe(404);
     expect((await fetch(`http://127.0.0.1:${node.ports.http}/strict`)).status).toBe(426);
+  });
+
+  test('may have bodies that the service reads in fits and starts', async () => {
+    const slow = await startUpstream((request, response) => {
+      const hash = createHash('sha256');
+      request.on('data', (bytes: Buffer) => {
+        hash.update(bytes);
+        request.pause();
+        setTimeout(() => request.resume(), 1);
+      });
+      request.on('end', () => response.end(hash.digest('hex')));
+    });
+    opened.push(() => void slow.close());
+    node = await startNode(configOf([certificate('shop', pairs.shop)], { endpoints: { orders: [slow.port] } }));
+    const body = randomBytes(4_000_000);
+    const target = { host: '127.0.0.1', port: node.ports.tls, servername: 'shop.example', ca: authority.cert };
+
+    const [response] = (await once(
+      request({ ...target, method: 'POST', agent: newAgent({ keepAlive: false }) }).end(body),
+      'response',
+    )) as [IncomingMessage];
+
+    expect(await text(response)).toBe(createHash('sha256').update(body).digest('hex'));
   });
 
   test('can become WebSockets', async () => {
