@@ -1,6 +1,6 @@
 import type { Bus } from '../proto/bus/bus.js';
 import { subjectsOf } from '../proto/bus/bus.js';
-import { SourceState } from '../proto/gen/sluice/v1/snapshot_pb.js';
+import { SourceState, type ReflectionStatus } from '../proto/gen/sluice/v1/snapshot_pb.js';
 import { createAdminServer } from './admin/admin.js';
 import type { ControlPlaneConfig } from './config.js';
 import { createReflection } from './reflection/reflection.js';
@@ -69,10 +69,11 @@ export async function startControlPlane(config: ControlPlaneConfig, parts: Contr
   return {
     adminPort,
     ready: () => ({ ready: sync.status.state === 'ready', detail: describe(sync.status) }),
-    metrics: () => renderMetrics(sync.status),
+    metrics: () => renderMetrics(sync.status, reflection.statuses),
     debug: {
       sync: () => describe(sync.status),
       nodes: () => sync.nodes.nodes(),
+      reflection: () => reflection.statuses,
       /** Empty unless a newer version of this program is stricter than the one that took the config. */
       problems: async () => build((await store.read()).resources).problems,
     },
@@ -101,7 +102,7 @@ function describe(status: SyncStatus): Readonly<Record<string, unknown>> {
   };
 }
 
-function renderMetrics(status: SyncStatus): string {
+function renderMetrics(status: SyncStatus, reflected: readonly ReflectionStatus[]): string {
   const gauges = [
     ['sluice_control_leading', 'Whether this replica leads.', status.leading ? 1 : 0],
     ['sluice_control_epoch', 'The highest epoch heard of.', Number(status.epoch)],
@@ -113,6 +114,17 @@ function renderMetrics(status: SyncStatus): string {
       'sluice_control_consul_stale_seconds',
       'How long the oldest held answer has gone unconfirmed.',
       status.consulStaleMs / 1_000,
+    ],
+    ['sluice_control_reflected_schemas', 'Schemas that this replica reads from services.', reflected.length],
+    [
+      'sluice_control_reflected_schemas_failing',
+      'Of these, those that the last round did not bring up to date.',
+      reflected.filter(({ lastError }) => lastError !== '').length,
+    ],
+    [
+      'sluice_control_reflected_schemas_disagreeing',
+      'Of these, those whose endpoints serve different descriptors.',
+      reflected.filter(({ disagreement }) => disagreement).length,
     ],
   ] as const;
   return gauges

@@ -70,6 +70,8 @@ const parallelRounds = 2;
 export interface Reflection {
   /** Null while no leader has said anything of the schema. */
   status(schema: string): ReflectionStatus | null;
+  /** Of the schemas that this replica reads, so none where it does not lead. */
+  readonly statuses: readonly ReflectionStatus[];
   /** Begins to follow config and endpoints; returns at once. Call once. */
   start(): void;
   /** Ends the connections to endpoints; a round that is under way comes to nothing. */
@@ -105,12 +107,13 @@ class Reflector implements Reflection {
     return this.#sources.get(schema)?.status ?? this.#reports.heard(schema);
   }
 
+  get statuses(): readonly ReflectionStatus[] {
+    return [...this.#sources.values()].map(({ status }) => status);
+  }
+
   start(): void {
     this.#timer = setInterval(() => this.#tick(), this.#timings.tickMs);
-    this.#reports.start(() => ({
-      epoch: this.#options.leading(),
-      statuses: [...this.#sources.values()].map(({ status }) => status),
-    }));
+    this.#reports.start(() => ({ epoch: this.#options.leading(), statuses: this.statuses }));
   }
 
   async close(): Promise<void> {

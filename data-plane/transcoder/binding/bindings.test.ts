@@ -189,7 +189,7 @@ describe('PT17 rules beside the descriptors', () => {
         file: '',
         symbol: 'p.v1.S.A',
         template: '/v/{',
-        column: 4,
+        column: 5,
         rule: 'rules[0].additional_bindings[1]',
         reason: anyText,
       },
