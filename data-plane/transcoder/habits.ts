@@ -50,6 +50,8 @@ export interface Habits {
   readonly plainMetadataNames: boolean;
   /** Metadata says the method and the path that the client asked for (HD12). */
   readonly sendOriginal: boolean;
+  /** A query may ask for indented JSON (PJ17). */
+  readonly prettyPrint: boolean;
   /** Of one message, either way (SZ1, SZ2). */
   readonly maxMessageBytes: number;
 }
@@ -80,6 +82,7 @@ export function habitsOf(profile: Profile): Habits {
     statusFromMetadata: true,
     plainMetadataNames: !isGrpcGateway,
     sendOriginal: false,
+    prettyPrint: false,
     maxMessageBytes: 4 * 1024 * 1024,
   };
 }
@@ -124,6 +127,7 @@ const flags = [
   'statusFromMetadata',
   'plainMetadataNames',
   'sendOriginal',
+  'prettyPrint',
 ] as const satisfies readonly (keyof TranscodeOptions & keyof Habits)[];
 
 const emissions = {

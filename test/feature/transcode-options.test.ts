@@ -246,6 +246,21 @@ describe('transcode.options', () => {
     expect([sent.status, received.status]).toEqual([413, 502]);
   });
 
+  test.each(['pretty', 'pretty=true', '$prettyPrint=true', '%24prettyPrint'])(
+    'PJ17 pretty_print: a query of %s indents the answer and changes nothing else',
+    async (query) => {
+      const answer = { title: 'a{"b":[1,2]}\\" é', copies: '9007199254740993', tags: ['x', ''], author: {} };
+      const { url } = await library({ prettyPrint: true, unsetFields: UnsetFields.OMIT }, { ...strict, answer });
+      const off = await library({ unsetFields: UnsetFields.OMIT }, { answer });
+
+      const pretty = await client.send(`${url}/v1/books/7?${query}`);
+      const plain = await client.send(`${off.url}/v1/books/7?pretty`);
+
+      expect(pretty.body).toBe(`${JSON.stringify(JSON.parse(plain.body), null, 2)}\n`);
+      expect(plain.body).toBe(JSON.stringify(JSON.parse(plain.body)));
+    },
+  );
+
   test('CP2 compression: false', async () => {
     const { url } = await library({ compression: false }, { answer: { title: 'x'.repeat(2_000) } });
 

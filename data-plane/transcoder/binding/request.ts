@@ -234,6 +234,7 @@ export class RequestPlan {
   #readFields(query: string): ParameterField[] {
     return this.#parameters.read(query, (name) => {
       if (!this.#habits.rejectUnknownParameters || ignored.test(name)) return;
+      if (this.#habits.prettyPrint && name === 'pretty') return;
       throw new ArgumentError(name.slice(0, 200), 'is not a field of the request');
     });
   }

@@ -4,7 +4,8 @@ import { errorTable, type ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { soleMessage } from './framing.js';
 import { responseFields, statusOverride, trailerFields } from './metadata.js';
-import type { Answer, InflateMessage, TranscodedRequest } from './request.js';
+import { indented, wantsPretty } from './pretty.js';
+import { queryOf, type Answer, type InflateMessage, type TranscodedRequest } from './request.js';
 import { httpStatusOf, readStatus, detailsJson, statusFields, statusJson, type GrpcStatus } from './status.js';
 
 const utf8 = new TextEncoder();
@@ -25,10 +26,12 @@ export function unaryAnswer(
     soleMessage(body, inflate, request.maxMessageBytes),
     headerValue(request.headers, 'accept') ?? '',
   );
+  const isPretty =
+    habits.prettyPrint && content.contentType === 'application/json' && wantsPretty(queryOf(request.target));
   return {
     status: override ?? (response.isNoContent ? 204 : 200),
     headers: answerFields(request, headers, content.contentType),
-    body: new BufferedBody(content.body, trailersFor(request, trailers)),
+    body: new BufferedBody(isPretty ? indented(content.body) : content.body, trailersFor(request, trailers)),
     grpcCode: 0,
   };
 }

@@ -12,7 +12,7 @@ import { StreamAnswer } from '../stream/stream-answer.js';
 import { notGrpc, statusAnswer, unaryAnswer } from './answer.js';
 import { Gather } from './gather.js';
 import { addRequestMetadata, callerTimeoutMs } from './metadata.js';
-import type { Answer, GrpcCall, InflateMessage, TranscodedRequest } from './request.js';
+import { queryOf, type Answer, type GrpcCall, type InflateMessage, type TranscodedRequest } from './request.js';
 
 export interface CallReadiness {
   ready(call: GrpcCall): void;
@@ -263,11 +263,6 @@ export function callOfMessages(request: TranscodedRequest, body: BodySource): Gr
   if (habits.sendOriginal) headers.push('x-original-method', request.method, 'x-original-path', request.target);
   if (headerValue(headers, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
   return { target: method.path, headers, body, timeoutMs: callerTimeoutMs(request.headers) };
-}
-
-function queryOf(target: string): string {
-  const queryAt = target.indexOf('?');
-  return queryAt < 0 ? '' : target.slice(queryAt + 1);
 }
 
 function contentTypeOf({ headers }: TranscodedRequest): string {

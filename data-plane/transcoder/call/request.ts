@@ -62,3 +62,9 @@ export interface Answer {
   /** 0, or the gRPC code of the failure; for the log. A stream may still end with another; null before the service has replied. */
   readonly grpcCode: number | null;
 }
+
+/** The query of a target, without its question mark. */
+export function queryOf(target: string): string {
+  const queryAt = target.indexOf('?');
+  return queryAt < 0 ? '' : target.slice(queryAt + 1);
+}
