@@ -29,6 +29,12 @@ export class TurnWriter {
     setImmediate(this.#run);
   }
 
+  /** For the socket's `onDrain`: the kernel has taken what it could not before. */
+  drained(): void {
+    this.#source.writer.recycle();
+    this.#source.flushed(false);
+  }
+
   writeNow(): void {
     this.#scheduled = false;
     const { writer } = this.#source;

@@ -134,7 +134,6 @@ it.each([
     await expect.poll(received, { timeout: 15_000 }).toBeGreaterThan(streams * clientWindowBytes);
     await settled(received);
     const after = process.memoryUsage();
-    const startMs = performance.now();
     const statuses = await Promise.all(Array.from({ length: 50 }, () => ask(other)));
 
     const megabytes = 1_000_000;
@@ -144,7 +143,6 @@ it.each([
     expect(after.heapUsed - before.heapUsed).toBeLessThan(64 * megabytes);
     expect(after.rss - before.rss).toBeLessThan(held + 200 * megabytes);
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(performance.now() - startMs).toBeLessThan(2_000);
   },
   30_000,
 );

@@ -107,7 +107,7 @@ describe('a WebSocket over HTTP/2 to a service of HTTP/1', () => {
       socket.send(large);
     });
 
-    await expect.poll(() => sockets.every(({ messages }) => messages.length === 2), { interval: 5 }).toBe(true);
+    await expect.poll(() => sockets.every(({ messages }) => messages.length === 2), { timeout: 10_000 }).toBe(true);
     expect(opened.map(({ head }) => head[':status'])).toEqual(opened.map(() => 200));
     expect(opened[0]?.head).toMatchObject({ 'sec-websocket-protocol': 'chat' });
     expect(opened[0]?.head).not.toHaveProperty('sec-websocket-accept');
@@ -128,11 +128,11 @@ describe('a WebSocket over HTTP/2 to a service of HTTP/1', () => {
     expect(socket.closeCodes).toEqual([1_000]);
 
     for (const client of server.clients) client.close(1_012);
-    await expect.poll(() => other.closeCodes, { interval: 5 }).toEqual([1_012]);
+    await expect.poll(() => other.closeCodes, { timeout: 5_000 }).toEqual([1_012]);
     other.sender.close(1_012, '', true, () => {});
     await once(theirs.stream, 'end');
     theirs.stream.end();
-    await expect.poll(() => server.clients.size, { interval: 5 }).toBe(0);
+    await expect.poll(() => server.clients.size, { timeout: 5_000 }).toBe(0);
   });
 
   it('that is reset by its client is over for the service, and one refused by it is answered as it says', async () => {
@@ -143,7 +143,7 @@ describe('a WebSocket over HTTP/2 to a service of HTTP/1', () => {
 
     stream.close();
 
-    await expect.poll(() => server.clients.size, { interval: 5 }).toBe(0);
+    await expect.poll(() => server.clients.size, { timeout: 5_000 }).toBe(0);
     expect((await openSocket(session, '/refused')).head[':status']).toBe(403);
   });
 

@@ -44,7 +44,9 @@ export type Http2CutKind = 'slow_body' | 'stalled_reader' | 'slow_greeting' | 'u
 /** `leaving`: no new request is taken. `ending`: the last bytes are on their way. */
 type State = 'greeting' | 'open' | 'leaving' | 'ending' | 'closed';
 
+/** How often times are looked at: those of open requests, and those of a connection without any. */
 const busyTickMs = 250;
+const idleTickMs = 1_000;
 /** How long the last bytes may take, and how long a client that is told to go may still send requests. */
 const lastWordsMs = 1_000;
 const lateRequestMs = 1_000;
@@ -99,6 +101,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     if (this.#state === 'greeting') return this.#finish();
     if (this.#state !== 'open') return;
     this.#become('leaving');
+    this.#context.wheel.set(this.#timer, busyTickMs);
     this.#core.announceGoAway();
   }
 
@@ -114,22 +117,24 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   onConnect(): void {}
 
-  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
     if (this.#unread !== null) {
       this.#unread = Buffer.concat([this.#unread, bytes.subarray(start, end)]);
-      return;
+      return false;
     }
     this.#heardMs = performance.now();
     this.#core.nowMs = this.#heardMs;
     if (this.#isBacklogged) this.#core.stopped = true;
     const at = this.#core.receive(bytes, start, end, owned);
-    if (at === end) return;
-    this.#unread = Buffer.from(bytes.subarray(at, end));
-    this.#socket.pause();
+    if (at < end) {
+      this.#unread = Buffer.from(bytes.subarray(at, end));
+      this.#socket.pause();
+    }
+    return this.#core.chunks.kept;
   }
 
   onDrain(): void {
-    this.flushed(false);
+    this.#turns.drained();
   }
 
   onPeerEnd(): void {
@@ -169,6 +174,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     const request = readRequest(fields, limits.maxTargetBytes, () => randomBytes(16).toString('base64'));
     const exchange = new Http2Exchange(stream, this, ids.next(), request, this.#core.nowMs);
     stream.observe(exchange);
+    if (this.#core.streamCount === 1) this.#context.wheel.set(this.#timer, busyTickMs);
     if (this.#isBacklogged) this.#core.stopped = true;
     if (++this.#requests >= limits.maxRequestsPerConnection) this.retire();
     if (phase === 'draining') exchange.fail(new ProxyError('draining'));
@@ -255,7 +261,13 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     else if (!idle && this.#isDead(nowMs)) this.#giveUp('unanswered_ping');
     else if (this.#state === 'open' && idle && keepAliveIdleMs > 0 && sinceMs > keepAliveIdleMs) this.#finish();
     else if (this.#state === 'leaving' && idle && sinceMs > lateRequestMs) this.#finish();
+    else if (this.#state === 'open' && idle) this.#rest();
     else this.#context.wheel.set(this.#timer, busyTickMs);
+  }
+
+  #rest(): void {
+    this.#core.writer.shrink();
+    this.#context.wheel.set(this.#timer, idleTickMs);
   }
 
   /** Asks a client that has been silent for long while requests are open, and tells whether it has failed to answer. */

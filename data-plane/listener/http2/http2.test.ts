@@ -217,7 +217,7 @@ describe('an exchange over HTTP/2', () => {
 
     stream.close(constants.NGHTTP2_CANCEL);
 
-    await expect.poll(() => listener.summaries.length, { interval: 2 }).toBe(1);
+    await expect.poll(() => listener.summaries.length, { interval: 2, timeout: 5_000 }).toBe(1);
     expect([cancelled, listener.aborts.length, listener.aborts[0]?.kind]).toEqual([1, 1, 'client_closed']);
   });
 
@@ -226,12 +226,14 @@ describe('an exchange over HTTP/2', () => {
     const client = session();
     const stream = client.request({ ':path': '/' });
     stream.on('error', () => {});
-    await expect.poll(() => listener.connections.size, { interval: 2 }).toBe(1);
+    await expect.poll(() => listener.connections.size, { interval: 2, timeout: 5_000 }).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 20));
 
     client.destroy();
 
-    await expect.poll(() => listener.aborts.map(({ kind }) => kind), { interval: 2 }).toEqual(['client_closed']);
+    await expect
+      .poll(() => listener.aborts.map(({ kind }) => kind), { interval: 2, timeout: 5_000 })
+      .toEqual(['client_closed']);
   });
 
   const refused: [title: string, headers: Record<string, string>, status: number][] = [
@@ -289,7 +291,7 @@ describe('an exchange over HTTP/2', () => {
     stream.on('data', (chunk: Buffer) => (got += chunk.toString()));
     await new Promise((resolve) => stream.on('end', resolve));
     stream.end('after the other end');
-    await expect.poll(() => inputEnded, { interval: 2 }).toBe(true);
+    await expect.poll(() => inputEnded, { interval: 2, timeout: 5_000 }).toBe(true);
 
     expect(head).toMatchObject({ ':status': 200, 'sec-websocket-protocol': 'chat' });
     expect(head).not.toHaveProperty('sec-websocket-accept');
@@ -359,7 +361,7 @@ describe('a connection', () => {
     stream.on('error', () => {});
     stream.write(Buffer.alloc(1_000_000));
     const credit = (): number => stream.session?.state.remoteWindowSize ?? 0;
-    await expect.poll(credit, { interval: 5 }).toBeLessThan(connectionWindowBytes);
+    await expect.poll(credit, { interval: 5, timeout: 5_000 }).toBeLessThan(connectionWindowBytes);
 
     expect(await settled(credit)).toBe(connectionWindowBytes - streamWindowBytes);
     listener.handle = (exchange) => exchange.respond(200, [], new BufferedBody(Buffer.from('other')));
@@ -424,11 +426,11 @@ describe('a connection', () => {
     const goAways: number[] = [];
     client.on('goaway', (code) => goAways.push(code));
     const first = request(client, { ':path': '/' });
-    await expect.poll(() => listener.connections.size, { interval: 2 }).toBe(1);
+    await expect.poll(() => listener.connections.size, { interval: 2, timeout: 5_000 }).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 20));
 
     for (const connection of listener.connections) connection.retire();
-    await expect.poll(() => goAways.length, { interval: 2 }).toBeGreaterThan(0);
+    await expect.poll(() => goAways.length, { interval: 2, timeout: 5_000 }).toBeGreaterThan(0);
     answer();
 
     expect((await first).body).toBe('late');
@@ -454,7 +456,7 @@ describe('a connection', () => {
     socket.pause();
     const get = Buffer.from('828684410161', 'hex');
     socket.write(Buffer.concat(Array.from({ length: requests }, (_, i) => frame(1, 5, 2 * i + 1, get))));
-    await expect.poll(() => handled, { interval: 10 }).toBeGreaterThan(10);
+    await expect.poll(() => handled, { interval: 10, timeout: 5_000 }).toBeGreaterThan(10);
     await settled(() => handled);
 
     // The system's buffers of both sides hold a few hundred, what the listener holds for one client thirty.

@@ -130,15 +130,16 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     }
   }
 
-  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): void {
+  onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
     this.#heardMs = performance.now();
     this.#core.nowMs = this.#heardMs;
     this.#core.receive(bytes, start, end, owned);
+    return this.#core.chunks.kept;
   }
 
   onDrain(): void {
     this.#core.nowMs = performance.now();
-    this.#core.flushed(false);
+    this.#writer.drained();
   }
 
   onPeerEnd(): void {
@@ -198,7 +199,8 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
 
   faultOf(error: Http2Error): ProxyError {
     if (error.reason === 'lost' && this.#error !== null) return this.#error;
-    return new ProxyError(kinds[error.reason], error);
+    const detail = error.reason === 'reset' ? { grpcCode: codeOfReset(error.code) } : {};
+    return new ProxyError(kinds[error.reason], error, detail);
   }
 
   /** No call is left and none will come: says goodbye. */
@@ -240,6 +242,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     this.#core.tick();
     const silentMs = nowMs - this.#heardMs;
     const calls = this.#core.streamCount;
+    if (before === 0) this.#core.writer.shrink();
     if (this.#pingedMs !== null) {
       if (nowMs - this.#pingedMs > keepAliveTimeoutMs)
         this.destroy(new ProxyError('upstream_reset', new Error('no answer to PING')));
@@ -262,6 +265,20 @@ const kinds: Record<FaultReason, ErrorKind> = {
   cancelled: 'client_closed',
   internal: 'internal',
 };
+
+/** What a stream that was reset means to a gRPC caller, by the table of its specification. */
+function codeOfReset(code: number): number {
+  switch (code) {
+    case errorCode.cancel:
+      return 1;
+    case errorCode.enhanceYourCalm:
+      return 8;
+    case errorCode.inadequateSecurity:
+      return 7;
+    default:
+      return 13;
+  }
+}
 
 function lost(message: string): Http2Error {
   return new Http2Error('lost', errorCode.noError, message);

@@ -1,20 +1,43 @@
 /** A slice of less than half its buffer is copied when it has to wait, so that it does not hold all of that. */
 const storedInPlaceFraction = 2;
+/** What is smaller is copied, rather than have its buffer replaced. */
+const smallestViewBytes = 4_096;
 
 /** How long the bytes of a read may be looked at: as long as one likes, if the read's buffer is ours. */
 export class Chunks {
-  /** Whether the buffer that is read now is not written into again. */
-  owned = false;
+  #owned = false;
+  #kept = false;
 
-  /** A received chunk for its reader. */
+  /** Begins with new bytes, of which views may be kept if `owned`. */
+  begin(owned: boolean): void {
+    this.#owned = owned;
+    this.#kept = false;
+  }
+
+  /** Whether views of the bytes are in use. */
+  get kept(): boolean {
+    return this.#kept;
+  }
+
+  isView(start: number, end: number): boolean {
+    return this.#owned && end - start >= smallestViewBytes;
+  }
+
+  /** A received chunk for its reader; when it is a view and the reader is not done with it, the caller says so by `keep`. */
   take(buffer: Buffer, start: number, end: number): Buffer {
-    return this.owned ? buffer.subarray(start, end) : copyOf(buffer, start, end);
+    return this.isView(start, end) ? buffer.subarray(start, end) : copyOf(buffer, start, end);
+  }
+
+  keep(): void {
+    this.#kept = true;
   }
 
   /** A received chunk that has to wait for its reader. */
   store(buffer: Buffer, start: number, end: number): Buffer {
-    const inPlace = this.owned && (end - start) * storedInPlaceFraction >= buffer.buffer.byteLength;
-    return inPlace ? buffer.subarray(start, end) : copyOf(buffer, start, end);
+    const inPlace = this.#owned && (end - start) * storedInPlaceFraction >= buffer.buffer.byteLength;
+    if (!inPlace) return copyOf(buffer, start, end);
+    this.#kept = true;
+    return buffer.subarray(start, end);
   }
 }
 

@@ -142,11 +142,12 @@ export class Connection {
 
   /**
    * Takes what the socket received, `bytes[start, end)`. They are kept only if they are `owned`, else copied. Returns how far
-   * it has read: to the end, unless `stopped` was set meanwhile; the rest is to be given again when it no longer is.
+   * it has read: to the end, unless `stopped` was set meanwhile; the rest is to be given again when it no longer is. Then
+   * `chunks.kept` tells whether views of the bytes are in use.
    */
   receive(bytes: Buffer, start: number, end: number, owned: boolean): number {
     if (this.#ended) return end;
-    this.chunks.owned = owned;
+    this.chunks.begin(owned);
     try {
       return this.#inbound.read(bytes, start, end);
     } catch (error) {

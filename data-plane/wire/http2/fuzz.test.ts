@@ -71,10 +71,10 @@ function carry(from: TestOwner, to: TestOwner, random: (below: number) => number
   for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + 1 + random(random(2) === 0 ? 40 : 20_000));
     const owned = random(2) === 0;
-    // What is not owned is written over at once, as a shared read buffer is.
+    // What is not owned or not kept is written over at once, as read buffers are.
     const piece = Buffer.from(bytes.subarray(at, end));
     to.connection.receive(piece, 0, piece.length, owned);
-    if (!owned) piece.fill(0xee);
+    if (!owned || !to.connection.chunks.kept) piece.fill(0xee);
     at = end;
   }
   return bytes.length > 0;

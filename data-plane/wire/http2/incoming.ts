@@ -105,7 +105,7 @@ export class IncomingBody implements BodySource {
     if (end === start) {
       this.#credit(flowBytes);
     } else if (this.#sink !== null && !this.#paused) {
-      this.#hand(this.#sink, this.#connection.chunks.take(buffer, start, end), flowBytes);
+      this.#handView(this.#sink, buffer, start, end, flowBytes);
     } else {
       this.#stumbled = true;
       this.#waiting ??= [];
@@ -129,6 +129,13 @@ export class IncomingBody implements BodySource {
     this.#error = error;
     this.#waiting = null;
     if (this.#sink !== null) this.#deliver(this.#sink);
+  }
+
+  #handView(sink: BodySink, buffer: Buffer, start: number, end: number, flowBytes: number): void {
+    const { chunks } = this.#connection;
+    const isView = chunks.isView(start, end);
+    this.#hand(sink, chunks.take(buffer, start, end), flowBytes);
+    if (isView && sink.settled !== true) chunks.keep();
   }
 
   #hand(sink: BodySink, chunk: Buffer, flowBytes: number): void {

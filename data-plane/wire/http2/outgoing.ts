@@ -3,6 +3,7 @@ import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import type { Connection } from './connection.js';
 import type { Stream } from './stream.js';
+import { isCopied } from './writer.js';
 
 /**
  * The body that one stream sends. Bytes beyond the peer's credit wait here and stop their source; at most the chunk that
@@ -24,6 +25,8 @@ export class OutgoingBody implements BodySink {
   queued = false;
   /** When bytes last went; `connection.nowMs`. */
   activeMs: number;
+  /** Nothing of what was written last is looked at any more. */
+  settled = false;
   /** Bytes of the body that have been framed. */
   bytes = 0;
 
@@ -48,6 +51,7 @@ export class OutgoingBody implements BodySink {
       return true;
     }
     const sent = this.queued || this.#waiting !== null ? 0 : this.#send(chunk, chunk.length);
+    this.settled = sent === chunk.length && isCopied(chunk);
     if (sent < chunk.length) (this.#waiting ??= []).push(sent === 0 ? chunk : chunk.subarray(sent));
     else if (!this.#connection.congested) return true;
     this.#sourcePaused = true;
