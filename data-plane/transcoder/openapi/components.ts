@@ -156,7 +156,7 @@ export class Components {
     const schema = present({
       type: 'object',
       properties: keyedObject(fields.map((it) => [it.field.jsonName, this.#property(it.field, it.note, source)])),
-      required: required.length === 0 ? undefined : required,
+      required: required.length === 0 ? undefined : [...new Set(required)],
     });
     const remarks = { ...plainRemarks, description, deprecated: note.deprecated };
     return this.#dialect.remark({ ...schema, ...this.#dialect.exclusive(oneofs) }, remarks);

@@ -434,6 +434,40 @@ describe('schemas in which one name means two things', () => {
   });
 });
 
+describe('descriptors that were made to hurt', () => {
+  const serving = (messages: string): RoutedBinding[] => {
+    const text = `syntax = "proto2"; package h; import "google/api/annotations.proto"; ${messages}
+      service S { ${rule('A', 'M0 > M0', 'get: "/a"')} }`;
+    const { schema, problems } = loadSchema(buildDescriptors({ 'h.proto': text }));
+    if (schema === null) throw new Error(JSON.stringify(problems));
+    return bindingsOf(schema);
+  };
+
+  it('cannot make a document fan out without end', () => {
+    const levels = Array.from(
+      { length: 30 },
+      (_, i) => `message M${i} { optional M${i + 1} a = 1; optional M${i + 1} b = 2; }`,
+    );
+
+    const startMs = performance.now();
+    documentOf(serving(`${levels.join('')} message M30 { repeated M0 m = 1; }`));
+
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+  });
+
+  it('have names that are only names', async () => {
+    const bindings = serving(`message M0 {
+      required string __proto__ = 1; optional string constructor = 2;
+      optional string a = 3 [json_name = "</script>\\"{}"]; optional M0 deep = 4 [json_name = "x.y"]; }`);
+
+    const { components } = documentOf(bindings);
+
+    const names = Object.keys(components?.['schemas']?.['h.M0']?.['properties'] as object);
+    expect(names).toEqual(['Proto', 'constructor', '</script>"{}', 'x.y']);
+    expect(await faultsOf(bindings)).toEqual([]);
+  });
+});
+
 it.each(['grpc-gateway', 'envoy', 'strict'] as const)(
   'a document of every kind of method and field validates in profile %s',
   async (profile) => {

@@ -20,22 +20,30 @@ export interface QueryLimits {
 
 /** A request with more is a 400. */
 const maxParameters = 1_000;
+/** Messages may fan out to more fields than there are atoms; nobody reads past these. */
+const maxEntered = 1_000;
 
 /**
  * Every field that the query of a call may give, in the order of declaration: those of messages within the message by their
  * dotted names, save what path and body give and the other members of their oneofs. Messages that hold themselves are entered
- * once.
+ * once. Of two fields of one JSON name the first is meant.
  */
 export function queryFields(type: MessageType, { bound, filled }: QueryLimits): QueryField[] {
   const found: QueryField[] = [];
   const excluded = bound.map((path) => path.map(({ number }) => number).join('.'));
+  const names = new Set<string>();
+  let entered = 0;
   const enter = (message: MessageType, path: FieldPath, within: readonly string[]): void => {
+    if (++entered > maxEntered) return;
     for (const field of message.fields) {
       const here = [...path, field];
       if (found.length >= maxParameters || field === filled) continue;
       if (excluded.includes(here.map(({ number }) => number).join('.'))) continue;
       if (bound.some((other) => isSibling(here, other))) continue;
-      if (isParameter(field)) found.push({ path: here, name: here.map(({ jsonName }) => jsonName).join('.') });
+      const name = here.map(({ jsonName }) => jsonName).join('.');
+      if (names.has(name)) continue;
+      names.add(name);
+      if (isParameter(field)) found.push({ path: here, name });
       else if (canEnter(field, here, within)) enter(field.message(), here, [...within, field.message().name]);
     }
   };
