@@ -118,6 +118,7 @@ export class LocalServing implements Serving {
     this.#listener = createListener({ ...listenerOptions, port: httpPort }, proxy);
     const listenerTls = {
       secureContext: (serverName: string) => certificates.secureContext(serverName),
+      onlyContext: () => certificates.onlyContext(),
       ended: (result: HandshakeResult) => this.#countHandshake(result),
     };
     this.#tlsListener =

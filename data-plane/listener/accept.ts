@@ -18,6 +18,8 @@ export interface ListenerTls {
    * change while connections last. Null falls back to the one for ''; where that is null, every handshake is refused.
    */
   secureContext(serverName: string): SecureContext | null;
+  /** The one that every name gets, where there is but one: to ask by name interrupts a handshake. */
+  onlyContext?(): SecureContext | null;
   /** Hears once of every handshake that was begun. */
   ended?(result: HandshakeResult): void;
 }
@@ -127,7 +129,8 @@ class Acceptance {
     this.#raw.pause();
     if (rest !== null) this.#raw.unshift(rest);
     this.#isSecuring = true;
-    const secureContext = tls.secureContext('');
+    const only = tls.onlyContext?.() ?? null;
+    const secureContext = only ?? tls.secureContext('');
     if (secureContext === null) {
       this.#refuse();
       return;
@@ -135,10 +138,11 @@ class Acceptance {
     const options: TLSSocketOptions & { highWaterMark: number } = {
       isServer: true,
       secureContext,
-      SNICallback: (serverName, done) => done(null, tls.secureContext(serverName) ?? undefined),
       ALPNProtocols: ['h2', 'http/1.1'],
       highWaterMark: socketBufferBytes,
     };
+    if (only === null)
+      options.SNICallback = (serverName, done) => done(null, tls.secureContext(serverName) ?? undefined);
     const secure = new TLSSocket(this.#raw, options);
     const failed = (): void => void secure.destroy();
     secure.once('error', (error: NodeJS.ErrnoException) => {

@@ -65,6 +65,17 @@ describe('contexts for handshakes', () => {
     expect(all.secureContext('else.example')).toBe(all.secureContext('shop.example'));
   });
 
+  test('are known to be for every name while there is but one', () => {
+    const all = contexts();
+    expect(all.onlyContext()).toBeNull();
+    all.prepare([shop]).commit();
+    expect(all.onlyContext()).toBe(all.secureContext('else.example'));
+
+    all.prepare([shop, local]).commit();
+
+    expect(all.onlyContext()).toBeNull();
+  });
+
   test('are not made of what cannot be served, of which every one is named', () => {
     const all = contexts();
 

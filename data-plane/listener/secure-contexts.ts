@@ -48,6 +48,7 @@ export class SecureContexts {
   readonly #fallback: ServedCertificate | null;
   #loaded: ReadonlyMap<string, Loaded> = new Map();
   #names: ServerNames<SecureContext> = new ServerNames<SecureContext>(null);
+  #only: SecureContext | null = null;
   #expiries: readonly CertificateExpiry[] = [];
 
   /** Throws an Error for a fallback that cannot be served. */
@@ -62,6 +63,11 @@ export class SecureContexts {
   /** As a listener asks for it, see ListenerTls. */
   secureContext(serverName: string): SecureContext | null {
     return this.#names.choose(serverName);
+  }
+
+  /** See ListenerTls. */
+  onlyContext(): SecureContext | null {
+    return this.#only;
   }
 
   /** Of the certificates in force. */
@@ -86,6 +92,7 @@ export class SecureContexts {
     const commit = (): void => {
       this.#loaded = loaded;
       this.#names = names;
+      this.#only = served.length === 1 ? (standard?.loaded.context ?? null) : null;
       this.#expiries = served.map((one) => ({ name: one.certificate.name, notAfterMs: one.loaded.facts.notAfterMs }));
     };
     return { faults, commit };

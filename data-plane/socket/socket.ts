@@ -234,16 +234,31 @@ export function adoptSecureSocket(socket: TLSSocket, reads: SharedReadBuffer, ev
 /** What node's constructor of sockets does with an `onread`, by the names that it gives the places. False when one is missing. */
 function fillOnRead(socket: TLSSocket, reader: SocketReader): boolean {
   const { _handle: handle } = socket as { _handle?: { useUserBuffer?(buffer: Uint8Array): void } | null };
-  const symbols = Object.getOwnPropertySymbols(socket);
-  const places = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
-    symbols.find((each) => each.description === name),
-  );
-  if (places.includes(undefined) || typeof handle?.useUserBuffer !== 'function') return false;
+  if (onReadPlaces === null || typeof handle?.useUserBuffer !== 'function') return false;
   const first = reader.nextBuffer() ?? Buffer.alloc(0);
-  const values = [first, reader.options.callback, () => reader.nextBuffer()];
-  places.forEach((place, i) => Object.assign(socket, { [place as symbol]: values[i] }));
+  const places = socket as unknown as Record<symbol, unknown>;
+  places[onReadPlaces.buffer] = first;
+  places[onReadPlaces.callback] = reader.options.callback;
+  places[onReadPlaces.nextBuffer] = () => reader.nextBuffer();
   handle.useUserBuffer(first);
   return true;
+}
+
+interface OnReadPlaces {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly nextBuffer: symbol;
+}
+
+/** The same in every socket. */
+const onReadPlaces = findOnReadPlaces(new Socket());
+
+function findOnReadPlaces(socket: Socket): OnReadPlaces | null {
+  const symbols = Object.getOwnPropertySymbols(socket);
+  const place = (name: string): symbol | undefined => symbols.find(({ description }) => description === name);
+  const [buffer, callback, nextBuffer] = [place('kBuffer'), place('kBufferCb'), place('kBufferGen')];
+  if (buffer === undefined || callback === undefined || nextBuffer === undefined) return null;
+  return { buffer, callback, nextBuffer };
 }
 
 /** A socket that has no way but `data` events. */
