@@ -81,6 +81,8 @@ export interface ErrorDetail {
   readonly headers?: readonly string[];
   /** Replaces the table's status, for redirects. */
   readonly status?: number;
+  /** Replaces the table's code to gRPC callers. */
+  readonly grpcCode?: number;
 }
 
 /** A failed request. Adapters make one of these of a library's error at their own edge; nobody reads `err.code` further in. */
@@ -103,7 +105,16 @@ export class ProxyError extends Error {
     return errorTable[this.kind].retry;
   }
 
+  get grpcCode(): number {
+    return this.detail.grpcCode ?? errorTable[this.kind].grpcCode;
+  }
+
   get status(): number {
     return this.detail.status ?? errorTable[this.kind].status;
   }
+}
+
+/** A fault that nobody expected is one of the gateway. */
+export function asProxyError(error: unknown): ProxyError {
+  return error instanceof ProxyError ? error : new ProxyError('internal', error);
 }

@@ -1,12 +1,12 @@
 import type { Endpoint } from './balancer/balancer.js';
 import { emptyBody, type BodySource } from './body.js';
 import type { ClientTrust } from './client-trust.js';
-import { errorTable, ProxyError } from './errors.js';
+import { asProxyError, ProxyError } from './errors.js';
 import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver, Tunnel } from './exchange.js';
 import { forwardRequest, isReplayable, releaseBody, type Outgoing } from './forward.js';
-import { grpcCode, grpcTimeout, isServiceFault } from './grpc/grpc.js';
+import { grpcCode, isServiceFault, withTimeout } from './grpc/grpc.js';
 import type { HeaderList } from './headers.js';
-import { reportConnectFailure, reportServerError, reportSuccess } from './health/health.js';
+import { judgeAnswer, judgeFailure } from './health/health.js';
 import type { Metrics } from './ops/ops.js';
 import { isNativeCall, PassedCall, type PassedCallObserver } from './passed-call.js';
 import { mayRetry, needsBudget } from './retry.js';
@@ -216,7 +216,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     this.#active = null;
     endpoint.requestsInFlight--;
     this.#endpoint = null;
-    this.#judgeFailure(error, endpoint);
+    judgeFailure(endpoint, upstream.endpoints, error, this.#context.nowMs());
     this.#tried = [...this.#tried, endpoint];
     const { maxAttempts, budgetPercent, idempotent } = route.settings.retries;
     const { method } = this.#exchange.head;
@@ -260,11 +260,11 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
 
   /** After the answer's head has gone out this can only break the connection off; `exchange.fail` knows. */
   #fail(error: ProxyError): void {
-    this.#grpcCode = errorTable[error.kind].grpcCode;
+    this.#grpcCode = error.grpcCode;
     const told = this.#call?.fail(error) === true;
     this.#stop(error);
     if (told) this.#context.metrics.error(error.kind);
-    else this.#exchange.fail(this.#call instanceof TranscodedExchange ? asGrpcError(error) : error);
+    else this.#exchange.fail(this.#call?.answerFor(error) ?? error);
   }
 
   #stop(error: ProxyError): void {
@@ -289,18 +289,8 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   }
 
   #judge(failed: boolean): void {
-    const endpoint = this.#endpoint as Endpoint;
     const { upstream } = this.#target as RouteTarget;
-    if (failed) reportServerError(endpoint, upstream.endpoints, this.#context.nowMs());
-    else reportSuccess(endpoint);
-  }
-
-  #judgeFailure(error: ProxyError, endpoint: Endpoint): void {
-    const { upstream } = this.#target as RouteTarget;
-    if (error.source !== 'upstream') return;
-    const nowMs = this.#context.nowMs();
-    if (error.retry === 'if-unsent') reportConnectFailure(endpoint, upstream.endpoints, nowMs);
-    else reportServerError(endpoint, upstream.endpoints, nowMs);
+    judgeAnswer(this.#endpoint as Endpoint, upstream.endpoints, failed, this.#context.nowMs());
   }
 
   #respond(status: number, headers: HeaderList, body: BodySource): void {
@@ -313,20 +303,4 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     const upstreamMs = Math.round(nowMs - this.#sentMs);
     return { proxyMs: Math.max(0, Math.round(nowMs - this.#exchange.startMs) - upstreamMs), upstreamMs };
   }
-}
-
-/** What remains of the deadline goes along (HD9), so that the service does not work longer than anyone waits. */
-function withTimeout(headers: HeaderList, leftMs: number): HeaderList {
-  return leftMs === Infinity ? headers : [...headers, 'grpc-timeout', grpcTimeout(Math.max(1, Math.floor(leftMs)))];
-}
-
-/** To callers of a gRPC method a service that cannot be reached is UNAVAILABLE, which is 503 (ER8). */
-function asGrpcError(error: ProxyError): ProxyError {
-  const row = errorTable[error.kind];
-  if (row.source !== 'upstream' || row.code !== 14) return error;
-  return new ProxyError(error.kind, error.cause, { ...error.detail, status: 503 });
-}
-
-function asProxyError(error: unknown): ProxyError {
-  return error instanceof ProxyError ? error : new ProxyError('internal', error);
 }

@@ -1,7 +1,7 @@
 import { BufferedBody, type BodySource } from './body.js';
 import * as codings from './coding/coding.js';
 import type { ContentCoding } from './coding/coding.js';
-import { ProxyError } from './errors.js';
+import { errorTable, ProxyError } from './errors.js';
 import type { Exchange, RequestHead, Tunnel } from './exchange.js';
 import type { Outgoing } from './forward.js';
 import { headerValue, isHeader, type HeaderList } from './headers.js';
@@ -171,6 +171,12 @@ export class TranscodedExchange {
     this.#webSocket?.fail(error);
     if (this.#webSocket !== null) return true;
     return this.#reply?.fail(error) ?? false;
+  }
+
+  /** To callers of a gRPC method a service that cannot be reached is UNAVAILABLE, which is 503 (ER8). */
+  answerFor(error: ProxyError): ProxyError {
+    if (error.source !== 'upstream' || errorTable[error.kind].code !== 14) return error;
+    return new ProxyError(error.kind, error.cause, { ...error.detail, status: 503 });
   }
 
   /** Stops reading, either way. */

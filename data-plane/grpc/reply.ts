@@ -1,5 +1,5 @@
 import type { BodySink, BodySource } from '../body.js';
-import { errorTable, type ProxyError } from '../errors.js';
+import type { ProxyError } from '../errors.js';
 import type { HeaderList } from '../headers.js';
 import { grpcCode, statusCodeIn, statusFields } from './status.js';
 
@@ -52,6 +52,10 @@ export class CallReply implements BodySource, BodySink {
     return true;
   }
 
+  get settled(): boolean {
+    return this.#done || this.#sink?.settled === true;
+  }
+
   write(chunk: Uint8Array): boolean {
     return this.#done || (this.#sink as BodySink).write(chunk);
   }
@@ -65,7 +69,7 @@ export class CallReply implements BodySource, BodySink {
 
   fail(error: ProxyError): void {
     if (this.#done) return;
-    this.#observer.ended(errorTable[error.kind].grpcCode);
+    this.#observer.ended(error.grpcCode);
     this.#observer.broken(error);
   }
 }

@@ -58,9 +58,8 @@ export function isServiceFault(code: number): boolean {
 }
 
 /** How an error of the gateway is told to a gRPC caller: as trailers, or in the head of an answer without messages. */
-export function statusFields({ kind, detail }: ProxyError): HeaderList {
-  const { grpcCode: code, message } = errorTable[kind];
-  const text = percentEncoded(detail.message ?? message);
+export function statusFields({ kind, detail, grpcCode: code }: ProxyError): HeaderList {
+  const text = percentEncoded(detail.message ?? errorTable[kind].message);
   return ['grpc-status', String(code), 'grpc-message', text, 'x-sluice-error', kind];
 }
 

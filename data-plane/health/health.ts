@@ -1,4 +1,5 @@
 import type { Endpoint } from '../balancer/balancer.js';
+import type { ProxyError } from '../errors.js';
 
 export type { ProbeNews } from './news.js';
 export { createProbe, type Probe } from './probe.js';
@@ -39,6 +40,24 @@ export function reportServerError(endpoint: Endpoint, siblings: readonly Endpoin
   endpoint.health.serverErrors++;
   endpoint.health.connectFailures = 0;
   return endpoint.health.serverErrors >= serverError.inARow && eject(endpoint, siblings, serverError, nowMs);
+}
+
+/** What an answer says of its endpoint. */
+export function judgeAnswer(endpoint: Endpoint, siblings: readonly Endpoint[], failed: boolean, nowMs: number): void {
+  if (failed) reportServerError(endpoint, siblings, nowMs);
+  else reportSuccess(endpoint);
+}
+
+/** What it says of an endpoint that an attempt brought no answer; nothing, if the fault is not the service's. */
+export function judgeFailure(
+  endpoint: Endpoint,
+  siblings: readonly Endpoint[],
+  { source, retry }: ProxyError,
+  nowMs: number,
+): void {
+  if (source !== 'upstream') return;
+  if (retry === 'if-unsent') reportConnectFailure(endpoint, siblings, nowMs);
+  else reportServerError(endpoint, siblings, nowMs);
 }
 
 interface Threshold {
