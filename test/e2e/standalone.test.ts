@@ -98,6 +98,17 @@ describe('`npm start`', () => {
     expect(instances.filter((instance) => instance === 'orders-2')).toHaveLength(10);
   });
 
+  it('describes its API, and says what it would do with a call', async () => {
+    const document = await client.send('http://127.0.0.1:9902/openapi.json');
+    const tried = await run(process.execPath, [entryPoint, 'transcode', 'try', 'GET', '/v1/shelves/1'], { cwd: root });
+
+    expect(JSON.parse(document.body)).toMatchObject({
+      openapi: '3.1.0',
+      paths: { '/v1/shelves/{shelf}': { get: { operationId: 'Bookstore_GetShelf' } } },
+    });
+    expect(tried.stdout).toContain('calls bookstore.v1.Bookstore/GetShelf');
+  });
+
   it('ends on Ctrl-C with everything it started, and keeps what the admin API changed', async () => {
     await run(process.execPath, [entryPoint, 'delete', 'route', 'orders'], { cwd: root });
     const code = await standalone.stop('SIGINT');
