@@ -8,6 +8,7 @@ import { ServerConnection, type ListenerContext } from './connection.js';
 import {
   createHttp2Codec,
   defaultHttp2ListenerLimits,
+  Http2ServerConnection,
   serveHttp2,
   type Http2Context,
   type Http2CutKind,
@@ -48,7 +49,7 @@ export interface Listener {
   readonly connections: number;
   /** Resolves when connections are accepted; rejects when the port cannot be had. */
   listen(): Promise<AddressInfo>;
-  /** Answers carry Connection: close from now on, while everything is still served: clients move elsewhere in peace. */
+  /** Answers carry Connection: close, and HTTP/2 clients get GOAWAY, while all is still served: they move elsewhere in peace. */
   retire(): void;
   /**
    * Stops accepting and lets answers in flight finish; a request that comes late on a kept connection is refused with 503.
@@ -149,6 +150,9 @@ class HttpListener implements Listener, ListenerContext {
 
   retire(): void {
     if (this.phase === 'open') this.phase = 'retiring';
+    for (const connection of this.#connections) {
+      if (connection instanceof Http2ServerConnection) connection.retire();
+    }
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -97,6 +97,18 @@ describe('one port, two protocols', () => {
     expect(await fixture.ask(port, bytes)).toMatch(answer);
   });
 
+  test('a listener that retires tells its HTTP/2 clients, and serves them', async () => {
+    const { port, listener } = await fixture.listen(versionHandler);
+    const session = open(`http://127.0.0.1:${port}`);
+    await askHttp2(session, '/a');
+    const goAway = new Promise((resolve) => session.on('goaway', (code) => resolve(code)));
+
+    listener.retire();
+
+    expect(await goAway).toBe(0);
+    expect(await askHttp2(open(`http://127.0.0.1:${port}`), '/b')).toBe('2 /b null');
+  });
+
   test('a listener that drains takes its HTTP/2 connections along', async () => {
     const { port, listener } = await fixture.listen(versionHandler);
     const session = open(`http://127.0.0.1:${port}`);

@@ -176,8 +176,8 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     stream.observe(exchange);
     if (this.#core.streamCount === 1) this.#context.wheel.set(this.#timer, busyTickMs);
     if (this.#isBacklogged) this.#core.stopped = true;
-    if (++this.#requests >= limits.maxRequestsPerConnection) this.retire();
-    if (phase === 'draining') exchange.fail(new ProxyError('draining'));
+    if (++this.#requests >= limits.maxRequestsPerConnection || phase !== 'open') this.retire();
+    if (phase === 'draining') exchange.refuse(new ProxyError('draining'));
     else if (request.refusal !== null) exchange.fail(new ProxyError(request.refusal));
     else this.#handle(handler, exchange);
   }

@@ -108,6 +108,12 @@ export class Http2Exchange implements Exchange, StreamObserver {
     this.respond(status, headers, body);
   }
 
+  /** Nobody has looked at the request: a gRPC client sends it elsewhere by itself if it is told so. */
+  refuse(error: ProxyError): void {
+    if (isGrpc(this.head)) this.#stream.refuse(error);
+    else this.fail(error);
+  }
+
   /** A client sends no second head. */
   headArrived(): void {}
 

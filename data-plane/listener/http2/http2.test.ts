@@ -9,7 +9,7 @@ import { ProxyError } from '../../errors.js';
 import type { Exchange } from '../../exchange.js';
 import { headerValue } from '../../headers.js';
 import { settled } from '../../upstream/http2/support.fixture.js';
-import { frame } from '../../wire/http2/connection.fixture.js';
+import { frame, framesOf } from '../../wire/http2/connection.fixture.js';
 import { RawHttp2Client, TestListener, type Handle } from './http2.fixture.js';
 import { beginsHttp2, defaultHttp2ListenerLimits, type Http2ListenerLimits } from './http2.js';
 
@@ -437,12 +437,41 @@ describe('a connection', () => {
     await expect.poll(() => listener.connections.size, { timeout: 3_000 }).toBe(0);
   });
 
-  it('refuses requests while the node drains', async () => {
+  it('that is retired serves what was on its way, and says at last which request was the last', async () => {
+    const get = Buffer.from('828684410161', 'hex');
+    const client = raw(frame(1, 5, 1, get));
+    const goAways = (): number[] =>
+      framesOf(client.received)
+        .filter(({ type }) => type === 7)
+        .map(({ payload }) => payload.readUInt32BE(0));
+    await expect.poll(() => listener.summaries.length, { interval: 2, timeout: 5_000 }).toBe(1);
+
+    for (const connection of listener.connections) connection.retire();
+    await expect.poll(goAways, { interval: 2, timeout: 5_000 }).toEqual([0x7fffffff]);
+    client.socket.write(frame(1, 5, 3, get));
+    await client.closed;
+
+    expect(listener.summaries.map(({ status }) => status)).toEqual([200, 200]);
+    expect(goAways()).toEqual([0x7fffffff, 3]);
+  });
+
+  it('refuses requests while the node drains, of gRPC so that their clients try another', async () => {
     listener.phase = 'draining';
 
     const answer = await request(session(), { ':path': '/' });
+    const call = await request(session(), { ':path': '/', ':method': 'POST', 'content-type': 'application/grpc' });
 
     expect(answer.headers).toMatchObject({ ':status': 503, 'x-sluice-error': 'draining' });
+    expect(call.rstCode).toBe(constants.NGHTTP2_REFUSED_STREAM);
+  });
+
+  it('that is opened while the node retires is served, and told to go', async () => {
+    listener.phase = 'retiring';
+    const client = session();
+    const goAway = new Promise((resolve) => client.on('goaway', resolve));
+
+    expect((await request(client, { ':path': '/' })).body).toBe('hello');
+    await goAway;
   });
 
   it('that asks on and on and reads no answer is not read any more, until it reads again', async () => {

@@ -81,6 +81,11 @@ export class Stream {
     this.#connection.reset(this, errorCode.noError, error);
   }
 
+  /** Nobody here has looked at the stream: the peer may try it elsewhere. */
+  refuse(error: ProxyError): void {
+    this.#connection.reset(this, errorCode.refusedStream, error);
+  }
+
   /** Nobody here wants the stream any more. */
   abandon(error: ProxyError): void {
     this.#connection.reset(this, errorCode.cancel, error);
