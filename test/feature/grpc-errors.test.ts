@@ -166,7 +166,21 @@ test('a stream that the service breaks off is UNAVAILABLE, not a reset', async (
   expect(ended.metadata.get('x-sluice-error')).toEqual(['upstream_reset']);
 });
 
-test('a call that is reset before an answer is UNAVAILABLE, and is not sent again', async () => {
+test.each([
+  ['CANCEL', constants.NGHTTP2_CANCEL, status.CANCELLED],
+  ['ENHANCE_YOUR_CALM', constants.NGHTTP2_ENHANCE_YOUR_CALM, status.RESOURCE_EXHAUSTED],
+  ['INADEQUATE_SECURITY', constants.NGHTTP2_INADEQUATE_SECURITY, status.PERMISSION_DENIED],
+  ['INTERNAL_ERROR', constants.NGHTTP2_INTERNAL_ERROR, status.INTERNAL],
+])('a call that the service resets with %s has the status of that', async (_name, reset, code) => {
+  const port = await rawServer((stream) => stream.close(reset));
+
+  const { status: ended } = await clientOf(await gatewayTo([port])).unary('EmptyCall');
+
+  expect(ended.code).toBe(code);
+  expect(ended.metadata.get('x-sluice-error')).toEqual(['upstream_reset']);
+});
+
+test('a call whose connection breaks before an answer is UNAVAILABLE, and is not sent again', async () => {
   let calls = 0;
   const port = await rawServer((stream) => {
     calls++;
