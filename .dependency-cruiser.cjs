@@ -4,7 +4,7 @@
  */
 const notTests = { pathNot: '(\\.test|fixture)\\.ts$' };
 const pureRooms =
-  '^(proto/snapshot|control-plane/snapshot|control-plane/registry/consul/meaning/|control-plane/admin/convert\\.ts|data-plane/(router|certificates|transcoder|wire|retry\\.ts))';
+  '^(proto/snapshot|control-plane/snapshot|control-plane/registry/consul/meaning/|control-plane/admin/convert\\.ts|data-plane/(grpc|router|certificates|transcoder|wire|retry\\.ts))';
 
 module.exports = {
   forbidden: [
