@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { constants, createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { checkCertificate, ServerNames, type CertificateFacts } from '../certificates/certificates.js';
 
@@ -38,6 +38,28 @@ interface Loaded {
   readonly facts: CertificateFacts;
   readonly context: SecureContext;
 }
+
+/**
+ * What is spoken with every certificate. The suites of TLS 1.2 are those with forward secrecy and authenticated encryption: HTTP/2
+ * forbids the others (RFC 9113 appendix A), and every client that speaks TLS 1.2 today has one of them. They are all good, so the
+ * client's order counts. Renegotiation lets a client make us work, HTTP/2 forbids it, and nobody needs it without client
+ * certificates.
+ */
+const protocolOptions = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
 
 /**
  * The certificates that a node serves, ready for handshakes. A change concerns handshakes from then on: connections that are there
@@ -112,7 +134,7 @@ export class SecureContexts {
     const { facts, faults } = checkCertificate(certificate);
     if (facts === null) return { certificate: name, field: 'cert_pem', reason: 'cannot be used', ...faults[0] };
     try {
-      const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2', ticketKeys: this.#ticketKeys });
+      const context = createSecureContext({ ...protocolOptions, cert, key, ticketKeys: this.#ticketKeys });
       return { facts, context };
     } catch (error) {
       // OpenSSL names what it does not like, and never the key.

@@ -264,6 +264,17 @@ describe('requests over TLS', () => {
     expect(counted('sluice_tls_handshakes_total')).toContain('sluice_tls_handshakes_total{result="failed"} 1');
   });
 
+  test('are encrypted by suites that HTTP/2 allows, and are not renegotiated', async () => {
+    node = await startNode(configOf([certificate('shop', pairs.shop)]));
+    const cbc = { maxVersion: 'TLSv1.2' as const, ciphers: 'ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384' };
+    const socket = await handshake('shop.example', { maxVersion: 'TLSv1.2' });
+
+    await expect(handshake('shop.example', cbc)).rejects.toMatchObject({ code: expect.stringMatching(/HANDSHAKE_FAILURE/) });
+    expect(socket.getCipher().standardName).toMatch(/_GCM_|_CHACHA20_/);
+    socket.renegotiate({}, () => undefined);
+    await expect(once(socket, 'secure', { signal: AbortSignal.timeout(200) })).rejects.toThrow();
+  });
+
   test('are what routes for https alone take; over the plain port they are redirected, or told to upgrade', async () => {
     const route = (name: string, value: string, httpsRedirect: number): GatewayConfig['routes'][number] => ({
       name,
