@@ -1,11 +1,14 @@
 import { Buffer } from 'node:buffer';
 import { utf8Length } from './utf8.js';
 import type { FieldTable } from './table.js';
+import { WireFault } from './wire-source.js';
 import { copyBytes } from './writer.js';
 
 /** Small, as a text of a slow client keeps all of it alive. */
 const slabBytes = 16_384;
 const minRoom = 1_024;
+/** Two bytes of an empty message may stand for as many kilobytes of its unset fields: 16 times what a message may have. */
+const maxTextBytes = 67_108_864;
 const hex = '0123456789abcdef';
 const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 
@@ -64,6 +67,7 @@ export class JsonOutput {
   /** What has been printed keeps its place, as callers know it by that. */
   #grow(bytes: number): void {
     const { buf, start, pos } = this;
+    if (pos + bytes - start > maxTextBytes) throw new WireFault('its JSON form is too long');
     this.#replace(Math.max(buf.length * 2, pos + bytes));
     this.start = start;
     this.pos = pos;

@@ -1,4 +1,7 @@
+import { latin1 } from './map-keys.js';
+
 const utf8 = new TextEncoder();
+const maxProbes = 64;
 
 /** The hash by which names are found; callers compute it while they scan: `hash = hashByte(hash, byte)` from 0. */
 export function hashByte(hash: number, byte: number): number {
@@ -14,6 +17,8 @@ export class NameTable {
   readonly #hashes: Int32Array;
   readonly #values: Int32Array;
   readonly #names: (Uint8Array | undefined)[];
+  /** Slots by text, one char per byte, when somebody chose names that share a hash: the runtime's own hash cannot be foreseen. */
+  #byText: ReadonlyMap<string, number> | null = null;
 
   constructor(entries: Iterable<readonly [name: string, value: number]>) {
     const all = [...entries];
@@ -23,11 +28,16 @@ export class NameTable {
     this.#hashes = new Int32Array(size);
     this.#values = new Int32Array(size);
     this.#names = Array.from({ length: size }, () => undefined);
-    for (const [name, value] of all) this.#add(utf8.encode(name), value);
+    for (const [name, value] of all) {
+      if (this.#add(utf8.encode(name), value)) continue;
+      this.#byText = this.#texts(all);
+      return;
+    }
   }
 
   /** Where the name is kept that stands in `bytes` from `start` to before `end` and has this hash, or -1. */
   find(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    if (this.#byText !== null) return this.#byText.get(latin1(bytes, start, end)) ?? -1;
     const mask = this.#mask;
     for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
       const name = this.#names[slot];
@@ -41,15 +51,33 @@ export class NameTable {
     return this.#values[slot] as number;
   }
 
-  #add(name: Uint8Array, value: number): void {
+  /** False when the name shares its hash with too many others. */
+  #add(name: Uint8Array, value: number): boolean {
     let hash = 0;
     for (const byte of name) hash = hashByte(hash, byte);
-    if (this.find(name, 0, name.length, hash) >= 0) return;
     let slot = spread(hash) & this.#mask;
-    while (this.#names[slot] !== undefined) slot = (slot + 1) & this.#mask;
+    for (let probes = 0; ; probes++, slot = (slot + 1) & this.#mask) {
+      const other = this.#names[slot];
+      if (other === undefined) break;
+      if (this.#hashes[slot] === hash && equals(other, name, 0, name.length)) return true;
+      if (probes === maxProbes) return false;
+    }
     this.#names[slot] = name;
     this.#hashes[slot] = hash;
     this.#values[slot] = value;
+    return true;
+  }
+
+  #texts(all: readonly (readonly [name: string, value: number])[]): Map<string, number> {
+    const slots = new Map<string, number>();
+    for (const [slot, [name, value]] of all.entries()) {
+      const bytes = utf8.encode(name);
+      const text = latin1(bytes, 0, bytes.length);
+      if (slots.has(text)) continue;
+      slots.set(text, slot);
+      this.#values[slot] = value;
+    }
+    return slots;
   }
 }
 

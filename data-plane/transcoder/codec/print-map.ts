@@ -22,8 +22,21 @@ export function printMapRun(
   end: number,
   before: number,
 ): void {
-  const { source, out } = printer;
+  const out = printer.out;
   const start = out.pos;
+  if (!printer.isHopeful) printWholeRun(printer, field, first, end);
+  else if (!printRun(printer, field, end)) {
+    printer.disappoint();
+    out.pos = start;
+    printWholeRun(printer, field, first, end);
+  }
+  if (out.pos === start && printer.emission === 'set') out.pos = before;
+  else out.enclose(start, openBrace, closeBrace);
+}
+
+/** Prints entries as they come; false when a key comes twice. */
+function printRun(printer: MessagePrinter, field: FieldTable, end: number): boolean {
+  const { source, out } = printer;
   const [key, value] = field.message().fields as [FieldTable, FieldTable];
   let keys: MapKeys | null = null;
   for (;;) {
@@ -32,20 +45,25 @@ export function printMapRun(
     const isLast = source.pos >= end;
     if (keys !== null || !isLast) {
       keys ??= new MapKeys();
-      if (keys.has(out.buf, keyStart, keyEnd)) {
-        printDoubled(printer, field, first, start, end);
-        break;
-      }
+      if (keys.has(out.buf, keyStart, keyEnd)) return false;
     }
-    if (isLast) break;
+    if (isLast) return true;
     const at = source.pos;
     if (source.tag(end) !== field.tag) {
       source.pos = at;
-      break;
+      return true;
     }
   }
-  if (out.pos === start && printer.emission === 'set') out.pos = before;
-  else out.enclose(start, openBrace, closeBrace);
+}
+
+/** Prints the entries of a run of which the first record begins at `first`: of each key the last. */
+function printWholeRun(printer: MessagePrinter, field: FieldTable, first: number, end: number): void {
+  const source = printer.source;
+  source.pos = first;
+  const last = lastOfRun(source, field, end);
+  const after = source.pos;
+  printEntries(printer, field, first, last, end);
+  source.pos = after;
 }
 
 /** Prints a map of which all records begin from `first` to `last`; false when it is empty and need not be printed. */
@@ -62,17 +80,6 @@ export function printMap(
   const isEmpty = out.pos === start;
   out.enclose(start, openBrace, closeBrace);
   return !isEmpty || printer.emission !== 'set';
-}
-
-/** Prints the entries of a map anew of which some key comes twice: the later one takes the place of the earlier. */
-function printDoubled(printer: MessagePrinter, field: FieldTable, first: number, start: number, end: number): void {
-  const source = printer.source;
-  source.pos = first;
-  printer.out.pos = start;
-  const last = lastOfRun(source, field, end);
-  const after = source.pos;
-  printEntries(printer, field, first, last, end);
-  source.pos = after;
 }
 
 /** Where the last of the records begins that follow each other from the position, which is moved behind it. */
@@ -155,14 +162,22 @@ function printEntry(printer: MessagePrinter, key: FieldTable, value: FieldTable,
     const keyEnd = out.pos;
     if (source.pos < end && !value.isClosedEnum && source.tag(end) === value.tag) {
       out.byte(colon);
-      if (value.isMessage) printer.nested(value, value.tag, end);
-      else printScalar(source, value, end, out);
+      if (!value.isMessage) printScalar(source, value, end, out);
+      else if (endsAt(source, end)) printer.nested(value, value.tag, end);
       if (source.pos === end) return keyEnd;
     }
     out.pos = before;
   }
   source.pos = start;
   return printLooseEntry(printer, key, value, end);
+}
+
+/** Whether the length-delimited value at the position is the last of its entry. */
+function endsAt(source: WireSource, end: number): boolean {
+  const at = source.pos;
+  const isLast = source.lengthEnd(end) === end;
+  source.pos = at;
+  return isLast;
 }
 
 /** An entry of which parts are missing, doubled or the other way round. */

@@ -28,6 +28,13 @@ export interface MessagePrinter {
   nested(field: FieldTable, tag: number, end: number): void;
   /** Prints the elements of one record of a list, whose tag has been read. */
   elements(field: FieldTable, tag: number, end: number): void;
+  /**
+   * Whether records may be printed as they come, in the hope that nothing behind shows this to be wrong. A part of which it
+   * was wrong is printed twice, its inner ones too; so after a few such parts it is not tried any more.
+   */
+  readonly isHopeful: boolean;
+  /** Counts a part that must be printed anew. */
+  disappoint(): void;
   /** Prints what stands for a field that is not set. */
   unset(field: FieldTable): void;
 }

@@ -11,8 +11,7 @@ import { maxWireDepth, WireFault, WireSource } from './wire-source.js';
 
 export type { Emission };
 
-/** A message out of order is printed twice, its inner ones too; after so many the attempt in order is not made any more. */
-const maxDisorders = 4;
+const maxDisappointments = 4;
 
 const nothing = new Uint8Array(0);
 const openBrace = 0x7b;
@@ -31,7 +30,7 @@ export class WireToJson implements MessagePrinter {
   readonly resolve: (typeName: string) => MessageTable | undefined;
   emission: Emission = 'set';
   #depth = 0;
-  #disorders = 0;
+  #disappointments = 0;
 
   constructor(resolve: (typeName: string) => MessageTable | undefined) {
     this.resolve = resolve;
@@ -41,7 +40,7 @@ export class WireToJson implements MessagePrinter {
     this.source.load(wire);
     this.out.begin();
     this.#depth = 0;
-    this.#disorders = 0;
+    this.#disappointments = 0;
     this.places.clear();
     this.emission = emission;
   }
@@ -50,6 +49,14 @@ export class WireToJson implements MessagePrinter {
   end(): Uint8Array {
     this.source.load(nothing);
     return this.out.take();
+  }
+
+  get isHopeful(): boolean {
+    return this.#disappointments < maxDisappointments;
+  }
+
+  disappoint(): void {
+    this.#disappointments++;
   }
 
   message(table: MessageTable, end: number): void {
@@ -67,11 +74,11 @@ export class WireToJson implements MessagePrinter {
   }
 
   fields(table: MessageTable, end: number): void {
-    if (this.#disorders < maxDisorders) {
+    if (this.isHopeful) {
       const start = this.source.pos;
       const before = this.out.pos;
       if (this.#inOrder(table, end)) return;
-      this.#disorders++;
+      this.disappoint();
       this.source.pos = start;
       this.out.pos = before;
     }
