@@ -5,7 +5,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { file_google_rpc_error_details } from '../../proto/gen/google/rpc/error_details_pb.js';
 import { Health } from '../../proto/gen/grpc/health/v1/health_pb.js';
 import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
-import { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
+import { Admin, type SchemaChange } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { AdminError, code } from '../errors.js';
 import { CheckMemo, checkState, schemaDifferences } from '../snapshot/snapshot.js';
 import { applyHandlers } from './apply.js';
@@ -57,10 +57,10 @@ export interface AdminServer {
   /** Listens on `host` and resolves with the port, which is `port` unless that is 0. */
   start(host: string, port: number): Promise<number>;
   /**
-   * Writes the descriptors that a service gave by reflection, by the author `reflection`; nothing when the schema is gone or is not
-   * read from that service any more. Rejects with an AdminError when the config would not work with them.
+   * Writes the descriptors that a service gave by reflection, by the author `reflection`, and gives what differs for callers. Rejects
+   * with an AdminError when the schema is not read from that service any more, or the config would not work with them.
    */
-  adoptDescriptors(schema: string, service: string, descriptorSet: Uint8Array): Promise<void>;
+  adoptDescriptors(schema: string, service: string, descriptorSet: Uint8Array): Promise<readonly SchemaChange[]>;
   /** Takes no more calls, lets those in flight finish, and ends them after `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }

@@ -176,8 +176,7 @@ function callOf({ sent }: Explained, { target }: Winner, endpoints: EndpointTabl
   return { sent: call };
 }
 
-function transcodingOf({ messages }: Explained, match: Winner) {
-  const { binding } = match.target;
+function transcodingOf({ binding, messages }: Explained, match: Winner) {
   if (binding === null) return {};
   const { method, rule, template, httpMethod, habits } = binding;
   const texts = match.variables();

@@ -3,11 +3,12 @@ import { EmptySchema } from '@bufbuild/protobuf/wkt';
 
 import { ListSchemasResponseSchema } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { Kind } from '../../proto/gen/sluice/v1/snapshot_pb.js';
-import { findResource } from '../../proto/snapshot/snapshot.js';
+import { findResource, sha256 } from '../../proto/snapshot/snapshot.js';
+import { AdminError, code } from '../errors.js';
 import { fromResource, kindOf, schemaKind } from './convert.js';
 import { ResourceApi } from './resource.js';
 
-import type { Admin } from '../../proto/gen/sluice/v1/admin_pb.js';
+import type { Admin, SchemaChange } from '../../proto/gen/sluice/v1/admin_pb.js';
 import type { Store } from '../store/store.js';
 import type { Handlers } from './grpc/grpc.js';
 import type { ConfigWriter } from './writer.js';
@@ -42,12 +43,17 @@ export async function adoptDescriptors(
   name: string,
   service: string,
   descriptorSet: Uint8Array,
-): Promise<void> {
-  await writer.write(author, ({ resources }) => {
+): Promise<readonly SchemaChange[]> {
+  const digest = Buffer.from(sha256(descriptorSet)).toString('hex');
+  const { plan } = await writer.write(author, ({ resources }) => {
     const stored = findResource(resources, { kind: Kind.SCHEMA, name });
     const schema = stored === undefined ? undefined : fromResource(schemaKind, stored);
-    if (schema?.reflect?.service !== service) return { puts: [], deletes: [] };
+    const pinned = schema?.reflect?.pinnedDigest ?? '';
+    // While the service was asked, somebody may have changed what is asked for.
+    if (schema?.reflect?.service !== service || (pinned !== '' && pinned !== digest))
+      throw new AdminError(code.aborted, 'SCHEMA_CHANGED', `The schema "${name}" was changed meanwhile.`);
     const message = { ...schema, descriptorSet };
     return { puts: [{ row: kindOf(Kind.SCHEMA), message, field: 'schema', ordinal: 0 }], deletes: [] };
   });
+  return plan.changes.flatMap(({ schemaChanges }) => schemaChanges);
 }

@@ -6,6 +6,7 @@ import { Reports } from './reports.js';
 import { SchemaSource } from './source.js';
 
 import type { Bus, Subjects } from '../../proto/bus/bus.js';
+import type { SchemaChange } from '../../proto/gen/sluice/v1/admin_pb.js';
 import type { Schema, Service } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { EndpointSet, ReflectionStatus, Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Store } from '../store/store.js';
@@ -22,8 +23,11 @@ export interface ReflectionOptions {
   revision(): bigint | null;
   /** Null while the registry has not answered. */
   endpoints(service: string): EndpointSet | null;
-  /** Writes what was read as a revision, unless the schema is not read from that service any more; rejects with the reason. */
-  adopt(schema: string, service: string, descriptorSet: Uint8Array): Promise<void>;
+  /**
+   * Writes what was read as a revision, and gives what differs for callers. Rejects when the schema is not to be read from that
+   * service any more, or does not fit the config.
+   */
+  adopt(schema: string, service: string, descriptorSet: Uint8Array): Promise<readonly SchemaChange[]>;
   readonly log: ReflectionLog;
   readonly timings?: Partial<ReflectionTimings>;
   readonly limits?: Partial<ReadLimits>;
@@ -57,6 +61,9 @@ const defaultLimits: ReadLimits = {
   services: 5_000,
   timeoutMs: 10_000,
 };
+
+/** Of breaking changes, in the log. */
+const maxTold = 10;
 
 /** Schemas that are read at the same time; each may be large while it is. */
 const parallelRounds = 2;
@@ -179,8 +186,13 @@ class Reflector implements Reflection {
 
   async #adopt(schema: string, service: string, descriptorSet: Uint8Array): Promise<void> {
     if (this.#closed || this.#options.leading() === null) throw new Error('this control plane does not lead any more');
-    await this.#options.adopt(schema, service, descriptorSet);
-    this.#options.log.info('schema read from its service', { schema, service, bytes: descriptorSet.length });
+    const { adopt, log } = this.#options;
+    const changes = await adopt(schema, service, descriptorSet);
+    log.info('schema read from its service', { schema, service, bytes: descriptorSet.length, changes: changes.length });
+    const broken = changes.filter(({ breaking }) => breaking);
+    if (broken.length === 0) return;
+    const first = broken.slice(0, maxTold).map(({ symbol, description }) => `${symbol}: ${description}`);
+    log.warn('a service breaks callers of its schema', { schema, service, breaking: broken.length, first });
   }
 
   #begin(source: SchemaSource): void {

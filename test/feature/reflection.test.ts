@@ -302,6 +302,20 @@ test('a pinned digest is the only one that is taken', async () => {
   await untilServed('/v1/books/7/title');
 });
 
+test('a version that breaks callers is taken, and the log says what it breaks', async () => {
+  const shop = await startShop(2);
+  await applyShop([shop.port]);
+  await untilServed('/v1/books/7/title');
+
+  await shop.stop();
+  await startShop(1, { port: shop.port });
+  await until('the method is gone', async () => (await statusCode('/v1/books/7/title')) === 404);
+
+  const told = await until('it is told', async () => logged.find((line) => line.includes('breaks callers')));
+  expect(told).toContain('shop.v1.Shop.Title: the method is gone');
+  expect(told).toContain('GET /v1/books/{id}/title is not served any more');
+});
+
 test('applying the same again keeps what was read, and changes nothing', async () => {
   const shop = await startShop(1);
   await applyShop([shop.port]);
