@@ -328,6 +328,8 @@ const regex = (pattern: string) => ({ paths: [{ kind: { case: 'regex' as const, 
 const template = (value: string) => ({ paths: [{ kind: { case: 'template' as const, value } }] });
 const hosts = (...list: string[]) => ({ hosts: list });
 const header = (name: string, ...values: string[]) => ({ headers: [{ name, values }] });
+const calls = (match: object) => ({ ...prefix(''), paths: [], service: 'library', grpc: [match] });
+
 const transcode = (more: object) => ({
   ...prefix(''),
   paths: [],
@@ -347,7 +349,6 @@ const badRoutes: [string, RoutePatch, string, RegExp][] = [
   ['a service that does not exist', { service: 'nope' }, 'route.service', /no service "nope"/],
   ['a service name in other letters', { service: 'Orders' }, 'route.service', /no service "Orders"/],
   ['a service of 1 MiB', { service: mebi }, 'route.service', /128/],
-  ['a gRPC service without transcode', { service: 'library' }, 'route.service', /transcode/],
   ['nothing to match', { hosts: [], paths: [] }, 'route', /at least one of/],
   ['an empty host', hosts(''), 'route.hosts[0]', /at least 1/],
   ['a host of 1 MiB', hosts('ok.example', mebi), 'route.hosts[1]', /253/],
@@ -534,6 +535,11 @@ const badRoutes: [string, RoutePatch, string, RegExp][] = [
     'route.service',
     /no service "nope"/,
   ],
+  ['gRPC calls of a service without a name', calls({ service: '' }), 'route.grpc[0].service', /required/],
+  ['gRPC calls of a path', calls({ service: 'a.B/C' }), 'route.grpc[0].service', /pattern/],
+  ['gRPC calls of a method that is none', calls({ service: 'a.B', method: '*' }), 'route.grpc[0].method', /pattern/],
+  ['gRPC calls of a service of 1 MiB', calls({ service: mebi }), 'route.grpc[0].service', /512/],
+  ['gRPC calls to an http service', { ...calls({ service: 'a.B' }), service: 'orders' }, 'route.grpc', /grpc/],
   ['transcode with paths', { ...transcode({}), ...prefix('/x') }, 'route.paths', /http rules/],
   ['transcode with methods', { ...transcode({}), methods: ['GET'] }, 'route.methods', /http rules/],
   ['transcode with a rewrite', { ...transcode({}), rewrite: '/x' }, 'route.rewrite', /http rules/],
@@ -754,13 +760,6 @@ describe('Apply refuses', () => {
       code.invalidArgument,
       'routes[0]',
       /route "orders-read"/,
-    ],
-    [
-      'a stored service made gRPC under a plain route',
-      { services: [{ ...httpService(), protocol: Protocol.GRPC }] },
-      code.failedPrecondition,
-      'route "orders-read".service',
-      /transcode/,
     ],
     [
       'a stored service made http under a transcoded route',
