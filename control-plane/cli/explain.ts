@@ -114,6 +114,7 @@ function explanationLines(method: string, url: string, response: ExplainResponse
     `  matched as host ${host === '' ? '(none)' : host}, path ${path}, by revision ${revision}`,
     route === undefined ? 'no route' : `route ${route.name}${route.path === '' ? '' : ` by ${route.path}`}`,
     ...(route === undefined || route.matchedAs === '' ? [] : [`  found by its ${route.matchedAs}`]),
+    ...(route === undefined || response.others.some(({ matches }) => matches) ? [] : ['  no other route matches']),
     ...(answer === undefined ? [] : answerLines(answer)),
     ...(transcoding === undefined ? [] : transcodingLines(transcoding)),
     ...(sent === undefined ? [] : sentLines(sent)),
@@ -172,7 +173,10 @@ function transcodingLines(transcoding: ExplainedTranscoding): string[] {
     ...variables.map(({ name, text }) => `  ${name} = ${text}`),
     ...messages.flatMap(({ json, wire }) => {
       const hex = Buffer.from(wire.subarray(0, maxHexBytes)).toString('hex');
-      return [`  message ${json}`, `  wire    ${wire.length} bytes ${hex}${wire.length > maxHexBytes ? '…' : ''}`];
+      return [
+        `  message ${json === '' ? '(not one of the method)' : json}`,
+        `  wire    ${wire.length} bytes ${hex}${wire.length > maxHexBytes ? '…' : ''}`,
+      ];
     }),
   ];
 }

@@ -4,6 +4,7 @@ import type { Binding } from '../transcoder/transcoder.js';
 
 /** A message that a call sends. */
 export interface ExplainedMessage {
+  /** '' for bytes that a client gave as the message and that are none. */
   readonly json: string;
   readonly wire: Uint8Array;
 }
@@ -23,11 +24,14 @@ const utf8 = new TextDecoder();
 export async function messagesOf(body: BodySource, { method, schema }: Binding): Promise<ExplainedMessages> {
   const { bytes, fault } = await read(body);
   const type = method.input();
-  const messages = framesOf(bytes).map((wire) => ({
-    json: utf8.decode(schema.codecs.print(type, wire, 'set')),
-    wire,
-  }));
-  return { messages, fault };
+  const print = (wire: Uint8Array): string => {
+    try {
+      return utf8.decode(schema.codecs.print(type, wire, 'set'));
+    } catch {
+      return '';
+    }
+  };
+  return { messages: framesOf(bytes).map((wire) => ({ json: print(wire), wire })), fault };
 }
 
 function read(body: BodySource): Promise<{ bytes: Uint8Array; fault: ProxyError | null }> {

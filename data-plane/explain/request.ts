@@ -2,12 +2,15 @@ import { BufferedBody, type BodySource } from '../body.js';
 import { ClientTrust } from '../client-trust.js';
 import { errorTable, ProxyError } from '../errors.js';
 import type { Exchange, RequestHead } from '../exchange.js';
-import type { HeaderList } from '../headers.js';
+import { isGrpcType } from '../grpc/grpc.js';
+import { headerValue, type HeaderList } from '../headers.js';
 import { Metrics } from '../ops/ops.js';
+import { isNativeCall } from '../passed-call.js';
 import { Proxy } from '../proxy.js';
 import type { Explanation, Loser, Match } from '../router/router.js';
 import type { RouteTarget } from '../runtime/compile.js';
 import { Runtime } from '../runtime/runtime.js';
+import type { Binding } from '../transcoder/transcoder.js';
 import type { Call } from '../upstream/transport.js';
 import { TimerWheel } from '../wheel.js';
 import { messagesOf, noMessages, type ExplainedMessage } from './messages.js';
@@ -43,6 +46,8 @@ export interface Explained {
   /** What the gateway answers itself; null when the answer is the service's. A stream may be refused after its first messages. */
   readonly answer: ExplainedAnswer | null;
   readonly sent: ExplainedCall | null;
+  /** It becomes a gRPC call by this; null when it is passed on as it is. */
+  readonly binding: Binding | null;
   /** Of a transcoded call; those of a stream one after the other. */
   readonly messages: readonly ExplainedMessage[];
 }
@@ -77,7 +82,8 @@ export async function explainRequest(review: Review, request: ExplainRequest): P
     method: request.method,
     target: request.target,
     authority: request.authority,
-    version: '1.1',
+    // gRPC calls come over HTTP/2.
+    version: isGrpcType(headerValue(request.headers, 'content-type') ?? '') ? '2' : '1.1',
     headers: request.headers,
   };
   const outcome = await run(review, request, head);
@@ -89,7 +95,8 @@ export async function explainRequest(review: Review, request: ExplainRequest): P
   const matchedAs = winner === null ? '' : methodOf(winner, request.method);
   const explanation = explainMatch(review, request, matchedAs);
   const { call } = outcome;
-  const binding = winner?.target.binding ?? null;
+  const routed = winner?.target.binding ?? null;
+  const binding = routed !== null && isNativeCall(head, routed) ? null : routed;
   const { messages, fault } = call === null || binding === null ? noMessages : await messagesOf(call.body, binding);
   return {
     host: explanation.host,
@@ -100,6 +107,7 @@ export async function explainRequest(review: Review, request: ExplainRequest): P
     omitted: explanation.omitted,
     answer: fault === null ? outcome.answer : answerOf(fault),
     sent: call === null ? null : withoutEndpoint(call),
+    binding,
     messages,
   };
 }

@@ -95,14 +95,16 @@ describe('explain', () => {
 
     expect(plain.slice(2)).toEqual([
       'route all by prefix /',
+      '  no other route matches',
       'answered by the gateway: 426 https_required Please use HTTPS protocol',
       '  Connection: Upgrade',
       '  Upgrade: TLS/1.2, HTTP/1.1',
       'not',
       '  orders  methods  method POST is not GET',
     ]);
-    expect(secure.slice(2, 5)).toEqual([
+    expect(secure.slice(2, 6)).toEqual([
       'route all by prefix /',
+      '  no other route matches',
       'sent to service legacy: POST /orders',
       '  Host: legacy.internal',
     ]);
@@ -137,9 +139,10 @@ describe('explain', () => {
     const head = await ask('HEAD');
     const options = await ask('OPTIONS');
 
-    expect(head.slice(2, 5)).toEqual([
+    expect(head.slice(2, 6)).toEqual([
       'route books by template /v1/shelves',
       '  found by its GET',
+      '  no other route matches',
       'calls bookstore.v1.Bookstore/ListShelves',
     ]);
     expect(options.join('\n')).toMatch(/answered by the gateway: 204\n {2}Allow: GET, HEAD, OPTIONS, POST/);
@@ -221,6 +224,33 @@ describe('explain', () => {
       answer: { status: 426, kind: 'https_required' },
       others: [{ name: 'books', grpc_method: 'bookstore.v1.Bookstore/ListShelves', by: 'paths' }],
     });
+  });
+
+  test('passes gRPC calls on as they are', async () => {
+    const ask = (url: string) => linesOf('explain', 'POST', url, '-H', 'Content-Type: application/grpc', '--body', 'x');
+    const grpcRoute = folder.file(
+      'grpc.yaml',
+      'routes: [{ name: grpc, hosts: [grpc.example], grpc: [{ service: a.B }], service: bookstore }]',
+    );
+
+    const transcoded = await ask('http://books.example/bookstore.v1.Bookstore/GetShelf');
+    const routed = await linesOf(
+      'explain',
+      'POST',
+      'http://grpc.example/a.B/C',
+      '-H',
+      'Content-Type: application/grpc',
+      '-f',
+      grpcRoute,
+    );
+    const notGrpc = await linesOf('explain', 'POST', 'http://grpc.example/a.B/C', '-f', grpcRoute);
+
+    expect(transcoded.slice(2, 4)).toEqual([
+      'route books by template /bookstore.v1.Bookstore/GetShelf',
+      'sent to service bookstore: POST /bookstore.v1.Bookstore/GetShelf',
+    ]);
+    expect(routed.slice(2, 4)).toEqual(['route grpc by segment_prefix /a.B', 'sent to service bookstore: POST /a.B/C']);
+    expect(notGrpc.join()).toContain('answered by the gateway: 415 unsupported_media_type');
   });
 
   test('says what a node sends, header by header', async () => {
@@ -342,6 +372,29 @@ describe('transcode try', () => {
         'answered by the gateway: 405 method_not_allowed No route takes this method here; see Allow.',
         '  Allow: GET, HEAD, OPTIONS, POST',
       ],
+    ]);
+  });
+
+  test('shows bytes of a protobuf body, of a message or not', async () => {
+    const args = [
+      'transcode',
+      'try',
+      'POST',
+      '/v1/shelves',
+      '--schema',
+      'bookstore',
+      '-H',
+      'Content-Type: application/protobuf',
+    ];
+    const body = (bytes: number[]) => `@${folder.file('body.bin', Uint8Array.from(bytes))}`;
+
+    expect((await linesOf(...args, '--body', body([8, 5]))).slice(2)).toEqual([
+      '  message {"shelf":{"id":"5"}}',
+      '  wire    4 bytes 0a020805',
+    ]);
+    expect((await linesOf(...args, '--body', body([255]))).slice(2)).toEqual([
+      '  message (not one of the method)',
+      '  wire    3 bytes 0a01ff',
     ]);
   });
 

@@ -1049,7 +1049,7 @@ export type ExplainResponse = Message<"sluice.v1.ExplainResponse"> & {
   sent?: ExplainedCall | undefined;
 
   /**
-   * Of a transcoded route.
+   * Of a call that is transcoded.
    *
    * @generated from field: sluice.v1.ExplainedTranscoding transcoding = 9;
    */
@@ -1336,6 +1336,8 @@ export const PathVariableSchema: GenMessage<PathVariable> = /*@__PURE__*/
  */
 export type ExplainedMessage = Message<"sluice.v1.ExplainedMessage"> & {
   /**
+   * Empty when a protobuf body is not a message of the method.
+   *
    * @generated from field: string json = 1;
    */
   json: string;
