@@ -7,11 +7,11 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { makeCertificate, type CertificatePair } from '../../deploy/certificate/certificate.js';
-import { RouteProtocol, Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
+import { ProbeWhen, Protocol, RouteProtocol } from '../../proto/gen/sluice/v1/config_pb.js';
 import type { GatewayConfig } from '../support/gateway.js';
 import { eventually } from '../support/load.js';
 import { startNode, type TestNode } from '../support/node.js';
@@ -269,7 +269,9 @@ describe('requests over TLS', () => {
     const cbc = { maxVersion: 'TLSv1.2' as const, ciphers: 'ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384' };
     const socket = await handshake('shop.example', { maxVersion: 'TLSv1.2' });
 
-    await expect(handshake('shop.example', cbc)).rejects.toMatchObject({ code: expect.stringMatching(/HANDSHAKE_FAILURE/) });
+    await expect(handshake('shop.example', cbc)).rejects.toMatchObject({
+      code: expect.stringMatching(/HANDSHAKE_FAILURE/),
+    });
     expect(socket.getCipher().standardName).toMatch(/_GCM_|_CHACHA20_/);
     socket.renegotiate({}, () => undefined);
     await expect(once(socket, 'secure', { signal: AbortSignal.timeout(200) })).rejects.toThrow();
@@ -437,11 +439,18 @@ describe('sessions', () => {
 
 describe('endpoints that ask who calls', () => {
   const client = issue('gateway.internal');
+  let seen: string[] = [];
+
+  beforeEach(() => {
+    seen = [];
+  });
 
   async function startStrictUpstream(): Promise<number> {
     const options = { ...pairs.local, ca: authority.cert, requestCert: true, rejectUnauthorized: true };
     const server = createHttpsServer(options, (asked, response) => {
-      response.end(String((asked.socket as TLSSocket).getPeerCertificate().subject.CN));
+      const caller = String((asked.socket as TLSSocket).getPeerCertificate().subject.CN);
+      seen.push(`${asked.url} ${caller}`);
+      response.end(caller);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -452,10 +461,15 @@ describe('endpoints that ask who calls', () => {
     return (server.address() as AddressInfo).port;
   }
 
-  const withTls = (port: number, tls: object): GatewayConfig =>
+  const withTls = (port: number, tls: object, more: object = {}): GatewayConfig =>
     configOf([], {
       services: [
-        { name: 'orders', protocol: Protocol.HTTPS, tls: { caPem: authority.cert, serverName: 'localhost', ...tls } },
+        {
+          name: 'orders',
+          protocol: Protocol.HTTPS,
+          tls: { caPem: authority.cert, serverName: 'localhost', ...tls },
+          ...more,
+        },
       ],
       endpoints: { orders: [port] },
     });
@@ -472,6 +486,18 @@ describe('endpoints that ask who calls', () => {
     const next = issue('next.internal');
     node.apply(withTls(port, { certPem: next.cert, keyPem: next.key }));
     expect(await ask()).toBe('next.internal');
+  });
+
+  test('are shown it by probes as well', async () => {
+    const probe = { case: 'http' as const, value: { path: '/healthz' } };
+    const interval = { seconds: 0n, nanos: 100_000_000 };
+    const health = { active: { probe, interval, when: ProbeWhen.ALWAYS } };
+
+    const tls = { certPem: client.cert, keyPem: client.key };
+    node = await startNode(withTls(await startStrictUpstream(), tls, { health }));
+
+    await eventually('two probes', 5_000, () => seen.length >= 2);
+    expect(new Set(seen)).toEqual(new Set(['/healthz gateway.internal']));
   });
 
   test.each([
