@@ -32,6 +32,7 @@ class Sink implements BodySink {
   ended: HeaderList | null | undefined;
   error: ProxyError | null = null;
   takesMore = true;
+  readonly settled = true;
 
   write(chunk: Uint8Array): boolean {
     this.text += Buffer.from(chunk).toString();
@@ -61,6 +62,7 @@ describe('ReplayBody', () => {
   test('begins anew for a second reader, and goes on from there', () => {
     const { source, body, first } = begun();
     source.push('ab');
+    expect(body.settled).toBe(false);
     body.cancel(refused);
     source.push('c');
 
@@ -115,6 +117,7 @@ describe('ReplayBody', () => {
     for (let i = 0; i < 17; i++) source.push('x'.repeat(4_096));
 
     expect(body.replayable).toBe(false);
+    expect(body.settled).toBe(true);
     body.cancel(refused);
     expect(source.cancelled).toBe(true);
   });

@@ -64,6 +64,10 @@ export class ReplayBody implements BodySource, BodySink {
     if (this.#cancelled !== null) this.#source.cancel(this.#cancelled);
   }
 
+  get settled(): boolean {
+    return this.#kept === null && this.#sink?.settled === true;
+  }
+
   write(chunk: Uint8Array): boolean {
     this.#keep(chunk);
     const takesMore = this.#sink === null ? this.#keptBytes < maxKeptBytes : this.#sink.write(chunk);
