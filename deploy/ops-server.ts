@@ -55,7 +55,7 @@ async function answer(pages: OpsPages, request: IncomingMessage, response: Serve
   if (page !== undefined) return json(response, 200, await page());
   if (path === '/openapi.json' && pages.openApi !== undefined) {
     const asked = openApiRequest(request.url ?? '');
-    if (asked === null) return text(response, 400, 'version is 3.1 or 2.0\n');
+    if (typeof asked === 'string') return text(response, 400, `${asked}\n`);
     const { status, text: document } = await pages.openApi(asked);
     return text(response, status, `${document}\n`, 'application/json');
   }
@@ -64,10 +64,15 @@ async function answer(pages: OpsPages, request: IncomingMessage, response: Serve
   return text(response, 404, `${['/livez', '/readyz', '/metrics', ...openApi, ...names].join('\n')}\n`);
 }
 
-function openApiRequest(url: string): OpenApiRequest | null {
+const hostForm = /^([A-Za-z0-9._*-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?)?$/;
+
+/** What is asked for, or what is wrong with it. */
+function openApiRequest(url: string): OpenApiRequest | string {
   const query = new URLSearchParams(url.split('?')[1] ?? '');
   const version = query.get('version') ?? '3.1';
-  return version === '3.1' || version === '2.0' ? { host: query.get('host') ?? '', version } : null;
+  const host = query.get('host') ?? '';
+  if (version !== '3.1' && version !== '2.0') return 'version is 3.1 or 2.0';
+  return hostForm.test(host) ? { host, version } : 'host is a name or address, with a port or without';
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

@@ -190,6 +190,7 @@ describe('where the document is', () => {
       body: '{"message":"nothing is transcoded for any host","hosts":["books.example"]}\n',
     });
     expect(await get('?version=3.0')).toMatchObject({ status: 400, body: 'version is 3.1 or 2.0\n' });
+    expect(await get('?host=a%20b')).toMatchObject({ status: 400 });
   });
 
   describe('in the control plane', () => {
@@ -229,6 +230,7 @@ describe('where the document is', () => {
         err: 'Nothing is transcoded for any host. Hosts of transcoded routes: api.example.com.\n  host: has no transcoded route\n',
       });
       expect(await runCli(admin.address, ['openapi', '--version', '3.0'])).toMatchObject({ code: 2 });
+      expect(await runCli(admin.address, ['openapi', '--host', 'http://a'])).toMatchObject({ code: 1 });
     });
   });
 });
