@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { codecBench } from './codec/codec.js';
+import { grpcBench } from './grpc/grpc.js';
 import { UsageError, type Bench, type BenchOptions, type BenchResult } from './harness/harness.js';
 import { jsonLine, table } from './harness/report.js';
 import { proxyBench } from './proxy/proxy.js';
@@ -10,6 +11,7 @@ import { transcodeBench } from './transcode/transcode.js';
 const benches: Readonly<Record<string, Bench>> = {
   proxy: proxyBench,
   transcode: transcodeBench,
+  grpc: grpcBench,
   route: routeBench,
   codec: codecBench,
 };

@@ -72,9 +72,10 @@ export interface System {
  * - `full`: as much as each takes, every connection sends as soon as it has its answer
  * - `half`: at a fixed rate, the same for all, half of what the gateway takes
  * - `websocket`: as `full`, with messages that are echoed on upgraded connections
+ * - `calls`: as `full`, with gRPC calls over HTTP/2, many on each connection
  * - `idle`: not at all; each connection has had one answer and stays
  */
-export type Load = 'full' | 'half' | 'websocket' | 'idle';
+export type Load = 'full' | 'half' | 'websocket' | 'calls' | 'idle';
 
 /** One scenario. */
 export interface Case {
@@ -84,6 +85,8 @@ export interface Case {
   /** Whether clients come with TLS. */
   readonly tls: boolean;
   readonly load: Load;
+  /** How many times as long as others it is measured: what happens once, as handshakes do, weighs less then. */
+  readonly times?: number;
   /** Measurements per system when nobody asks for another number; a round to warm up comes on top. */
   readonly rounds: number;
   /** Whether it runs only when asked for: all cases of a bench should be done in a minute or so. */
@@ -92,6 +95,8 @@ export interface Case {
   readonly without: readonly string[];
   /** Whether this is the right body for the request: a fast wrong answer is no answer. */
   readonly isAnswer: (body: Buffer, system: string) => boolean;
+  /** How long each answer is, where the load generator is to look at that only. */
+  readonly answerBytes?: number;
 }
 
 /** Those that are named, all when `names` is null; a name that nothing has is a wrong argument. */

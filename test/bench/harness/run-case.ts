@@ -1,4 +1,13 @@
-import { loadAtRate, saturate, saturateWebSocket, sendOnce, type LoadOptions, type LoadResult } from '../load/load.js';
+import {
+  callOnce,
+  loadAtRate,
+  saturate,
+  saturateCalls,
+  saturateWebSocket,
+  sendOnce,
+  type LoadOptions,
+  type LoadResult,
+} from '../load/load.js';
 import { cpuMicros, loadCore } from './cpu.js';
 import { portFor, type Entrant } from './entrant.js';
 import type { BenchOptions, Case, Row } from './harness.js';
@@ -20,7 +29,7 @@ export async function runCase(each: Case, entrants: readonly Entrant[], options:
   for (const entrant of entrants) await checkAnswer(each, entrant);
   const kept = entrants.map((entrant): Kept => ({ entrant, measurements: [] }));
   options.progress(`${each.name}: warming up`);
-  const full = each.load === 'websocket' ? saturateWebSocket : saturate;
+  const full = saturating(each);
   await runRound(each, kept, options, full);
   const load = each.load === 'half' ? atRate((await gatewayRate(each, entrants, options)) / 2) : full;
   const rounds = options.rounds ?? each.rounds;
@@ -31,10 +40,17 @@ export async function runCase(each: Case, entrants: readonly Entrant[], options:
   return kept.map(({ entrant, measurements }) => toRow(each.name, entrant.name, measurements));
 }
 
+function saturating({ load, answerBytes = 0 }: Case): LoadRunner {
+  if (load === 'calls') return (options) => saturateCalls(options, answerBytes);
+  return load === 'websocket' ? saturateWebSocket : saturate;
+}
+
 /** Clients of WebSockets look at each message themselves. */
 async function checkAnswer(each: Case, { name, running }: Entrant): Promise<void> {
   if (each.load === 'websocket') return;
-  const body = await sendOnce(portFor(each, running), each.tls, each.request).catch((error: unknown) => {
+  const port = portFor(each, running);
+  const answer = each.load === 'calls' ? callOnce(port, each.request) : sendOnce(port, each.tls, each.request);
+  const body = await answer.catch((error: unknown) => {
     throw new Error(`${name}, case ${each.name}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
@@ -67,9 +83,16 @@ async function measure(
   { seconds, progress }: BenchOptions,
   load: LoadRunner,
 ): Promise<Measurement> {
-  const { request, connections, tls } = each;
+  const { request, connections, tls, times = 1 } = each;
   const before = await cpuMicros(running.pid);
-  const result = await load({ port: portFor(each, running), tls, request, connections, seconds, core: loadCore });
+  const result = await load({
+    port: portFor(each, running),
+    tls,
+    request,
+    connections,
+    seconds: seconds * times,
+    core: loadCore,
+  });
   const { lateMicros = 0 } = result;
   if (lateMicros > maxLateMicros) progress(`${each.name}: the load generator was ${lateMicros} µs late before ${name}`);
   if (result.requests === 0) throw new Error(`${name}, case ${each.name}: not one answer in ${seconds} s`);

@@ -1,8 +1,10 @@
 import type { LoadOptions, LoadResult } from './contract.js';
 import { runAtRate } from './fixed-rate.js';
+import { runH2load } from './h2load.js';
 import { runWebSocket } from './websocket.js';
 import { runWrk } from './wrk.js';
 
+export { callOnce } from './call.js';
 export { openIdle } from './idle.js';
 export type { LoadOptions, LoadResult } from './contract.js';
 export { sendOnce, type HttpRequest } from './request.js';
@@ -21,6 +23,11 @@ export function saturate(options: LoadOptions): Promise<LoadResult> {
  */
 export function loadAtRate(options: LoadOptions, requestsPerSecond: number): Promise<LoadResult> {
   return runAtRate(options, requestsPerSecond);
+}
+
+/** The same with gRPC calls over HTTP/2; each reply is `replyBytes` long. */
+export function saturateCalls(options: LoadOptions, replyBytes: number): Promise<LoadResult> {
+  return runH2load(options, replyBytes);
 }
 
 /** Loads a port with WebSocket messages as hard as it can take: what is counted as requests are messages that came back. */

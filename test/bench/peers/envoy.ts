@@ -6,8 +6,14 @@ import { findEnvoy } from './envoy-binary.js';
 import { probePort } from './probe.js';
 import { running } from './running.js';
 
-/** Envoy with one worker and its JSON transcoder, by the same descriptor set; fields that are not set are printed, as by us. */
-export function envoy(descriptorSet: string, services: readonly string[]): System {
+/** What Envoy's transcoder works by. */
+export interface EnvoyTranscoding {
+  readonly descriptorSet: string;
+  readonly services: readonly string[];
+}
+
+/** Envoy with one worker, over HTTP/2 to the service. With its JSON transcoder fields that are not set are printed, as by us. */
+export function envoy(transcoding: EnvoyTranscoding | null): System {
   return {
     name: 'envoy',
     required: false,
@@ -16,7 +22,7 @@ export function envoy(descriptorSet: string, services: readonly string[]): Syste
       const port = await freePort();
       const workDir = await makeWorkDir('envoy', undefined);
       const file = join(workDir, 'envoy.json');
-      await writeFile(file, JSON.stringify(configuration(port, descriptorSet, services, upstreamPorts)));
+      await writeFile(file, JSON.stringify(configuration(port, transcoding, upstreamPorts)));
       const server = await ServerProcess.start({
         name: 'envoy',
         url: `http://127.0.0.1:${port}`,
@@ -34,13 +40,8 @@ export function envoy(descriptorSet: string, services: readonly string[]): Syste
   };
 }
 
-function configuration(
-  port: number,
-  descriptorSet: string,
-  services: readonly string[],
-  upstreamPorts: readonly number[],
-): object {
-  const transcoder = {
+function transcoder({ descriptorSet, services }: EnvoyTranscoding): object {
+  return {
     name: 'envoy.filters.http.grpc_json_transcoder',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder',
@@ -49,6 +50,9 @@ function configuration(
       print_options: { always_print_primitive_fields: true },
     },
   };
+}
+
+function configuration(port: number, transcoding: EnvoyTranscoding | null, upstreamPorts: readonly number[]): object {
   const router = {
     name: 'envoy.filters.http.router',
     typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
@@ -61,7 +65,7 @@ function configuration(
         { name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'grpc' } }] },
       ],
     },
-    http_filters: [transcoder, router],
+    http_filters: transcoding === null ? [router] : [transcoder(transcoding), router],
   };
   const endpoints = upstreamPorts.map((each, i) => ({
     endpoint: { address: address(each) },

@@ -11,7 +11,8 @@ export const haproxy: System = {
     const tlsPort = await freePort();
     const files = await certificateFiles();
     try {
-      const config = (port: number): string => configuration(port, tlsPort, files.pem, upstreamPorts);
+      const tls = `127.0.0.1:${tlsPort} ssl crt ${files.pem} alpn http/1.1`;
+      const config = (port: number): string => configuration([`127.0.0.1:${port}`, tls], upstreamPorts);
       return running(await startHaproxy({ config }), tlsPort);
     } finally {
       await files.remove();
@@ -19,7 +20,21 @@ export const haproxy: System = {
   },
 };
 
-function configuration(port: number, tlsPort: number, pem: string, upstreamPorts: readonly number[]): string {
+/** The same with HTTP/2 on both sides. */
+export const haproxyCalls: System = {
+  name: 'haproxy',
+  required: false,
+  async start(upstreamPorts) {
+    const config = (port: number): string =>
+      configuration(
+        [`127.0.0.1:${port} proto h2`],
+        upstreamPorts.map((each) => `${each} proto h2`),
+      );
+    return running(await startHaproxy({ config }));
+  },
+};
+
+function configuration(binds: readonly string[], servers: readonly (number | string)[]): string {
   return `global
   nbthread 1
   maxconn 4096
@@ -32,12 +47,11 @@ defaults
   http-reuse always
 
 frontend traffic
-  bind 127.0.0.1:${port} backlog 4096
-  bind 127.0.0.1:${tlsPort} ssl crt ${pem} alpn http/1.1 backlog 4096
+${binds.map((each) => `  bind ${each} backlog 4096`).join('\n')}
   default_backend service
 
 backend service
   balance roundrobin
-${upstreamPorts.map((each, i) => `  server s${i} 127.0.0.1:${each} weight ${i === 0 ? 3 : 1}`).join('\n')}
+${servers.map((each, i) => `  server s${i} 127.0.0.1:${each} weight ${i === 0 ? 3 : 1}`).join('\n')}
 `;
 }

@@ -25,7 +25,7 @@ export const transcodeBench: Bench = async (options) => {
         systems: [
           sluice(service),
           nghttpx,
-          envoy(path, services),
+          envoy({ descriptorSet: path, services }),
           nodeScript('node:http+grpc-js', 'node-http-grpc-js', [path]),
         ],
         cases: [small, post, nested, large],
