@@ -171,7 +171,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   opened(stream: Stream, fields: HeadCollector): void {
     const { handler, ids, limits, phase } = this.#context;
-    const request = readRequest(fields, limits.maxTargetBytes, () => randomBytes(16).toString('base64'));
+    const request = readRequest(fields, limits.maxTargetBytes, webSocketKey);
     const exchange = new Http2Exchange(stream, this, ids.next(), request, this.#core.nowMs);
     stream.observe(exchange);
     if (this.#core.streamCount === 1) this.#context.wheel.set(this.#timer, busyTickMs);
@@ -287,6 +287,10 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     this.cut(kind);
     this.#socket.destroy();
   }
+}
+
+function webSocketKey(): string {
+  return randomBytes(16).toString('base64');
 }
 
 /** What a stream's fault means to its exchange. */

@@ -167,6 +167,16 @@ describe('a client that floods is cut with the right word, is counted, and other
         frames: (i) => Buffer.concat([frame(frameType.headers, 5, id(i), get), frame(frameType.data, 0, id(i), '00')]),
       },
     ],
+    [
+      'single bytes for a stream that is over',
+      {
+        kind: 'late_frame',
+        frames: (i) =>
+          i === 0
+            ? Buffer.concat([opened(0), frame(frameType.windowUpdate, 0, 1, u32(0))])
+            : frame(frameType.data, 0, 1, '00'),
+      },
+    ],
     ['streams beyond the limit', { kind: 'refused_stream', frames: opened }],
     ['empty heads', { kind: 'malformed_head', frames: (i) => frame(frameType.headers, 5, id(i)) }],
     [

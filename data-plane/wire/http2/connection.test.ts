@@ -308,6 +308,15 @@ describe('a peer that keeps us busy for nothing is told to calm down', () => {
     expect(owner.opens[0]?.headers.join('').length).toBeLessThan(own.maxHeaderListBytes);
   });
 
+  it('but not one whose bodies were on their way when their streams were reset', () => {
+    const owner = server();
+    owner.receive(Buffer.concat([frame(1, 4, 1, post), frame(8, 0, 1, u32(0))]));
+
+    for (let i = 0; i < 5_000; i++) owner.receive(frame(0, 0, 1, Buffer.alloc(1_000)));
+
+    expect(owner.failure).toBeNull();
+  });
+
   it('but not one that works as much as it talks', () => {
     const owner = server();
     const answered = Buffer.from('x'.repeat(20));

@@ -20,6 +20,8 @@ export interface ConnectionState {
   readonly flood: FloodGuard;
 }
 
+/** Of a stream that is closed, DATA of this size is the rest of a body that was on its way, and less is mischief. */
+const lateBodyBytes = 512;
 /** The answer that follows gives one back. */
 const largeHeadCost = 4;
 /** The table that a peer may use before it knows our settings (RFC 9113 section 6.5.2). */
@@ -52,9 +54,9 @@ export class PeerFrames implements InboundHandler {
   data(streamId: number, buffer: Buffer, start: number, end: number, flowBytes: number, last: boolean): void {
     if (this.#connection.ended) return;
     this.#takeCredit(flowBytes);
-    if (end > start) this.#state.flood.worked(1);
-    else if (!last) this.#useless('empty_data');
     const stream = this.#state.streams.get(streamId);
+    if (end - start >= (stream === undefined ? lateBodyBytes : 1)) this.#state.flood.worked(1);
+    else if (end === start && !last) this.#useless('empty_data');
     if (stream === undefined) return this.#lateFrame(streamId, 'DATA');
     if (stream.remoteEnded) return this.#violation(stream, violation(errorCode.streamClosed, 'DATA after the end'));
     if (!stream.headReceived) return this.#violation(stream, violation(errorCode.protocolError, 'DATA before a head'));
