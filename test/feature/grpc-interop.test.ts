@@ -144,12 +144,12 @@ test('unimplemented_service: the gateway has no route for it', async () => {
 });
 
 test('cancel_after_begin: the server sees it', async () => {
-  const answered = new Promise<Error | null>((resolve) => {
-    const call = client.clientStream('StreamingInputCall', (error) => resolve(error));
-    setTimeout(() => call.cancel(), 50);
-  });
+  let outcome: Error | null = null;
+  const call = client.clientStream('StreamingInputCall', (error) => (outcome = error));
+  await expect.poll(() => server.metadata.length).toBe(1);
+  call.cancel();
 
-  expect(await answered).toMatchObject({ code: status.CANCELLED });
+  await expect.poll(() => outcome).toMatchObject({ code: status.CANCELLED });
   await expect.poll(() => server.cancelled).toBe(1);
 });
 
@@ -165,7 +165,10 @@ test('cancel_after_first_response: the server sees it', async () => {
 });
 
 test('timeout_on_sleeping_server: both the caller and the server are told', async () => {
-  const call = client.duplex('FullDuplexCall', new Metadata(), { deadline: Date.now() + 100 });
+  // Connections are there then, so that the call reaches the server in time.
+  await client.unary('EmptyCall');
+
+  const call = client.duplex('FullDuplexCall', new Metadata(), { deadline: Date.now() + 250 });
   const ended = statusOf(call);
   call.write(payload(27_182));
 
