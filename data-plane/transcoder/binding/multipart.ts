@@ -15,6 +15,8 @@ const crlf = Buffer.from('\r\n');
 const headerEnd = Buffer.from('\r\n\r\n');
 
 export function isMultipart(contentType: string): boolean {
+  // Nearly every type begins with another letter.
+  if ((contentType.charCodeAt(0) | 0x20) !== 0x6d) return false;
   return contentType.slice(0, multipartType.length).toLowerCase() === multipartType;
 }
 

@@ -51,8 +51,9 @@ export function prepareCall(sent: TranscodedRequest, observer: CallReadiness): C
     return nothingToCancel;
   }
   const { method, request: plan } = request.binding;
-  if (isForm(contentTypeOf(request)) && !plan.isWholeBody) return prepareForm(request, observer, formCall);
-  if (isMultipart(contentTypeOf(request)) && !plan.isHttpBody && !method.clientStreaming) {
+  const contentType = contentTypeOf(request);
+  if (isForm(contentType) && !plan.isWholeBody) return prepareForm(request, observer, formCall);
+  if (isMultipart(contentType) && !plan.isHttpBody && !method.clientStreaming) {
     return prepareForm(request, observer, multipartCall);
   }
   if (!plan.usesBody) {
@@ -108,8 +109,8 @@ function prepareForm(
 function decoded(request: TranscodedRequest): TranscodedRequest | ProxyError {
   const { headers, body, codings } = request;
   const coding = headerValue(headers, 'content-encoding');
-  const isPlain = coding === undefined || coding.toLowerCase() === 'identity';
-  if (isPlain || body.length === 0 || !readsBody(request)) return request;
+  if (coding === undefined) return request;
+  if (coding.toLowerCase() === 'identity' || body.length === 0 || !readsBody(request)) return request;
   const plain = codings.decodedBody(coding, body);
   if (plain !== null) return { ...request, body: plain };
   return new ProxyError('unsupported_media_type', undefined, { headers: ['Accept-Encoding', codings.acceptedCodings] });
@@ -166,7 +167,24 @@ export function readReply(
     failed: (error) => observer.failed(error),
   });
   gather.start();
-  return { cancel: (error) => gather.cancel(error), fail: () => false };
+  return new GatheredReply(gather);
+}
+
+/** The answer to it begins when all of it is there. */
+class GatheredReply implements Reply {
+  readonly #gather: Gather;
+
+  constructor(gather: Gather) {
+    this.#gather = gather;
+  }
+
+  cancel(error: ProxyError): void {
+    this.#gather.cancel(error);
+  }
+
+  fail(): boolean {
+    return false;
+  }
 }
 
 /** A reply that may be answered before it comes: heartbeats do not wait for a service that has nothing to say yet (ST14). */
@@ -257,8 +275,8 @@ function streamedCall(request: TranscodedRequest): GrpcCall {
 /** The call with messages that are in their frames. */
 export function callOfMessages(request: TranscodedRequest, body: BodySource): GrpcCall {
   const { method, habits } = request.binding;
-  const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc'];
-  headers.push('grpc-accept-encoding', request.codings.acceptedGrpcEncodings);
+  const accepted = request.codings.acceptedGrpcEncodings;
+  const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc', 'grpc-accept-encoding', accepted];
   addRequestMetadata(request.headers, habits.plainMetadataNames, headers);
   if (habits.sendOriginal) headers.push('x-original-method', request.method, 'x-original-path', request.target);
   if (headerValue(headers, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
