@@ -85,7 +85,7 @@ test('the time limit of the route is DEADLINE_EXCEEDED, and the service sees the
 
 test('a stream that has begun ends with DEADLINE_EXCEEDED behind its messages', async () => {
   const server = await interopServer();
-  const gateway = await gatewayTo([server.port], { timeouts: { request: { seconds: 0n, nanos: 300_000_000 } } });
+  const gateway = await gatewayTo([server.port], { timeouts: { request: { seconds: 0n, nanos: 800_000_000 } } });
 
   const stream = clientOf(gateway).duplex('FullDuplexCall');
   const ended = statusOf(stream);
@@ -113,7 +113,7 @@ test.each([
   const micros = Number(/^(\d+)u$/.exec(String(heard[0]))?.[1]);
   expect(heard).toHaveLength(1);
   expect(micros).toBeLessThanOrEqual(atMostMs * 1_000);
-  expect(micros).toBeGreaterThan(atMostMs * 900);
+  expect(micros).toBeGreaterThan(atMostMs * 500);
 });
 
 test('without a time limit the service hears of none', async () => {
