@@ -83,6 +83,7 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
     deps,
     {
       writer,
+      memo,
       reviews: new ConfigReviews(memo),
       validator,
       health,
@@ -106,6 +107,7 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
 
 interface Parts {
   readonly writer: ConfigWriter;
+  readonly memo: CheckMemo;
   readonly reviews: ConfigReviews;
   readonly validator: RequestValidator;
   readonly health: HealthState;
@@ -115,7 +117,7 @@ interface Parts {
 function addServices(
   server: Server,
   deps: AdminDeps,
-  { writer, reviews, validator, health, reflection }: Parts,
+  { writer, memo, reviews, validator, health, reflection }: Parts,
   closing: AbortSignal,
 ): void {
   const { store, endpoints, reflections, logger } = deps;
@@ -130,7 +132,7 @@ function addServices(
       ...serviceHandlers(store, writer),
       ...routeHandlers(store, writer),
       ...schemaHandlers(store, writer),
-      ...schemaStatusHandlers(store, reflections),
+      ...schemaStatusHandlers(store, reflections, memo),
       ...certificateHandlers(store, writer),
       ...applyHandlers(writer),
       ...revisionHandlers(store),

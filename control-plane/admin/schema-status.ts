@@ -8,7 +8,7 @@ import {
 } from '../../proto/gen/sluice/v1/admin_pb.js';
 import { Kind, ReflectionStatusSchema, type Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import { sha256 } from '../../proto/snapshot/snapshot.js';
-import { loadDescriptors } from '../snapshot/snapshot.js';
+import { descriptorsOf, type CheckMemo } from '../snapshot/snapshot.js';
 import { fromResource, schemaKind } from './convert.js';
 
 import type { Store } from '../store/store.js';
@@ -19,10 +19,11 @@ import type { ReflectionTable } from './tables.js';
 export function schemaStatusHandlers(
   store: Store,
   reflections: ReflectionTable,
+  memo: CheckMemo,
 ): Pick<Handlers<typeof Admin>, 'listSchemaStatus'> {
   const known = new WeakMap<Resource, SchemaStatus>();
   const contentOf = (resource: Resource): SchemaStatus => {
-    const status = known.get(resource) ?? describe(resource);
+    const status = known.get(resource) ?? describe(resource, memo);
     known.set(resource, status);
     return status;
   };
@@ -38,10 +39,9 @@ export function schemaStatusHandlers(
 }
 
 /** `reflection` is there, and empty, when the schema is read from a service. */
-function describe(resource: Resource): SchemaStatus {
-  const schema = fromResource(schemaKind, resource);
-  const { name, descriptorSet, reflect } = schema;
-  const { descriptors } = loadDescriptors(schema);
+function describe(resource: Resource, memo: CheckMemo): SchemaStatus {
+  const { name, descriptorSet, reflect } = fromResource(schemaKind, resource);
+  const descriptors = descriptorsOf(resource, memo);
   return create(SchemaStatusSchema, {
     name,
     digest: descriptorSet.length === 0 ? '' : Buffer.from(sha256(descriptorSet)).toString('hex'),

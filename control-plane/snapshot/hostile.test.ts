@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 
 import { HttpSchema } from '../../proto/gen/google/api/http_pb.js';
 import { SchemaSchema } from '../../proto/gen/sluice/v1/config_pb.js';
-import { loadDescriptors } from './snapshot.js';
+import { loadDescriptors } from './schemas.js';
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Fault } from './fault.js';

@@ -4,12 +4,12 @@ import { compareSchemas, type Difference } from './compatibility.js';
 import { inspect, type Finding } from './inspect.js';
 import { CheckMemo } from './memo.js';
 
+import type { Schema as Descriptors } from '../../data-plane/transcoder/transcoder.js';
 import type { Resource } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Problem } from '../../proto/snapshot/problem.js';
 
 export { CheckMemo } from './memo.js';
 export type { Difference } from './compatibility.js';
-export { loadDescriptors } from './schemas.js';
 
 /**
  * From stored resources to what nodes run. Finds what a node would refuse, with the functions that a node compiles by, so that
@@ -44,11 +44,14 @@ export function build(resources: readonly Resource[], memo: CheckMemo = new Chec
 
 /** What differs for callers between two states of one schema; nothing while one of them has no descriptors. */
 export function schemaDifferences(before: Resource, after: Resource, memo: CheckMemo): Difference[] {
-  const [was, is] = [before, after].map((resource) => {
-    const decoded = memo.decode(resource);
-    return decoded?.kind === Kind.SCHEMA ? memo.schema(decoded.message).descriptors : null;
-  });
-  return was && is ? compareSchemas(was, is) : [];
+  const [was, is] = [descriptorsOf(before, memo), descriptorsOf(after, memo)];
+  return was === null || is === null ? [] : compareSchemas(was, is);
+}
+
+/** What the descriptors of a schema declare; null for other resources, and while there are none that can be read. */
+export function descriptorsOf(resource: Resource, memo: CheckMemo): Descriptors | null {
+  const decoded = memo.decode(resource);
+  return decoded?.kind === Kind.SCHEMA ? memo.schema(decoded.message).descriptors : null;
 }
 
 function problemsOf(findings: readonly Finding[]): Problem[] {
