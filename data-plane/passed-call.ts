@@ -38,16 +38,17 @@ export class PassedCall {
   readonly #observer: PassedCallObserver;
   #reply: CallReply | null = null;
 
+  /** Throws for a request that is no gRPC call. */
   constructor(exchange: Exchange, observer: PassedCallObserver) {
     this.#exchange = exchange;
     this.#web = webCall(exchange.head, exchange.body);
+    requireCall(exchange.head, this.#web !== null);
     this.#observer = observer;
   }
 
-  /** Throws for a request that is no gRPC call. */
+  /** Throws for a malformed time limit. */
   start(match: Match<RouteTarget>, facts: ClientFacts): void {
     const { id, head, body } = this.#exchange;
-    requireCall(head, this.#web !== null);
     const timeoutMs = callerTimeoutMs(head);
     const native = this.#web === null ? { id, head, body } : { id, head: this.#web.head, body: this.#web.body };
     this.#observer.call(forwardCall(native, match, facts), timeoutMs);

@@ -218,6 +218,7 @@ test.each([
 
   expect(reply.headers[':status']).toBe(415);
   expect(JSON.parse(reply.body)).toMatchObject({ message: expect.stringContaining('application/grpc') });
+  expect(gateway.metrics.route('interop').byGrpcCode.every((count) => count === 0)).toBe(true);
 });
 
 test('a call that is no POST is UNIMPLEMENTED, and is told what is taken', async () => {
