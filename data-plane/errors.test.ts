@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { errorTable } from './errors.js';
+import { errorTable, ProxyError } from './errors.js';
 
 it.each(Object.entries(errorTable))(
   'docs/errors.md describes %s as the table has it',
@@ -10,3 +10,9 @@ it.each(Object.entries(errorTable))(
     expect(doc).toContain(`| \`${kind}\` | ${source} | ${status} | ${code} | ${retry} |`);
   },
 );
+
+it('only faults of our own have a stack', () => {
+  expect(new ProxyError('no_route').stack).not.toContain(' at ');
+  expect(new ProxyError('internal').stack).toContain(' at ');
+  expect(new Error('after them').stack).toContain(' at ');
+});

@@ -87,7 +87,11 @@ export class Http2Error extends Error {
     message: string,
     { cause, flood }: { readonly cause?: unknown; readonly flood?: FloodKind } = {},
   ) {
+    // A flood makes many of these, and a stack would be the dearest part of each.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(`${message} (${errorName(code)})`, cause === undefined ? undefined : { cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.reason = reason;
     this.code = code;
     this.flood = flood ?? null;
