@@ -63,6 +63,9 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   #host: string | null = null;
   #keepAlive = true;
   #continueDue = false;
+  /** Of a lingering connection: what the client had yet to take at the last look, and for how long it has taken nothing. */
+  #unsent = 0;
+  #stalledMs = 0;
 
   constructor(open: (events: SocketEvents) => ByteSocket, source: PeerSource | null, context: ListenerContext) {
     this.#context = context;
@@ -265,8 +268,9 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   answered(keepAlive: boolean): void {
     this.#exchange = null;
     if (this.#state !== 'open') return;
-    if (keepAlive && this.#keepAlive && !this.#reader.hasOpenBody) this.#reader.readNext();
-    else this.#linger();
+    if (!keepAlive || !this.#keepAlive) this.#linger();
+    else if (this.#reader.hasOpenBody) this.#reader.dropBody();
+    else this.#reader.readNext();
   }
 
   cut(): void {
@@ -311,10 +315,24 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#reader.stop(null);
     this.#socket.end();
     this.#socket.resume();
+    this.#unsent = this.#socket.unsentBytes;
     this.#context.wheel.set(this.#timer, this.#context.limits.lingerMs);
   }
 
+  /** The time to linger begins when the client has taken all of the answer, for which it has as long as any reader. */
+  #lingersOn(): boolean {
+    const { lingerMs, writeStallMs } = this.#context.limits;
+    const { unsentBytes } = this.#socket;
+    if (this.#unsent === 0) return false;
+    this.#stalledMs = unsentBytes < this.#unsent ? 0 : this.#stalledMs + lingerMs;
+    this.#unsent = unsentBytes;
+    if (writeStallMs > 0 && this.#stalledMs >= writeStallMs) return false;
+    this.#context.wheel.set(this.#timer, lingerMs);
+    return true;
+  }
+
   #timedOut(): void {
+    if (this.#state === 'lingering' && this.#lingersOn()) return;
     const isHalfClosed = this.#state === 'open';
     const mayReadOn = this.#exchange?.answerBegun === true && !this.#exchange.endsWithClient;
     if (!isHalfClosed || !mayReadOn) this.#socket.destroy();

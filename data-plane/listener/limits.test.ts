@@ -117,6 +117,52 @@ describe('slow and idle clients', () => {
     expect(forwarder.summaries[0]?.error?.kind).toBe('client_closed');
   });
 
+  describe('a last answer that is more than a client takes at once', () => {
+    /** Answers with as much as can be written, and a little more than that waits to be sent. */
+    const flooding = (sent: { bytes: number }): RequestHandler => ({
+      handle: (exchange) => {
+        exchange.respond(200, [], {
+          length: null,
+          start: (sink) => {
+            const chunk = Buffer.alloc(65_536);
+            do sent.bytes += chunk.length;
+            while (sink.write(chunk));
+            sink.end(null);
+          },
+          resume: () => {},
+          cancel: () => {},
+        });
+        return { aborted: () => {}, finished: () => {} };
+      },
+    });
+    const closing = 'GET / HTTP/1.0\r\nHost: a\r\n\r\n';
+
+    test('is sent whole, however long that takes', async () => {
+      const sent = { bytes: 0 };
+      const { port } = await fixture.listen(flooding(sent), { lingerMs: 50 });
+      const client = await fixture.client(port);
+      client.socket.pause();
+      client.write(closing);
+      await eventually(() => sent.bytes > 0);
+
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      client.socket.resume();
+
+      expect(await client.closed).toBe('ended');
+      expect(client.received.split('\r\n\r\n')[1]).toHaveLength(sent.bytes);
+    });
+
+    test('is given up when nothing of it is taken', async () => {
+      const sent = { bytes: 0 };
+      const { port, listener } = await fixture.listen(flooding(sent), { lingerMs: 20, writeStallMs: 100 });
+      const client = await fixture.client(port);
+      client.socket.pause();
+      client.write(closing);
+
+      await eventually(() => sent.bytes > 0 && listener.connections === 0);
+    });
+  });
+
   test('answers that a client asks for and never reads do not pile up', async () => {
     let asked = 0;
     const body = { length: 60_000, bytes: Buffer.alloc(60_000) };
@@ -142,6 +188,45 @@ describe('slow and idle clients', () => {
     clearInterval(flood);
 
     expect(asked).toBeLessThan(400);
+  });
+});
+
+describe('a body that is still coming when its request has been answered', () => {
+  const post = (size: number): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`;
+
+  test.each([100_000, 1_000_000])('is dropped (%i bytes), and the next request answered', async (size) => {
+    const { port } = await fixture.listen(ok);
+    const client = await fixture.client(port);
+
+    for (let i = 1; i <= 5; i++) {
+      client.write(post(size));
+      await eventually(() => client.received.split('HTTP/1.1 200').length > i);
+      client.socket.write(Buffer.alloc(size));
+    }
+
+    expect(client.received).not.toContain('Connection: close');
+  });
+
+  test('is dropped to a bound, and the connection then closed', async () => {
+    const { port, listener } = await fixture.listen(ok, { lingerMs: 50 });
+    const client = await fixture.client(port);
+
+    client.write(post(100_000_000));
+    const flood = setInterval(() => client.socket.write(Buffer.alloc(65_536)), 1);
+    await eventually(() => listener.connections === 0);
+    clearInterval(flood);
+
+    expect(client.received.match(/HTTP/g)).toHaveLength(1);
+  });
+
+  test('is not waited for longer than any other, and the client gets no second answer', async () => {
+    const { port } = await fixture.listen(ok, { bodyIdleMs: 60, lingerMs: 50 });
+    const client = await fixture.client(port);
+
+    client.write(`${post(100)}abc`);
+    await client.closed;
+
+    expect(client.received.match(/HTTP/g)).toHaveLength(1);
   });
 });
 

@@ -20,6 +20,8 @@ export interface ListenerLimits extends WireLimits {
   readonly tunnelIdleMs: number;
   /** After a client has ended its side: how long its answer may take to begin. */
   readonly halfClosedMs: number;
+  /** Of a request body that still comes when its answer is out; with more the connection closes. */
+  readonly maxDroppedBytes: number;
   /** For a client to read a last answer while it still sends: closing earlier would reset the answer away. */
   readonly lingerMs: number;
 }
@@ -47,5 +49,7 @@ export const defaultLimits: ListenerLimits = {
   tunnelIdleMs: 300_000,
   // A client that shut down its side may still read (`nc -N`), but mostly it has gone.
   halfClosedMs: 500,
+  // To read a megabyte costs less than a new connection with TLS; whoever sends more should hear that nobody listens.
+  maxDroppedBytes: 1_048_576,
   lingerMs: 2_000,
 };

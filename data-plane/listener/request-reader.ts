@@ -48,6 +48,9 @@ export class RequestReader implements MessageEvents, BodyOwner {
   #rest: Buffer | null = null;
   #inRead = false;
   #stopped = false;
+  /** Nobody reads the body; how much of it has come since then. */
+  #dropping = false;
+  #dropped = 0;
 
   constructor(socket: ByteSocket, limits: ListenerLimits, wheel: TimerWheel, owner: ReaderOwner) {
     this.#socket = socket;
@@ -87,6 +90,17 @@ export class RequestReader implements MessageEvents, BodyOwner {
     else this.#awaitHead();
   }
 
+  /**
+   * The request in hand was answered before its body had come: the answer did not say that the connection closes, so what still
+   * comes is dropped, and the next request read. The owner is told `idled` when that is too much or takes too long.
+   */
+  dropBody(): void {
+    this.#dropping = true;
+    this.#body?.cancel(new ProxyError('client_closed'));
+    this.#await('body', this.#limits.bodyIdleMs);
+    this.#socket.resume();
+  }
+
   /** What has come behind the request in hand; the caller's now. */
   takeRest(): Buffer | null {
     const rest = this.#rest;
@@ -120,7 +134,7 @@ export class RequestReader implements MessageEvents, BodyOwner {
       this.#inRead = false;
     }
     if (at < end) this.#hold(at, end);
-    else if (this.#owner.mayReadOn()) this.#awaitHead();
+    else if (this.#body === null && this.#owner.mayReadOn()) this.#awaitHead();
   }
 
   #hold(start: number, end: number): void {
@@ -142,7 +156,9 @@ export class RequestReader implements MessageEvents, BodyOwner {
   }
 
   #timedOut(): void {
-    if (this.#awaiting === 'body' || !this.#parser.betweenMessages) this.#refuse(new ProxyError('request_timeout'));
+    if (this.#dropping) this.#owner.idled();
+    else if (this.#awaiting === 'body' || !this.#parser.betweenMessages)
+      this.#refuse(new ProxyError('request_timeout'));
     else this.#owner.idled();
   }
 
@@ -168,6 +184,11 @@ export class RequestReader implements MessageEvents, BodyOwner {
   onBody(_bytes: Buffer, start: number, end: number): void {
     const body = this.#body;
     if (body === null) return;
+    if (this.#dropping && (this.#dropped += end - start) > this.#limits.maxDroppedBytes) {
+      this.#await('body', 1);
+      this.#socket.pause();
+      return;
+    }
     // A client that is too slow is refused by the timer, outside the parser's call.
     const isTooSlow = this.#pace.isTooSlow(this.#wheel.nowMs, body.received + end - start);
     this.#await('body', isTooSlow ? 1 : this.#limits.bodyIdleMs);
@@ -177,6 +198,8 @@ export class RequestReader implements MessageEvents, BodyOwner {
   onEnd(trailers: HeaderList | null): void {
     const body = this.#body;
     this.#body = null;
+    this.#dropping = false;
+    this.#dropped = 0;
     this.#await('nothing', 0);
     body?.end(trailers);
   }

@@ -120,6 +120,11 @@ export class ByteSocket {
     return this.#turnBytes === 0 && this.#socket.writableLength === 0;
   }
 
+  /** What the kernel has yet to take. */
+  get unsentBytes(): number {
+    return this.#turnBytes + this.#socket.writableLength;
+  }
+
   /** Which flush takes what is written next; for `hasLeft`. */
   get nextFlush(): number {
     return this.#flushes;

@@ -303,6 +303,8 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
   }
 
   #release(): void {
+    // The last bytes of an answer may have been more than the client took, and have stopped the reading.
+    this.#socket.resume();
     this.#owner.wheel.set(this.#readTimer, this.#idleMs());
     this.#owner.released(this);
   }

@@ -384,6 +384,31 @@ describe('the pool', () => {
 });
 
 describe('request bodies', () => {
+  test('a connection whose last bytes were more than the client took hears the answer after it', async () => {
+    const { port } = await fixture.scripted((_, socket) => {
+      setTimeout(() => socket.write('lf'), 20);
+      return 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha';
+    });
+    const transport = fixture.transport(port, { maxConnections: 1 });
+    for (let i = 0; i < 3; i++) {
+      const outcome = await new Promise<string>((resolve) => {
+        send(transport, {}, (body) =>
+          body.start({
+            write: () => {
+              setTimeout(() => body.resume(), 5);
+              return false;
+            },
+            end: () => resolve('end'),
+            fail: ({ kind }) => resolve(kind),
+          }),
+        );
+      });
+
+      expect(outcome).toBe('end');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  });
+
   test('an answer that comes early is passed on while the body still flows, then the body is cancelled', async () => {
     const { port } = await fixture.scripted((_request, socket) => {
       socket.removeAllListeners('data');
