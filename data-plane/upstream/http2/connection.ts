@@ -94,12 +94,18 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
 
   /** Sends a call; there is room for it. */
   send(call: Http2Call, nowMs: number): void {
-    if (this.#core.streamCount === 0) this.#context.wheel.set(this.#timer, busyTickMs);
     this.#core.nowMs = nowMs;
+    if (this.#core.streamCount === 0) this.#awake(nowMs);
     const { body } = call.call;
     const stream = this.#core.open(call.call, this.#scheme, body.length, call);
     call.sentOn(stream);
     if (body.length !== 0) stream.send(body);
+  }
+
+  /** The first call after a while without any. */
+  #awake(nowMs: number): void {
+    this.#context.wheel.set(this.#timer, busyTickMs);
+    if (nowMs - this.#heardMs > this.#context.limits.staleMs) this.#ask(nowMs);
   }
 
   /** Takes no more calls, and closes when the last has ended. */
@@ -236,6 +242,13 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     if (this.#connectMs > 0 && nowMs - this.#startMs > this.#connectMs) this.destroy(new ProxyError('connect_timeout'));
   }
 
+  /** Whether anyone is there; `#checkCalls` waits for the answer. */
+  #ask(nowMs: number): void {
+    if (this.#pingedMs !== null) return;
+    this.#pingedMs = nowMs;
+    this.#core.sendPing(pingPayload);
+  }
+
   #checkCalls(nowMs: number): void {
     const { keepAliveMs, keepAliveTimeoutMs, idleTimeoutMs } = this.#context.limits;
     const before = this.#core.streamCount;
@@ -247,8 +260,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
       if (nowMs - this.#pingedMs > keepAliveTimeoutMs)
         this.destroy(new ProxyError('upstream_reset', new Error('no answer to PING')));
     } else if (calls < before ? silentMs > suspiciousMs : calls > 0 && keepAliveMs > 0 && silentMs > keepAliveMs) {
-      this.#pingedMs = nowMs;
-      this.#core.sendPing(pingPayload);
+      this.#ask(nowMs);
     }
     if (before === 0 && this.#state === 'ready' && idleTimeoutMs > 0 && nowMs - this.#idleMs > idleTimeoutMs)
       this.#leave();

@@ -496,6 +496,28 @@ describe('connections', () => {
 
     expect(reply.error?.kind).toBe('upstream_reset');
   });
+
+  it('that have been silent for long are asked when a call goes out on them, and given up', async () => {
+    const answer = Buffer.from('00000101050000000188', 'hex');
+    let connections = 0;
+    const port = await listen(
+      createTcpServer((socket) => {
+        connections++;
+        socket.write(Buffer.from('000000040000000000', 'hex'));
+        // The first request is answered, and from then on nobody is there.
+        socket.once('data', () => setTimeout(() => socket.write(answer), 20));
+      }),
+    );
+    const transport = transportTo(port, { staleMs: 50, keepAliveTimeoutMs: 60 });
+
+    const first = await new Recorder(transport, get('/')).done;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const second = await new Recorder(transport, get('/')).done;
+
+    expect([first.status, first.error]).toEqual([200, null]);
+    expect(second.error?.kind).toBe('upstream_reset');
+    expect(connections).toBe(1);
+  });
 });
 
 async function until(condition: () => boolean): Promise<void> {

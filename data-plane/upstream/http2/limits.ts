@@ -16,6 +16,8 @@ export interface Http2TransportLimits extends FloodLimits {
   readonly maxBackoffMs: number;
   /** Calls open and nothing heard for so long: is the endpoint still there? */
   readonly keepAliveMs: number;
+  /** A connection that was silent for so long is asked as well when the next call goes out on it. */
+  readonly staleMs: number;
   /** How long it may take to answer that. */
   readonly keepAliveTimeoutMs: number;
   readonly maxHeaderListBytes: number;
@@ -39,6 +41,8 @@ export const defaultHttp2Limits: Http2TransportLimits = {
   maxBackoffMs: 10_000,
   // gRPC servers take offence at pings more often than every five minutes.
   keepAliveMs: 310_000,
+  // What lies between may have forgotten the connection without a word: a call would wait for nobody until its time is up.
+  staleMs: 60_000,
   keepAliveTimeoutMs: 20_000,
   // As for HTTP/1.
   maxHeaderListBytes: 131_072,
