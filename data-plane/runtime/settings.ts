@@ -153,7 +153,6 @@ export function withoutKeys(settings: RouteSettings): RouteSettings {
 
 export function routeSettings(route: Route, service: Service): RouteSettings {
   const settings = serviceSettings(service);
-  const passesCalls = settings.speaksGrpc && route.transcode === undefined;
   return {
     name: route.name,
     service: settings,
@@ -163,7 +162,7 @@ export function routeSettings(route: Route, service: Service): RouteSettings {
     http: takes(route, RouteProtocol.HTTP),
     https: takes(route, RouteProtocol.HTTPS),
     httpsRedirect: route.httpsRedirect,
-    timeouts: timeoutSettings(route.timeouts, service.timeouts, passesCalls ? 0 : defaultTimeouts.readMs),
+    timeouts: timeoutSettings(route.timeouts, service.timeouts, settings.speaksGrpc ? 0 : defaultTimeouts.readMs),
     retries: retrySettings(route.retries, service.retries),
   };
 }

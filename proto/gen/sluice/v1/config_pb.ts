@@ -294,7 +294,7 @@ export type Timeouts = Message<"sluice.v1.Timeouts"> & {
   connect?: Duration | undefined;
 
   /**
-   * Between two successive reads of the response. Default 60 s, and no limit for gRPC calls that are passed on.
+   * Between two successive reads of the response. Default 60 s, and no limit to gRPC services.
    *
    * @generated from field: google.protobuf.Duration read = 2;
    */
