@@ -37,7 +37,7 @@ const unimplemented = definitionOf(descriptorSet, unimplementedService);
 export interface InteropServer extends TestService {
   /** Of every call so far. */
   readonly metadata: readonly Metadata[];
-  /** Calls that their client gave up. */
+  /** Streams of a client that it gave up before it had said all. */
   readonly cancelled: number;
 }
 
@@ -47,12 +47,17 @@ export async function startInteropServer(
   const seen = { metadata: [] as Metadata[], cancelled: 0 };
   const enter = (call: AnyServerCall): void => {
     seen.metadata.push(call.metadata);
-    // A call that is both too late and reset hears of it twice.
-    call.once('cancelled', () => seen.cancelled++);
     const initial = call.metadata.get('x-grpc-test-echo-initial');
     const first = new Metadata();
     for (const value of initial) first.add('x-grpc-test-echo-initial', value);
     if (initial.length > 0) call.sendMetadata(first);
+  };
+  const enterStream = (call: AnyServerCall): void => {
+    enter(call);
+    // Every call hears of its end as cancelling, also when it has ended well.
+    let isComplete = false;
+    call.on('end', () => (isComplete = true));
+    call.once('cancelled', () => (seen.cancelled += isComplete ? 0 : 1));
   };
   const service = await startGrpcService(
     descriptorSet,
@@ -74,13 +79,13 @@ export async function startInteropServer(
         call.end(trailersFor(call.metadata));
       },
       StreamingInputCall: (call: ServerReadableStream<Json, Json>, answer: sendUnaryData<Json>) => {
-        enter(call);
+        enterStream(call);
         let bytes = 0;
         call.on('data', (message: Json) => (bytes += bytesIn(message)));
         call.on('end', () => answer(null, { aggregatedPayloadSize: bytes }, trailersFor(call.metadata)));
       },
       FullDuplexCall: (call: ServerDuplexStream<Json, Json>) => {
-        enter(call);
+        enterStream(call);
         call.on('data', (message: Json) => {
           const wanted = statusIn(message);
           if (wanted !== null) return void call.emit('error', { ...wanted, metadata: trailersFor(call.metadata) });
