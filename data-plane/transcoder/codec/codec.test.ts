@@ -143,6 +143,16 @@ test.each([
   ['d', '"nan"'],
   ['f', '3.5e38'],
   ['d', '.5'],
+  ['d', '-.5'],
+  ['d', '-.5e1'],
+  ['d', '1.e5'],
+  ['d', '-'],
+  ['d', '00.12345678901234567'],
+  ['d', '1.2345678901234567.8'],
+  ['f', '1234567890123456789e22'],
+  ['u32', '-4294967295'],
+  ['i32', '0123456789'],
+  ['i32', '-2147483649'],
   ['d', '1.'],
   ['d', '+1'],
   ['flag', '"true"'],
@@ -345,4 +355,23 @@ test('PJ7 floats are printed shortest, and read back as they were', () => {
     expect(Math.fround(JSON.parse(printed).f)).toBe(Math.fround(value));
   }
   expect(print('library.v1.Kinds', Uint8Array.from([9, 0, 0, 0, 0, 0, 0, 0, 0x80]))).toBe('{"d":-0}');
+});
+
+test('PJ7 a character of any kind at any place of a string of any length is read and printed', () => {
+  const { type, desc } = typeOf('library.v1.Kinds');
+  const wrong: string[] = [];
+  for (const char of ['"', '\\', '\n', '\u0001', '\u007f', 'é', '漢', '😀', '~', ' ', '\u2028']) {
+    for (let length = 0; length < 140; length += length < 70 ? 1 : 23) {
+      for (let place = 0; place <= length; place++) {
+        const value = 'x'.repeat(place) + char + 'y'.repeat(length - place);
+        const json = JSON.stringify({ text: value });
+        const wire = codecs.read(type, utf8.encode(json), { ignoreUnknown: false, keepZeros: false });
+        const isRead = (fromBinary(desc, wire) as unknown as { text: string }).text === value;
+        const isPrinted = (JSON.parse(print('library.v1.Kinds', wire)) as { text: string }).text === value;
+        if (!isRead || !isPrinted) wrong.push(json);
+      }
+    }
+  }
+
+  expect(wrong).toEqual([]);
 });

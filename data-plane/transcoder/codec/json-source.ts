@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { isPlain } from './plain-word.js';
 
 /** Where and why JSON text could not be read. The reader of a whole value turns it into an ArgumentError with a field path. */
 export class JsonFault extends Error {
@@ -14,6 +15,14 @@ export class JsonFault extends Error {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const quote = 0x22;
 const backslash = 0x5c;
+/** What the letter behind a backslash means, by its code; 0 for nothing. */
+const escapes = ((): Uint8Array => {
+  const table = new Uint8Array(256);
+  for (const [i, letter] of [...'"\\/bfnrt'].entries()) {
+    table[letter.charCodeAt(0)] = '"\\/\b\f\n\r\t'.charCodeAt(i);
+  }
+  return table;
+})();
 /** Larger texts get a buffer of their own, so that one of them is not kept for ever. */
 const maxKeptBytes = 65_536;
 
@@ -27,17 +36,23 @@ export class JsonSource {
   end = 0;
   readonly #own = this.src;
   #large: Buffer = Buffer.allocUnsafeSlow(0);
+  readonly #ownView = new DataView(this.src.buffer);
+  #largeView = new DataView(this.#large.buffer);
+  #view = this.#ownView;
 
   /** Takes the text, which stays the caller's; a byte order mark in front is passed over. */
   load(json: Uint8Array): void {
     const size = json.length + 1;
     if (size <= this.#own.length) {
       this.src = this.#own;
+      this.#view = this.#ownView;
     } else if (size > maxKeptBytes) {
       this.src = Buffer.allocUnsafeSlow(size);
+      this.#view = new DataView(this.src.buffer);
     } else {
-      if (this.#large.length < size) this.#large = Buffer.allocUnsafeSlow(maxKeptBytes);
+      if (this.#large.length < size) this.#makeLarge();
       this.src = this.#large;
+      this.#view = this.#largeView;
     }
     this.src.set(json);
     this.src[json.length] = 0;
@@ -45,9 +60,28 @@ export class JsonSource {
     this.pos = json[0] === 0xef && json[1] === 0xbb && json[2] === 0xbf ? 3 : 0;
   }
 
+  #makeLarge(): void {
+    this.#large = Buffer.allocUnsafeSlow(maxKeptBytes);
+    this.#largeView = new DataView(this.#large.buffer);
+  }
+
+  /** Where in a string the first byte stands from `from` on that is not plain: a quote, an escape, a control or no ASCII. */
+  plainEnd(from: number): number {
+    const view = this.#view;
+    const last = this.src.length - 8;
+    let pos = from;
+    while (pos <= last && isPlain(view.getInt32(pos, true), view.getInt32(pos + 4, true))) pos += 8;
+    const src = this.src;
+    for (let byte = src[pos] as number; byte >= 0x20 && byte < 0x80; byte = src[++pos] as number) {
+      if (byte === quote || byte === backslash) break;
+    }
+    return pos;
+  }
+
   /** Lets a large text go. */
   unload(): void {
     this.src = this.#own;
+    this.#view = this.#ownView;
     this.pos = 0;
     this.end = 0;
   }
@@ -164,13 +198,12 @@ export class JsonSource {
 
   /** Reads the escape at the position and answers its code point; half a surrogate pair is refused. */
   escape(): number {
-    const src = this.src;
-    const letter = src[this.pos + 1] as number;
+    const letter = this.src[this.pos + 1] as number;
     if (letter === 0x75) return this.#unicode();
-    const at = '"\\/bfnrt'.indexOf(String.fromCharCode(letter));
-    if (at < 0 || letter === 0) this.fail('the JSON text has an escape that does not exist');
+    const meant = escapes[letter] as number;
+    if (meant === 0) this.fail('the JSON text has an escape that does not exist');
     this.pos += 2;
-    return '"\\/\b\f\n\r\t'.charCodeAt(at);
+    return meant;
   }
 
   #unicode(): number {

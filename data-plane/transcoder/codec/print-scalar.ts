@@ -156,6 +156,15 @@ function printFraction(value: number, out: JsonOutput): void {
 /** The shortest decimal that reads back as the same float. */
 function printFloat(value: number, out: JsonOutput): boolean {
   if (!Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) < 1e7)) return printDouble(value, out);
+  if (Math.abs(value) < 1e7 && Math.abs(value) > 1e-5) {
+    for (let decimals = 1, scale = 10; Math.abs(value) * scale < 1e9; decimals++, scale *= 10) {
+      const digits = Math.round(value * scale);
+      if (Math.fround(digits / scale) === value) {
+        out.decimal(digits, decimals);
+        return false;
+      }
+    }
+  }
   for (let precision = 6; precision < 9; precision++) {
     const rounded = Number(value.toPrecision(precision));
     if (Math.fround(rounded) === value) return printDouble(rounded, out);

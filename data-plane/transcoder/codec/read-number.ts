@@ -1,5 +1,6 @@
 import { exactInteger } from './integer.js';
 import type { JsonSource } from './json-source.js';
+import { longDouble } from './long-double.js';
 
 const quote = 0x22;
 const minus = 0x2d;
@@ -24,12 +25,27 @@ export function readInt32(source: JsonSource, signed: boolean): number {
     value = (value * 10 + byte - 0x30) | 0;
     byte = src[++pos] as number;
   }
+  if (pos - first === 9 && byte >= 0x30 && byte <= 0x39) return wideInt32(source, start, pos, value, signed);
   const isPlain = pos > first && (src[first] !== 0x30 || pos - first === 1) && (byte < 0x30 || byte > 0x39);
   if (!isPlain || byte === dot || (byte | 0x20) === 0x65 || (quoted && byte !== quote) || (negative && !signed)) {
     return slowInt32(source, start, signed);
   }
   source.pos = quoted ? pos + 1 : pos;
   return negative ? -value | 0 : value;
+}
+
+/** An integer that goes on, at `at`, behind the nine digits of `value`. */
+function wideInt32(source: JsonSource, start: number, at: number, value: number, signed: boolean): number {
+  const src = source.src;
+  const quoted = src[start] === quote;
+  const negative = src[at - 10] === minus;
+  const wide = value * 10 + (src[at] as number) - 0x30;
+  const byte = src[at + 1] as number;
+  const isEnd = quoted ? byte === quote : byte !== dot && (byte | 0x20) !== 0x65 && (byte < 0x30 || byte > 0x39);
+  const max = negative ? (signed ? 0x80000000 : -1) : signed ? 0x7fffffff : 0xffffffff;
+  if (!isEnd || src[at - 9] === 0x30 || wide > max) return slowInt32(source, start, signed);
+  source.pos = quoted ? at + 2 : at + 1;
+  return negative ? -wide : wide;
 }
 
 function slowInt32(source: JsonSource, start: number, signed: boolean): number {
@@ -145,6 +161,8 @@ export function readDouble(source: JsonSource, single: boolean): number {
   if (source.src[start] === quote) return quotedDouble(source, single);
   const fast = plainDouble(source);
   if (!Number.isNaN(fast)) return fast;
+  const long = longDouble(source, start);
+  if (!Number.isNaN(long)) return finite(source, long, single, start);
   source.pos = start;
   return finite(source, Number(numberText(source, 'is not a number')), single, start);
 }

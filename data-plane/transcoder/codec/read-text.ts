@@ -1,6 +1,6 @@
 import { base64Values as values, decodeBase64, notBase64 } from './base64.js';
 import { badControl, type JsonSource } from './json-source.js';
-import { utf8Length } from './utf8.js';
+import { utf8Length, writeUtf8 } from './utf8.js';
 import type { WireWriter } from './writer.js';
 
 const quote = 0x22;
@@ -20,8 +20,15 @@ export function copyString(source: JsonSource, out: WireWriter): void {
   for (;;) {
     const byte = src[pos] as number;
     if (byte === quote) break;
-    if (byte < 0x20 || byte >= 0x80 || byte === backslash || pos === limit) {
-      copyLongString(source, out, first);
+    if (byte < 0x20 || byte >= 0x80 || byte === backslash) {
+      source.pos = pos;
+      out.pos = at;
+      copyRest(source, out);
+      out.close(start);
+      return;
+    }
+    if (pos === limit) {
+      copyLongString(source, out, first, pos);
       return;
     }
     buf[at++] = byte;
@@ -32,22 +39,48 @@ export function copyString(source: JsonSource, out: WireWriter): void {
   source.pos = pos + 1;
 }
 
-/** A string that is long, or has escapes or more than ASCII. */
-function copyLongString(source: JsonSource, out: WireWriter, first: number): void {
-  const src = source.src;
-  let pos = first;
-  for (;;) {
-    const byte = src[pos] as number;
-    if (byte === quote) break;
-    if (byte === backslash) {
-      out.string(source.string());
-      return;
-    }
-    if (byte >= 0x80) pos += sequenceLength(source, pos);
-    else if (byte >= 0x20) pos++;
-    else badControl(source, pos);
+/** A long string, which is plain up to `from`. */
+function copyLongString(source: JsonSource, out: WireWriter, first: number, from: number): void {
+  const plainEnd = source.plainEnd(from);
+  const plain = source.src.subarray(first, plainEnd);
+  if (source.src[plainEnd] === quote) {
+    out.bytes(plain);
+    source.pos = plainEnd + 1;
+    return;
   }
-  out.bytes(src.subarray(first, pos));
+  const start = out.open();
+  out.raw(plain);
+  source.pos = plainEnd;
+  copyRest(source, out);
+  out.close(start);
+}
+
+/** Copies a string from the position on, byte by byte. */
+function copyRest(source: JsonSource, out: WireWriter): void {
+  const src = source.src;
+  let pos = source.pos;
+  let at = out.pos;
+  let buf = out.buf;
+  for (let byte = src[pos] as number; byte !== quote; byte = src[pos] as number) {
+    if (at + 4 > buf.length) {
+      out.pos = at;
+      out.reserve(1_024);
+      buf = out.buf;
+    }
+    if (byte === backslash) {
+      source.pos = pos;
+      at = writeUtf8(buf, at, source.escape());
+      pos = source.pos;
+    } else if (byte >= 0x80) {
+      for (const after = pos + sequenceLength(source, pos); pos < after; pos++) buf[at++] = src[pos] as number;
+    } else if (byte >= 0x20) {
+      buf[at++] = byte;
+      pos++;
+    } else {
+      badControl(source, pos);
+    }
+  }
+  out.pos = at;
   source.pos = pos + 1;
 }
 

@@ -16,3 +16,22 @@ export function utf8Length(src: Uint8Array, pos: number): number {
 function isContinuation(byte: number): boolean {
   return (byte & 0xc0) === 0x80;
 }
+
+/** Writes a code point, which is no half of a surrogate pair, at `at`; answers where it ends. */
+export function writeUtf8(buf: Uint8Array, at: number, code: number): number {
+  let end = at;
+  if (code < 0x80) buf[end++] = code;
+  else {
+    if (code < 0x800) buf[end++] = 0xc0 | (code >> 6);
+    else {
+      if (code < 0x10000) buf[end++] = 0xe0 | (code >> 12);
+      else {
+        buf[end++] = 0xf0 | (code >> 18);
+        buf[end++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      buf[end++] = 0x80 | ((code >> 6) & 0x3f);
+    }
+    buf[end++] = 0x80 | (code & 0x3f);
+  }
+  return end;
+}

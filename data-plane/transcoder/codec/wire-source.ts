@@ -47,21 +47,28 @@ export class WireSource {
     let pos = this.pos;
     let low = 0;
     let high = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
+    let byte = 0x80;
+    for (let shift = 0; shift < 28 && byte >= 0x80; shift += 7) {
       if (pos >= end) throw new WireFault('it is cut short');
-      const byte = src[pos++] as number;
-      const bits = byte & 0x7f;
-      if (shift < 28) low |= bits << shift;
-      else if (shift === 28) {
-        low |= bits << 28;
-        high = bits >>> 4;
-      } else high |= bits << (shift - 32);
-      if (byte < 0x80) {
-        this.low = low >>> 0;
-        this.high = high >>> 0;
-        this.pos = pos;
-        return;
+      byte = src[pos++] as number;
+      low |= (byte & 0x7f) << shift;
+    }
+    if (byte >= 0x80) {
+      if (pos >= end) throw new WireFault('it is cut short');
+      byte = src[pos++] as number;
+      low |= (byte & 0x7f) << 28;
+      high = (byte & 0x7f) >>> 4;
+      for (let shift = 3; shift < 38 && byte >= 0x80; shift += 7) {
+        if (pos >= end) throw new WireFault('it is cut short');
+        byte = src[pos++] as number;
+        if (shift < 32) high |= (byte & 0x7f) << shift;
       }
+    }
+    if (byte < 0x80) {
+      this.low = low >>> 0;
+      this.high = high >>> 0;
+      this.pos = pos;
+      return;
     }
     throw new WireFault('a varint is longer than ten bytes');
   }

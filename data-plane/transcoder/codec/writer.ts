@@ -43,26 +43,30 @@ export class WireWriter {
   varint32(value: number): void {
     this.reserve(5);
     const buf = this.buf;
-    let rest = value >>> 0;
-    while (rest > 0x7f) {
-      buf[this.pos++] = (rest & 0x7f) | 0x80;
+    let at = this.pos;
+    let rest = value | 0;
+    while ((rest & ~0x7f) !== 0) {
+      buf[at++] = (rest & 0x7f) | 0x80;
       rest >>>= 7;
     }
-    buf[this.pos++] = rest;
+    buf[at++] = rest;
+    this.pos = at;
   }
 
   /** A 64-bit varint from its two halves. */
   varint64(low: number, high: number): void {
     this.reserve(10);
     const buf = this.buf;
-    let lo = low >>> 0;
-    let hi = high >>> 0;
-    while (hi > 0 || lo > 0x7f) {
-      buf[this.pos++] = (lo & 0x7f) | 0x80;
-      lo = ((lo >>> 7) | (hi << 25)) >>> 0;
+    let at = this.pos;
+    let lo = low | 0;
+    let hi = high | 0;
+    while (hi !== 0 || (lo & ~0x7f) !== 0) {
+      buf[at++] = (lo & 0x7f) | 0x80;
+      lo = (lo >>> 7) | (hi << 25);
       hi >>>= 7;
     }
-    buf[this.pos++] = lo;
+    buf[at++] = lo;
+    this.pos = at;
   }
 
   /** A signed 32-bit integer as int32 and enum fields have it: negative ones take ten bytes. */
