@@ -25,7 +25,7 @@ import {
 } from './transcoder/transcoder.js';
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
 import { WheelTimer, type TimerWheel } from './wheel.js';
-import { acceptFields } from './wire/websocket/websocket.js';
+import { acceptFields, isForeign } from './wire/websocket/websocket.js';
 
 export interface TranscodedObserver {
   /** The gRPC call to send, and the milliseconds that the caller gives it; `replied` is to be called with its reply. */
@@ -95,7 +95,12 @@ export class TranscodedExchange {
   }
 
   #openWebSocket(): void {
-    const accepted = acceptFields(this.#head.headers);
+    const { headers, authority } = this.#head;
+    if (isForeign(headerValue(headers, 'origin'), authority)) {
+      this.#observer.broken(foreignOrigin());
+      return;
+    }
+    const accepted = acceptFields(headers);
     if (accepted === null || (this.#head.version !== '2' && this.#request.body.length !== 0)) {
       this.#observer.broken(badHandshake());
       return;
@@ -214,6 +219,13 @@ function weakened(headers: HeaderList): HeaderList {
   return headers.map((text, i) =>
     i % 2 === 1 && isHeader(headers[i - 1] as string, 'etag') && !text.startsWith('W/') ? `W/${text}` : text,
   );
+}
+
+function foreignOrigin(): ProxyError {
+  return new ProxyError('bad_request', undefined, {
+    status: 403,
+    message: 'The Origin of a WebSocket must be the host it calls.',
+  });
 }
 
 function badHandshake(): ProxyError {

@@ -259,10 +259,20 @@ describe('ST12 the end of a WebSocket', () => {
   });
 });
 
+test('ST12 a page of the same host may open one', async () => {
+  const library = await services.library({ handlers: { Chat: chat } });
+
+  const socket = await new TestSocket(library, '/v1/chat', { origin: library.url }).open();
+
+  expect(socket.socket.readyState).toBe(WebSocket.OPEN);
+});
+
 describe('ST12 what is no WebSocket', () => {
   test.each([
     ['a unary method', '/v1/books/1', {}, 200],
     ['another version', '/v1/chat', { protocolVersion: 8 }, 426],
+    ['a page of another site', '/v1/chat', { origin: 'http://evil.example' }, 403],
+    ['a page without a site', '/v1/chat', { origin: 'null' }, 403],
     ['a path of no method', '/v1/nothing', {}, 404],
     ['a path value that does not fit', '/v1/shelves/x/books:import', {}, 400],
   ])('ST12 %s is answered as it is without', async (_what, path, options, expected) => {

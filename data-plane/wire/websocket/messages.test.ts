@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closeFrame, MessageReader, messageHeader, pongFrame } from './websocket.js';
+import { closeFrame, isForeign, MessageReader, messageHeader, pongFrame } from './websocket.js';
 
 /** A frame from a client. */
 function frame(first: number, payload: string | Uint8Array, mask = [1, 2, 3, 4]): Buffer {
@@ -102,4 +102,20 @@ test('frames of a server have no mask, and the shortest length that says it', ()
   expect([...closeFrame(4005, 'no')]).toEqual([0x88, 4, 15, 165, 0x6e, 0x6f]);
   // 122 + 2 bytes: the last letter does not fit.
   expect(closeFrame(1000, `${'a'.repeat(122)}é`)).toHaveLength(2 + 2 + 122);
+});
+
+test.each([
+  [undefined, 'api.example', false],
+  ['https://api.example', 'api.example', false],
+  ['https://API.example', 'api.example:443', false],
+  ['http://api.example:8080', 'api.example:8080', false],
+  ['http://api.example:8080', 'api.example', true],
+  ['https://evil.example', 'api.example', true],
+  ['https://api.example.evil.example', 'api.example', true],
+  ['https://evil.example/api.example', 'api.example', true],
+  ['https://api.example@evil.example', 'api.example', true],
+  ['null', 'api.example', true],
+  ['', 'api.example', true],
+])('a page at %s is not of %s: %s', (origin, authority, expected) => {
+  expect(isForeign(origin, authority)).toBe(expected);
 });

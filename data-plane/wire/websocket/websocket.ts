@@ -1,6 +1,6 @@
 /** As much of WebSocket (RFC 6455) as a gateway needs: where frames end that it passes on, and messages of which it is the end. */
 
-export { acceptFields } from './handshake.js';
+export { acceptFields, isForeign } from './handshake.js';
 export { closeFrame, MessageReader, messageHeader, pongFrame, type MessageObserver } from './messages.js';
 
 /** A close frame from a server (not masked), with status 1001, going away. */
