@@ -4,7 +4,7 @@ import type { ContentCoding } from './coding/coding.js';
 import { errorTable, ProxyError } from './errors.js';
 import type { Exchange, RequestHead, Tunnel } from './exchange.js';
 import type { Outgoing } from './forward.js';
-import { headerValue, isHeader, type HeaderList } from './headers.js';
+import { headerValue, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
 import { takesWebSocket, wantsWebSocket, type RouteTarget } from './runtime/runtime.js';
 import { upstreamHeaders, type ClientFacts } from './shape.js';
@@ -152,13 +152,14 @@ export class TranscodedExchange {
     const answer = this.#awaited === null || this.#isReplied ? made : { ...made, grpcCode: null };
     this.#isAnswered = true;
     const mayEncode = this.#request.binding.habits.compression && this.#head.method !== 'HEAD';
-    const coding = mayEncode ? codingOf(answer, this.#request.headers) : null;
+    const { status, headers, body } = answer;
+    const coding = mayEncode ? codings.codingFor(status, headers, body.length, this.#request.headers) : null;
     if (coding === null) this.#observer.answered(answer);
     else this.#encode(answer, coding);
   }
 
   #encode(answer: Answer, coding: ContentCoding): void {
-    const headers = [...weakened(answer.headers), 'Content-Encoding', coding, 'Vary', 'Accept-Encoding'];
+    const headers = codings.encodedFields(answer.headers, coding);
     const { body } = answer;
     if (!(body instanceof BufferedBody)) {
       this.#observer.answered({ ...answer, headers, body: codings.encodedBody(coding, body) });
@@ -193,32 +194,6 @@ export class TranscodedExchange {
     this.#reply?.cancel(error);
     this.#reply = null;
   }
-}
-
-/** Below this a compressed answer is hardly shorter, and may be longer. */
-const minEncodedBytes = 1_024;
-
-/** The coding that an answer is to have (CP2): one that the client takes, where the answer is text and long enough, or a stream of it. */
-function codingOf({ headers, body, status }: Answer, requestFields: HeaderList): ContentCoding | null {
-  if (body.length !== null && body.length < minEncodedBytes) return null;
-  const accepted = headerValue(requestFields, 'accept-encoding');
-  if (accepted === undefined || status === 204 || status === 304 || status === 206) return null;
-  if (!isText(headerValue(headers, 'content-type') ?? '')) return null;
-  if (/\bno-transform\b/i.test(headerValue(headers, 'cache-control') ?? '')) return null;
-  return codings.chosenCoding(accepted);
-}
-
-function isText(contentType: string): boolean {
-  return /^(text\/|application\/(json|x-ndjson|ndjson|jsonl|xml|javascript)\b|[^;]+\+(json|xml)\b|image\/svg)/i.test(
-    contentType,
-  );
-}
-
-/** A strong ETag says that the bytes are the same (RFC 9110 section 8.8.1). */
-function weakened(headers: HeaderList): HeaderList {
-  return headers.map((text, i) =>
-    i % 2 === 1 && isHeader(headers[i - 1] as string, 'etag') && !text.startsWith('W/') ? `W/${text}` : text,
-  );
 }
 
 function foreignOrigin(): ProxyError {

@@ -22,6 +22,7 @@ import type { ContentCoding } from './accept.js';
 import { TransformBody } from './transform-body.js';
 
 export { chosenCoding, type ContentCoding } from './accept.js';
+export { codingFor, encodedFields } from './answers.js';
 
 /** For Accept-Encoding: what `decodedBody` knows. */
 export const acceptedCodings = 'gzip, deflate, br';

@@ -119,3 +119,15 @@ test.each([
 ])('a page at %s is not of %s: %s', (origin, authority, expected) => {
   expect(isForeign(origin, authority)).toBe(expected);
 });
+
+test('bytes of any kind end in messages or in one fault, however they come', () => {
+  let seed = 20_000;
+  const random = (below: number): number => (seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff) % below;
+  for (let round = 0; round < 2_000; round++) {
+    const bytes = Buffer.from(Array.from({ length: 1 + random(60) }, () => (random(3) === 0 ? 0x81 : random(256))));
+    const whole = read([bytes]);
+
+    expect(read(cut(bytes, 1 + random(5)))).toEqual(whole);
+    expect(whole.filter((event) => event.startsWith('fault') || event.startsWith('close')).length).toBeLessThan(2);
+  }
+});
