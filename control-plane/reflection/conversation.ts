@@ -24,10 +24,14 @@ export interface Conversation {
 /** The messages of both are the same; the newer name is tried first. */
 const versions = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
 
-/** Runs `work` with a conversation in whichever version of reflection the server has; rejects with its ServiceError. */
+/**
+ * Runs `work` with a conversation in whichever version of reflection the server has; rejects with its ServiceError, at the latest at
+ * the deadline or when `signal` aborts: closing a client alone leaves its calls to the server.
+ */
 export async function converse<T>(
   client: Client,
   deadlineMs: number,
+  signal: AbortSignal,
   work: (conversation: Conversation) => Promise<T>,
 ): Promise<T> {
   let last: unknown;
@@ -39,12 +43,15 @@ export async function converse<T>(
       new Metadata(),
       { deadline: deadlineMs },
     );
+    const cancel = (): void => stream.cancel();
+    signal.addEventListener('abort', cancel);
     try {
       return await work(new StreamConversation(stream));
     } catch (error) {
       last = error;
       if ((error as Partial<ServiceError>).code !== status.UNIMPLEMENTED) break;
     } finally {
+      signal.removeEventListener('abort', cancel);
       stream.cancel();
     }
   }

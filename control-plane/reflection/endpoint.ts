@@ -24,6 +24,7 @@ export type Reading =
 export class EndpointReader {
   readonly #client: Client | null;
   readonly #fault: string = '';
+  readonly #closing = new AbortController();
 
   constructor(service: Service, { address, port }: Endpoint) {
     try {
@@ -47,7 +48,7 @@ export class EndpointReader {
   async read({ timeoutMs, ...limits }: ReadLimits): Promise<Reading> {
     if (this.#client === null) return { descriptorSet: null, error: this.#fault };
     try {
-      const descriptorSet = await converse(this.#client, Date.now() + timeoutMs, (conversation) =>
+      const descriptorSet = await converse(this.#client, Date.now() + timeoutMs, this.#closing.signal, (conversation) =>
         collectDescriptors(conversation, limits),
       );
       return { descriptorSet, error: '' };
@@ -65,7 +66,9 @@ export class EndpointReader {
     });
   }
 
+  /** What is being read comes to nothing. */
   close(): void {
+    this.#closing.abort();
     this.#client?.close();
   }
 }

@@ -66,7 +66,7 @@ const defaultLimits: ReadLimits = {
 const maxTold = 10;
 
 /** Schemas that are read at the same time; each may be large while it is. */
-const parallelRounds = 2;
+const parallelRounds = 4;
 
 /**
  * Keeps schemas with `reflect` as their services have them. The leader asks the endpoints by gRPC server reflection, when they

@@ -173,8 +173,14 @@ async function statusCode(path: string): Promise<number> {
   return (await client.send(url + path)).status;
 }
 
-function untilServed(path = '/v1/books/7'): Promise<boolean> {
-  return until(`${path} is served`, async () => (await statusCode(path)) === 200);
+async function untilServed(path = '/v1/books/7'): Promise<void> {
+  let last = 0;
+  await until(`${path} is served`, async () => (last = await statusCode(path)) === 200).catch(
+    async (cause: unknown) => {
+      const { reflection, digest } = await statusOf();
+      throw new Error(`it answers ${last}, digest "${digest}", error "${reflection?.lastError}"`, { cause });
+    },
+  );
 }
 
 test('DS2 a schema is read from its service, and its calls are served as REST', async () => {
