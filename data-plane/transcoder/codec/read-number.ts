@@ -10,6 +10,12 @@ const jsonNumber = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
 /** Reads the 32-bit integer at the position, a number or a string that holds one. */
 export function readInt32(source: JsonSource, signed: boolean): number {
+  const small = smallInteger(source);
+  return small >= 0 ? small : otherInt32(source, signed);
+}
+
+/** An integer that is negative, quoted, long, or followed by a blank. */
+function otherInt32(source: JsonSource, signed: boolean): number {
   const src = source.src;
   const start = source.pos;
   let pos = start;

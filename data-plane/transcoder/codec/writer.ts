@@ -42,9 +42,14 @@ export class WireWriter {
   /** An unsigned 32-bit varint. */
   varint32(value: number): void {
     this.reserve(5);
+    if ((value & ~0x7f) === 0) this.buf[this.pos++] = value;
+    else this.#longVarint32(value | 0);
+  }
+
+  #longVarint32(value: number): void {
     const buf = this.buf;
     let at = this.pos;
-    let rest = value | 0;
+    let rest = value;
     while ((rest & ~0x7f) !== 0) {
       buf[at++] = (rest & 0x7f) | 0x80;
       rest >>>= 7;
