@@ -28,8 +28,9 @@ export class Http2Exchange implements Exchange, StreamObserver {
   readonly id: string;
   readonly head: RequestHead;
   readonly startMs: number;
+  /** What follows an extended CONNECT is the tunnel's. */
+  readonly body: BodySource;
   readonly #stream: Stream;
-  readonly #isConnect: boolean;
   readonly #context: ExchangeContext;
   #observer: RequestObserver | null = null;
   #phase: Phase = 'waiting';
@@ -44,20 +45,16 @@ export class Http2Exchange implements Exchange, StreamObserver {
     stream: Stream,
     context: ExchangeContext,
     id: string,
-    { head, isConnect }: Pick<ReadRequest, 'head' | 'isConnect'>,
+    { head, isConnect, expectsContinue }: Omit<ReadRequest, 'refusal'>,
     startMs: number,
   ) {
-    this.#isConnect = isConnect;
     this.#stream = stream;
+    if (isConnect) this.body = emptyBody;
+    else this.body = expectsContinue ? new ExpectedBody(stream) : stream.incoming;
     this.#context = context;
     this.id = id;
     this.head = head;
     this.startMs = startMs;
-  }
-
-  /** What follows an extended CONNECT is the tunnel's. */
-  get body(): BodySource {
-    return this.#isConnect ? emptyBody : this.#stream.incoming;
   }
 
   get peer(): Peer {
@@ -80,11 +77,19 @@ export class Http2Exchange implements Exchange, StreamObserver {
     this.#status = status;
     const bodyless = this.head.method === 'HEAD' || status === 204 || status === 304;
     const last = bodyless || (body.length === 0 && !(body instanceof BufferedBody && body.trailers !== null));
-    const contentLength = body.length === 0 || status === 204 ? -1 : (body.length ?? -1);
+    const contentLength = bodyless ? this.#lengthWithoutBody(headers, body) : body.length || -1;
     const date = headerValue(headers, 'date') === undefined ? this.#context.date() : undefined;
     this.#stream.respond(status, { headers, added, date, contentLength }, last);
     if (!last) this.#stream.send(body);
     else if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
+  }
+
+  /** What the length would have been, where that may be said at all (RFC 9110 section 8.6). */
+  #lengthWithoutBody(headers: HeaderList, body: BodySource): number {
+    if (this.#status === 204) return -1;
+    const announced = headerValue(headers, 'content-length');
+    if (announced !== undefined && /^\d{1,15}$/.test(announced)) return Number(announced);
+    return this.head.method === 'HEAD' ? body.length || -1 : -1;
   }
 
   upgrade(_status: number, headers: HeaderList, tunnel: Tunnel): void {
@@ -183,6 +188,34 @@ export class Http2Exchange implements Exchange, StreamObserver {
       bytesSent: this.#stream.outgoing?.bytes ?? 0,
       durationMs: performance.now() - this.startMs,
     };
+  }
+}
+
+/** The body of a client that waits for 100 (Continue): it is told to send when somebody wants to read. */
+class ExpectedBody implements BodySource {
+  readonly #stream: Stream;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  get length(): number | null {
+    return this.#stream.incoming.length;
+  }
+
+  start(sink: BodySink): void {
+    const { incoming, outgoing, remoteEnded } = this.#stream;
+    const isAwaited = incoming.bytes === 0 && !remoteEnded && outgoing === null;
+    if (isAwaited) this.#stream.respond(100, { headers: [] }, false);
+    incoming.start(sink);
+  }
+
+  resume(): void {
+    this.#stream.incoming.resume();
+  }
+
+  cancel(reason: ProxyError): void {
+    this.#stream.incoming.cancel(reason);
   }
 }
 

@@ -4,12 +4,12 @@ import { connect as connectHttp2, constants, type ClientHttp2Session, type Incom
 import { connect as connectTcp, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BufferedBody, type BodySource } from '../../body.js';
+import { BufferedBody, emptyBody, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { Exchange } from '../../exchange.js';
 import { headerValue } from '../../headers.js';
 import { settled } from '../../upstream/http2/support.fixture.js';
-import { frame, framesOf } from '../../wire/http2/connection.fixture.js';
+import { block, frame, framesOf } from '../../wire/http2/connection.fixture.js';
 import { RawHttp2Client, TestListener, type Handle } from './http2.fixture.js';
 import { beginsHttp2, defaultHttp2ListenerLimits, type Http2ListenerLimits } from './http2.js';
 
@@ -143,6 +143,40 @@ describe('an exchange over HTTP/2', () => {
     expect([unchanged.headers[':status'], unchanged.headers['content-length']]).toEqual([304, undefined]);
   });
 
+  it('tells the length that a service announces where it sends no body', async () => {
+    const lengthOf = async (method: string, status: number): Promise<string | undefined> => {
+      listener.handle = (exchange) => exchange.respond(status, ['Content-Length', '12345'], emptyBody);
+      const { headers } = await request(session(), { ':path': '/', ':method': method });
+      return headers['content-length'];
+    };
+
+    expect(await lengthOf('HEAD', 200)).toBe('12345');
+    expect(await lengthOf('GET', 304)).toBe('12345');
+    expect(await lengthOf('GET', 204)).toBeUndefined();
+  });
+
+  it('tells a client that expects it to go on, once the body is wanted', async () => {
+    listener.handle = (exchange) =>
+      exchange.body.start({
+        write: () => true,
+        end: () => exchange.respond(200, [], new BufferedBody('thanks')),
+        fail: () => undefined,
+      });
+    const client = session();
+    const stream = client.request({ ':path': '/', ':method': 'POST', expect: '100-continue' });
+    await new Promise((resolve) => stream.on('continue', resolve));
+    stream.end('hello');
+    const body = await new Promise((resolve) => stream.on('data', (chunk: Buffer) => resolve(chunk.toString())));
+    expect(body).toBe('thanks');
+
+    listener.handle = (exchange) => exchange.fail(new ProxyError('no_route'));
+    const refused = client.request({ ':path': '/', ':method': 'POST', expect: '100-continue' });
+    const told = await new Promise((resolve) =>
+      refused.on('continue', () => resolve(100)).on('response', (head) => resolve(head[':status'])),
+    );
+    expect(told).toBe(404);
+  });
+
   it('answers an error of the gateway as HTTP/1 does, and to gRPC callers as a gRPC status', async () => {
     listener.handle = (exchange) => exchange.fail(new ProxyError('no_route'));
     const client = session();
@@ -241,12 +275,42 @@ describe('an exchange over HTTP/2', () => {
     ['a path that is none', { ':path': 'a' }, 400],
     ['a long path', { ':path': `/${'a'.repeat(9_000)}` }, 414],
     ['an unknown expectation', { ':path': '/', expect: 'tea' }, 417],
+    ['a path that is not ASCII', { ':path': '/caf\xe9' }, 400],
     ['a Host that is not the :authority', { ':path': '/', ':authority': 'a', host: 'b' }, 400],
+    ['an :authority with a user', { ':path': '/', ':authority': 'user@a' }, 400],
+    ['an :authority with a path', { ':path': '/', ':authority': 'a/b' }, 400],
+    ['an :authority with a blank', { ':path': '/', ':authority': 'a b' }, 400],
   ];
   it.each(refused)('with %s is refused', async (_title, headers, expected) => {
     const answer = await request(session(), headers);
 
     expect(answer.headers[':status']).toBe(expected);
+    expect(listener.summaries).toEqual([]);
+  });
+
+  it('takes a Host that differs from the :authority by case alone', async () => {
+    const answer = await request(session(), { ':path': '/', ':authority': 'Shop.example', host: 'shop.Example' });
+
+    expect(answer.headers[':status']).toBe(200);
+  });
+
+  const hostless: [title: string, hosts: [string, string][]][] = [
+    ['no host at all', []],
+    [
+      'two Hosts',
+      [
+        ['host', 'a'],
+        ['host', 'a'],
+      ],
+    ],
+  ];
+  it.each(hostless)('with %s is refused', async (_title, hosts) => {
+    const fields: [string, string][] = [[':method', 'GET'], [':scheme', 'http'], [':path', '/'], ...hosts];
+    const client = raw(frame(1, 5, 1, block(...fields)));
+
+    const head = (): Buffer | undefined => framesOf(client.received).find(({ type }) => type === 1)?.payload;
+    // No table, and `:status: 400` of the static one.
+    await expect.poll(() => head()?.toString('hex', 0, 2), { interval: 2 }).toBe('208c');
     expect(listener.summaries).toEqual([]);
   });
 

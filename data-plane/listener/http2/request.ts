@@ -1,6 +1,7 @@
 import type { ErrorKind } from '../../errors.js';
 import type { RequestHead } from '../../exchange.js';
-import { headerValue } from '../../headers.js';
+import { headerValue, isHeader, type HeaderList } from '../../headers.js';
+import { isAuthority } from '../../wire/http1/http1.js';
 import type { HeadCollector } from '../../wire/http2/http2.js';
 
 /** A request as an exchange has it, or why it is answered by the gateway. */
@@ -9,6 +10,8 @@ export interface ReadRequest {
   readonly refusal: ErrorKind | null;
   /** An extended CONNECT: what follows is no body. */
   readonly isConnect: boolean;
+  /** The client waits to be told to go on before it sends the body. */
+  readonly expectsContinue: boolean;
 }
 
 /**
@@ -18,27 +21,38 @@ export interface ReadRequest {
  */
 export function readRequest(fields: HeadCollector, maxTargetBytes: number, key: () => string): ReadRequest {
   const { method, path, protocol, headers } = fields;
-  const host = headerValue(headers, 'host');
-  const authority = fields.authority === '' ? (host ?? '') : fields.authority;
+  const authority = fields.authority === '' ? (headerValue(headers, 'host') ?? '') : fields.authority;
+  const expect = headerValue(headers, 'expect');
+  const expectsContinue = expect !== undefined && expect.toLowerCase() === '100-continue';
   const head: RequestHead = { method, target: path, authority, version: '2', headers };
-  const refusal = refusalOf(fields, host, authority, maxTargetBytes);
-  if (refusal !== null || protocol === '') return { head, refusal, isConnect: false };
+  const refusal =
+    refusalOf(fields, authority, maxTargetBytes) ??
+    (expect === undefined || expectsContinue ? null : 'expectation_failed');
+  if (refusal !== null || protocol === '') return { head, refusal, isConnect: false, expectsContinue };
   headers.push('connection', 'Upgrade', 'upgrade', 'websocket', 'sec-websocket-key', key());
-  return { head: { ...head, method: 'GET' }, refusal, isConnect: true };
+  return { head: { ...head, method: 'GET' }, refusal, isConnect: true, expectsContinue: false };
 }
 
 function refusalOf(
   { tooLarge, method, path, protocol, headers }: HeadCollector,
-  host: string | undefined,
   authority: string,
   maxTargetBytes: number,
 ): ErrorKind | null {
   if (tooLarge) return 'headers_too_large';
   if (method === 'CONNECT' && protocol !== 'websocket') return 'not_implemented';
   if (path.length > maxTargetBytes) return 'uri_too_long';
-  if (!isTarget(method, path) || (host !== undefined && host !== authority)) return 'bad_request';
-  const expect = headerValue(headers, 'expect');
-  return expect === undefined || expect.toLowerCase() === '100-continue' ? null : 'expectation_failed';
+  if (!isTarget(method, path) || !isAuthority(authority) || namesAnotherHost(headers, authority)) return 'bad_request';
+  return null;
+}
+
+/** Another recipient might go by the Host field, or by the other one. */
+function namesAnotherHost(headers: HeaderList, authority: string): boolean {
+  let hosts = 0;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!isHeader(headers[i] as string, 'host')) continue;
+    if (++hosts > 1 || (headers[i + 1] as string).toLowerCase() !== authority.toLowerCase()) return true;
+  }
+  return false;
 }
 
 /** Origin form, or `*` for OPTIONS (RFC 9113 section 8.3.1). */
@@ -47,7 +61,7 @@ function isTarget(method: string, path: string): boolean {
   if (path.charCodeAt(0) !== 0x2f) return false;
   for (let i = 0; i < path.length; i++) {
     const code = path.charCodeAt(i);
-    if (code <= 0x20 || code === 0x7f || code === 0x23) return false;
+    if (code <= 0x20 || code >= 0x7f || code === 0x23) return false;
   }
   return true;
 }

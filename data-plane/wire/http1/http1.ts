@@ -4,7 +4,7 @@
  */
 export type { FieldFacts as MessageFacts } from './fields.js';
 export { MessageParser, type MessageEvents, type MessageHead, type WireLimits } from './parser.js';
-export { splitTarget, type RequestTarget } from './target.js';
+export { isAuthority, splitTarget, type RequestTarget } from './target.js';
 export {
   chunkedEnd,
   chunkStart,

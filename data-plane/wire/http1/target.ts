@@ -23,7 +23,7 @@ export function splitTarget(
 ): RequestTarget {
   if (host === null) {
     if (minor === 1) throw malformed('no Host');
-  } else if (host !== checkedHost && !hostAndPort.test(host)) {
+  } else if (host !== checkedHost && !isAuthority(host)) {
     throw malformed('Host');
   }
   // A recipient takes what follows a CONNECT for a tunnel, and what follows a PRI for HTTP/2, whatever the target.
@@ -34,8 +34,13 @@ export function splitTarget(
   if (absolute === null) throw malformed('form of the request target');
   const authority = absolute[1] as string;
   const rest = absolute[2] as string;
-  if (!hostAndPort.test(authority)) throw malformed('authority of the request target');
+  if (!isAuthority(authority)) throw malformed('authority of the request target');
   if (host !== null && host.toLowerCase() !== authority.toLowerCase())
     throw malformed('Host differs from the request target');
   return { authority, target: rest.startsWith('/') ? rest : `/${rest}` };
+}
+
+/** A host and perhaps a port, without the user that RFC 9110 section 4.2.4 deprecates. */
+export function isAuthority(text: string): boolean {
+  return hostAndPort.test(text);
 }

@@ -118,6 +118,11 @@ describe('a server ends the connection, or the stream, of a client that breaks a
       '1 protocolError',
     ],
     ['a line break in a value', [frame(1, 5, 1, Buffer.concat([get, block(['a', 'b\r\nc: d'])]))], '1 protocolError'],
+    [
+      'a control character in a value',
+      [frame(1, 5, 1, Buffer.concat([get, block(['a', 'b\x1bc'])]))],
+      '1 protocolError',
+    ],
     ['a blank before a value', [frame(1, 5, 1, Buffer.concat([get, block(['a', ' b'])]))], '1 protocolError'],
     ['a blank in a name', [frame(1, 5, 1, Buffer.concat([get, block(['a b', 'c'])]))], '1 protocolError'],
     ['Connection', [frame(1, 5, 1, Buffer.concat([get, block(['connection', 'close'])]))], '1 protocolError'],

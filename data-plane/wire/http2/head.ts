@@ -195,6 +195,7 @@ export class HeadCollector implements FieldSink {
 const colon = 0x3a;
 const space = 0x20;
 const tab = 0x09;
+const del = 0x7f;
 
 /** Section 8.2.1: a token without upper-case letters. */
 const isNameChar: readonly boolean[] = Array.from({ length: 256 }, (_, code) =>
@@ -208,13 +209,13 @@ function isName(name: string): boolean {
   return name.length > 0;
 }
 
-/** Section 8.2.1: neither NUL nor line breaks, and no blanks at the ends. */
+/** Section 8.2.1, and RFC 9110 section 5.5, which HTTP/1 holds to as well: no control characters, and no blanks at the ends. */
 function isValue(value: string): boolean {
   const length = value.length;
   if (length === 0) return true;
   for (let i = 0; i < length; i++) {
     const code = value.charCodeAt(i);
-    if (code <= 0x0d && (code === 0x0d || code === 0x0a || code === 0)) return false;
+    if (code < space ? code !== tab : code === del) return false;
   }
   return !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(length - 1));
 }
