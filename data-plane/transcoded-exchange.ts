@@ -16,7 +16,9 @@ import {
   type Answer,
   type AwaitedReply,
   type Binding,
+  type CallReadiness,
   type Cancel,
+  type Clock,
   type GrpcCall,
   type Pulse,
   type Reply,
@@ -42,10 +44,11 @@ export interface TranscodedObserver {
 }
 
 /** One request of a transcoded route: what the proxy sends to the service, and what it answers of what comes back. */
-export class TranscodedExchange {
+export class TranscodedExchange implements CallReadiness, ReplyObserver, Clock {
   readonly #request: TranscodedRequest;
   readonly #authority: string;
   readonly #observer: TranscodedObserver;
+  readonly #timers: TimerWheel;
   readonly #head: RequestHead;
   /** The client's body is being read. */
   #preparing: Cancel | null = null;
@@ -67,6 +70,7 @@ export class TranscodedExchange {
   ) {
     const { preserveHost, service } = match.target.route.settings;
     this.#observer = observer;
+    this.#timers = timers;
     this.#head = head;
     this.#authority = preserveHost ? head.authority : service.host;
     this.#request = {
@@ -76,7 +80,7 @@ export class TranscodedExchange {
       headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, ''),
       body,
       codings,
-      pulse: (ms, beat) => new WheelPulse(timers, ms, beat),
+      clock: this,
       method: head.method,
       maxMessageBytes: binding.habits.maxMessageBytes,
       takesTrailers: hasToken(headerValue(head.headers, 'te') ?? '', 'trailers'),
@@ -88,10 +92,7 @@ export class TranscodedExchange {
       this.#openWebSocket();
       return;
     }
-    this.#preparing = prepareCall(this.#request, {
-      ready: (call) => this.#ready(call),
-      failed: (error) => this.#observer.broken(error),
-    });
+    this.#preparing = prepareCall(this.#request, this);
   }
 
   #openWebSocket(): void {
@@ -106,7 +107,7 @@ export class TranscodedExchange {
       return;
     }
     this.#webSocket = new WebSocketCall(this.#request, {
-      call: (call) => this.#ready(call),
+      call: (call) => this.ready(call),
       broken: (error) => this.#observer.broken(error),
       ended: (code) => this.#observer.ended(code),
       hungUp: () => this.#observer.hungUp(),
@@ -114,7 +115,9 @@ export class TranscodedExchange {
     this.#observer.opened(accepted, this.#webSocket);
   }
 
-  #ready({ target, headers, body, timeoutMs }: GrpcCall): void {
+  // From the transcoder, which is given this object as the observer of its steps: none is made per request.
+
+  ready({ target, headers, body, timeoutMs }: GrpcCall): void {
     this.#preparing = null;
     const { method, habits } = this.#request.binding;
     if (method.serverStreaming && habits.heartbeatMs > 0 && this.#webSocket === null) this.#await();
@@ -130,7 +133,7 @@ export class TranscodedExchange {
       return;
     }
     if (this.#awaited === null) {
-      this.#reply = readReply(this.#request, status, headers, body, this.#replyObserver());
+      this.#reply = readReply(this.#request, status, headers, body, this);
       return;
     }
     this.#isReplied = true;
@@ -140,15 +143,19 @@ export class TranscodedExchange {
 
   /** The answer may begin before the reply does. */
   #await(): void {
-    this.#awaited = awaitReply(this.#request, this.#replyObserver());
+    this.#awaited = awaitReply(this.#request, this);
     this.#reply = this.#awaited;
   }
 
-  #replyObserver(): ReplyObserver {
-    return { answered: (answer) => this.#answer(answer), failed: (error) => this.#observer.broken(error) };
+  failed(error: ProxyError): void {
+    this.#observer.broken(error);
   }
 
-  #answer(made: Answer): void {
+  pulse(ms: number, beat: () => void): Pulse {
+    return new WheelPulse(this.#timers, ms, beat);
+  }
+
+  answered(made: Answer): void {
     const answer = this.#awaited === null || this.#isReplied ? made : { ...made, grpcCode: null };
     this.#isAnswered = true;
     const mayEncode = this.#request.binding.habits.compression && this.#head.method !== 'HEAD';

@@ -17,7 +17,7 @@ export {
   type Reply,
   type ReplyObserver,
 } from './call/call.js';
-export type { Answer, Codings, GrpcCall, Pulse, TranscodedRequest } from './call/request.js';
+export type { Answer, Clock, Codings, GrpcCall, Pulse, TranscodedRequest } from './call/request.js';
 export { WebSocketCall } from './stream/web-socket-call.js';
 export { isForm } from './binding/content.js';
 export { habitsOf, type Habits } from './habits.js';

@@ -17,6 +17,11 @@ export interface Codings {
 /** Inflates one message to at most `maxBytes`; throws upstream_too_large or upstream_malformed. */
 export type InflateMessage = (message: Uint8Array, maxBytes: number) => Uint8Array;
 
+/** Time, which is not for a pure room to have. */
+export interface Clock {
+  pulse(ms: number, beat: () => void): Pulse;
+}
+
 /** Beats whenever so long has passed since it was made or touched last. */
 export interface Pulse {
   touch(): void;
@@ -35,8 +40,7 @@ export interface TranscodedRequest {
   readonly headers: HeaderList;
   readonly body: BodySource;
   readonly codings: Codings;
-  /** Time, which is not for a pure room to have. */
-  pulse(ms: number, beat: () => void): Pulse;
+  readonly clock: Clock;
   /** Of one message, either way. */
   readonly maxMessageBytes: number;
   /** The client sent `TE: trailers`, so trailers may be sent to it. */

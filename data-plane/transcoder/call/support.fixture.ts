@@ -61,7 +61,7 @@ export function request({
     headers,
     body: source,
     codings,
-    pulse: () => ({ touch: () => {}, stop: () => {} }),
+    clock: { pulse: () => ({ touch: () => {}, stop: () => {} }) },
     maxMessageBytes: 1_000,
     takesTrailers: headers.includes('TE'),
   };

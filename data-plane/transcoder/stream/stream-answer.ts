@@ -46,7 +46,7 @@ export class StreamAnswer implements ReplyWriter {
     const { heartbeatMs } = request.binding.habits;
     const beats = heartbeatMs > 0 && !request.binding.response.isHttpBody;
     const text = utf8.encode(this.#format.heartbeat);
-    this.heartbeat = beats ? { text, start: (beat) => request.pulse(heartbeatMs, beat) } : null;
+    this.heartbeat = beats ? { text, start: (beat) => request.clock.pulse(heartbeatMs, beat) } : null;
   }
 
   replied(headers: HeaderList): void {
