@@ -21,7 +21,9 @@ const rows = {
 
 /** Ids at the beginning of a test's title, or of a row of its table: `ST1, ST5 …`. */
 function idsIn(source: string): string[] {
-  return [...source.matchAll(/['"`]((?:[A-Z]{2}[0-9]+(?:, |[ '`]))+)/g)].flatMap(([, ids = '']) => ids.split(/[, '`]+/));
+  return [...source.matchAll(/['"`]((?:[A-Z]{2}[0-9]+(?:, |[ '`]))+)/g)].flatMap(([, ids = '']) =>
+    ids.split(/[, '`]+/),
+  );
 }
 
 test('every row has a test with a real client, a real listener and a real service', () => {

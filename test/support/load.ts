@@ -16,7 +16,11 @@ export class TestClient {
 
   send(
     url: string,
-    options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string | Uint8Array } = {},
+    options: {
+      readonly method?: string;
+      readonly headers?: Record<string, string>;
+      readonly body?: string | Uint8Array;
+    } = {},
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const { method = 'GET', headers = {}, body } = options;
