@@ -9,6 +9,7 @@ import {
   type SocketEvents,
 } from '../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
+import { askedServerName } from '../wire/client-hello/client-hello.js';
 import { readProxyHeader } from '../wire/proxy-protocol/proxy-protocol.js';
 import type { PeerSource } from './peer.js';
 
@@ -18,7 +19,7 @@ export interface ListenerTls {
    * change while connections last. Null falls back to the one for ''; where that is null, every handshake is refused.
    */
   secureContext(serverName: string): SecureContext | null;
-  /** The one that every name gets, where there is but one: to ask by name interrupts a handshake. */
+  /** The one that every name gets, where there is but one: to look for the name costs a handshake some time. */
   onlyContext?(): SecureContext | null;
   /** Hears once of every handshake that was begun. */
   ended?(result: HandshakeResult): void;
@@ -75,7 +76,6 @@ class Acceptance {
   readonly #options: AcceptOptions;
   readonly #ready: (accepted: Accepted) => void;
   readonly #timer: WheelTimer;
-  readonly #onData = (bytes: Buffer): void => this.#readHeader(bytes);
   #held: Buffer = Buffer.alloc(0);
   #isSecuring = false;
 
@@ -94,55 +94,87 @@ class Acceptance {
       this.#secured('closed');
     });
     if (options.proxyHeaderFrom(raw.remoteAddress ?? '')) {
-      raw.on('data', this.#onData);
-      raw.once('end', () => raw.destroy());
-      raw.resume();
+      this.#peek(() => this.#readHeader());
     } else {
       this.#secure(null, null);
     }
   }
 
-  #readHeader(bytes: Buffer): void {
-    this.#held = Buffer.concat([this.#held, bytes]);
+  /** Gathers what comes in `#held`, and has it read each time, until `read` says that it is enough. */
+  #peek(read: () => boolean): void {
+    const raw = this.#raw;
+    const ended = (): void => void raw.destroy();
+    const onData = (bytes: Buffer): void => {
+      this.#held = Buffer.concat([this.#held, bytes]);
+      if (read()) raw.off('data', onData).off('end', ended);
+    };
+    raw.on('data', onData).once('end', ended).resume();
+  }
+
+  #readHeader(): boolean {
     const header = readProxyHeader(this.#held);
-    if (header === 'more') return;
+    if (header === 'more') return false;
     if (header === 'malformed') {
       this.#raw.destroy();
-      return;
+      return true;
     }
-    this.#raw.off('data', this.#onData);
-    this.#raw.removeAllListeners('end');
     const rest = this.#held.length > header.length ? this.#held.subarray(header.length) : null;
-    if (this.#options.tls !== null) this.#secure(header.source, rest);
-    else
+    if (this.#options.tls !== null) {
+      this.#secure(header.source, rest);
+    } else {
       this.#done({
         source: header.source,
         open: (events) => adoptSocket(this.#raw, this.#options.reads, events),
         isHttp2: false,
         firstBytes: rest,
       });
+    }
+    return true;
   }
 
   #secure(source: PeerSource | null, rest: Buffer | null): void {
     const { tls } = this.#options;
     if (tls === null) return;
-    this.#raw.pause();
-    if (rest !== null) this.#raw.unshift(rest);
     this.#isSecuring = true;
+    this.#giveBack(rest);
     const only = tls.onlyContext?.() ?? null;
-    const secureContext = only ?? tls.secureContext('');
-    if (secureContext === null) {
-      this.#refuse();
-      return;
-    }
+    if (only === null) this.#choose(tls, source);
+    else this.#handshake(only, source);
+  }
+
+  /**
+   * Chooses the certificate before the handshake. Within it node would add the chosen one to the default, and a client that likes
+   * the default's kind of key better would get that.
+   */
+  #choose(tls: ListenerTls, source: PeerSource | null): void {
+    this.#held = Buffer.alloc(0);
+    this.#peek(() => {
+      const name = askedServerName(this.#held);
+      if (name === null) return false;
+      const context = tls.secureContext(name) ?? tls.secureContext('');
+      if (context === null) {
+        this.#refuse();
+      } else {
+        this.#giveBack(this.#held);
+        this.#handshake(context, source);
+      }
+      return true;
+    });
+  }
+
+  /** What was read to look at is read once more. */
+  #giveBack(bytes: Buffer | null): void {
+    this.#raw.pause();
+    if (bytes !== null) this.#raw.unshift(bytes);
+  }
+
+  #handshake(secureContext: SecureContext, source: PeerSource | null): void {
     const options: TLSSocketOptions & { highWaterMark: number } = {
       isServer: true,
       secureContext,
       ALPNProtocols: ['h2', 'http/1.1'],
       highWaterMark: socketBufferBytes,
     };
-    if (only === null)
-      options.SNICallback = (serverName, done) => done(null, tls.secureContext(serverName) ?? undefined);
     const secure = new TLSSocket(this.#raw, options);
     const failed = (): void => void secure.destroy();
     secure.once('error', (error: NodeJS.ErrnoException) => {
@@ -164,14 +196,11 @@ class Acceptance {
     });
   }
 
-  /** Lets the client speak first, since to close on what it has sent would reset the alert away. */
+  /** The client has spoken by now: to close on what it has sent unread would reset the alert away. */
   #refuse(): void {
-    this.#raw.once('data', () => {
-      this.#secured('refused');
-      this.#raw.end(unrecognizedName);
-      this.#raw.resume();
-    });
+    this.#secured('refused');
     this.#raw.once('end', () => this.#raw.destroy());
+    this.#raw.end(unrecognizedName);
     this.#raw.resume();
   }
 

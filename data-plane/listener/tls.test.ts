@@ -12,7 +12,7 @@ import { BufferedBody } from '../body.js';
 import type { RequestHandler } from '../exchange.js';
 import { eventually, Fixture } from './fixture.js';
 import type { HandshakeResult, ListenerTls } from './listener.js';
-import { localCertificate, shopCertificate, testAuthority } from './certificates.fixture.js';
+import { edCertificate, localCertificate, shopCertificate, testAuthority } from './certificates.fixture.js';
 
 let fixture: Fixture;
 beforeEach(() => {
@@ -72,6 +72,38 @@ describe('a listener that speaks TLS', () => {
     expect(answer.text).toContain(`"tlsServerName":"${serverName ?? ''}"`);
   });
 
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    '%s: certificates with keys of other kinds do not mix',
+    async (version) => {
+      const ed = createSecureContext(edCertificate);
+      const byName = (standard: SecureContext): ListenerTls => ({
+        secureContext: (name) => (name === 'ed.example' ? ed : name === 'shop.example' ? contexts.shop : standard),
+      });
+      const subjectOf = async (port: number, servername: string): Promise<string> => {
+        const socket = connectTls({
+          port,
+          servername,
+          minVersion: version,
+          maxVersion: version,
+          rejectUnauthorized: false,
+        });
+        fixture.onClose(() => void socket.destroy());
+        await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+        return String(socket.getPeerCertificate().subject.CN);
+      };
+
+      for (const [standard, name] of [
+        [contexts.local, 'localhost'],
+        [ed, 'ed.example'],
+      ] as const) {
+        const { port } = await fixture.listen(peerHandler, {}, { tls: byName(standard) });
+        expect(await subjectOf(port, 'ed.example')).toBe('ed.example');
+        expect(await subjectOf(port, 'shop.example')).toBe('shop.example');
+        expect(await subjectOf(port, 'other.example')).toBe(name);
+      }
+    },
+  );
+
   test('a certificate that changes is used by the next handshake', async () => {
     let current = contexts.shop;
     const { port } = await fixture.listen(peerHandler, {}, { tls: { secureContext: () => current } });
@@ -114,6 +146,7 @@ describe('a listener that speaks TLS', () => {
   test.each([
     ['plain HTTP', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['rubbish', '\x16\x03\x01\xff\xff\xff\xff\xff\xff\xff\xff'],
+    ['a hello that breaks off', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
     ['nothing', ''],
   ])('%s on a TLS port ends in a close', async (_name, bytes) => {
     const { port } = await fixture.listen(peerHandler, { headMs: 100 }, { tls: bySni });
