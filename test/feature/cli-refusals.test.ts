@@ -391,7 +391,7 @@ const types: readonly Case[] = [
   [
     'a text for transcode',
     route('transcode: books'),
-    '4: route "r" transcode: must be a mapping of schema, services, profile',
+    '4: route "r" transcode: must be a mapping of schema, services, profile, options',
   ],
 ];
 
