@@ -186,12 +186,11 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   /** A service that heeds the caller's time limit is not to blame for it. */
   ended(code: number): void {
     this.#grpcCode = code;
-    const timeIsUp = code === grpcCode.deadlineExceeded && this.#context.nowMs() > this.#deadlineMs - deadlineSlackMs;
-    this.#judge(isServiceFault(code) && !timeIsUp);
+    this.#judge(isServiceFault(code) && !(code === grpcCode.deadlineExceeded && this.#timeIsUp));
   }
 
   broken(error: ProxyError): void {
-    this.#fail(error);
+    this.#fail(this.#isEndOfTime(error) ? new ProxyError('request_deadline', error) : error);
   }
 
   opened(headers: HeaderList, tunnel: Tunnel): void {
@@ -216,6 +215,10 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     this.#active = null;
     endpoint.requestsInFlight--;
     this.#endpoint = null;
+    if (this.#isEndOfTime(error)) {
+      this.#fail(new ProxyError('request_deadline', error));
+      return;
+    }
     judgeFailure(endpoint, upstream.endpoints, error, this.#context.nowMs());
     this.#tried = [...this.#tried, endpoint];
     const { maxAttempts, budgetPercent, idempotent } = route.settings.retries;
@@ -281,6 +284,15 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     this.#deadlineMs = nowMs + ms;
     this.#deadline ??= new WheelTimer(() => this.#fail(new ProxyError('request_deadline')));
     this.#context.timers.set(this.#deadline, ms);
+  }
+
+  get #timeIsUp(): boolean {
+    return this.#context.nowMs() > this.#deadlineMs - deadlineSlackMs;
+  }
+
+  /** The service has been told the time limit, and may give the call up (as grpc-go does) before our own clock rings. */
+  #isEndOfTime({ kind }: ProxyError): boolean {
+    return kind === 'upstream_reset' && this.#call !== null && this.#timeIsUp;
   }
 
   #clearDeadline(): void {

@@ -116,6 +116,29 @@ test.each([
   expect(micros).toBeGreaterThan(atMostMs * 500);
 });
 
+test.each(['before', 'after'])(
+  'a service that gives the call up %s its head when the time is up is not to blame',
+  async (when) => {
+    const port = await rawServer((stream, headers) => {
+      if (when === 'after') stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      const breakOff = (): void =>
+        when === 'after' ? stream.session?.destroy() : stream.close(constants.NGHTTP2_CANCEL);
+      setTimeout(breakOff, leftMs(headers['grpc-timeout']) - 4);
+    });
+    const gateway = await gatewayTo([port], { timeouts: { request: { seconds: 0n, nanos: 100_000_000 } } });
+
+    const { headers, trailers } = await requestRaw(gateway.url, call);
+
+    expect({ ...headers, ...trailers }).toMatchObject({ 'grpc-status': '4', 'x-sluice-error': 'request_deadline' });
+    expect(gateway.metrics.render([])).toContain('grpc_status="DEADLINE_EXCEEDED"} 1');
+  },
+);
+
+function leftMs(timeout: string | string[] | undefined): number {
+  const [, number, unit] = /^(\d+)([um])$/.exec(String(timeout)) ?? [];
+  return unit === 'u' ? Number(number) / 1_000 : Number(number);
+}
+
 test('without a time limit the service hears of none', async () => {
   const heard: unknown[] = [];
   const port = await rawServer((stream, headers) => {
