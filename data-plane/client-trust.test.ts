@@ -20,6 +20,12 @@ describe('ClientTrust', () => {
     { peer: '10.1.2.3', list: '6.6.6.6, 1.1.1.1, 10.9.9.9', client: '1.1.1.1', trusted: true },
     { peer: '10.1.2.3', list: '10.0.0.1, 10.0.0.2', client: '10.0.0.1', trusted: true },
     { peer: '10.1.2.3', list: 'nonsense', client: '10.1.2.3', trusted: true },
+    { peer: '10.1.2.3', list: '6.6.6.6, nonsense', client: '10.1.2.3', trusted: true },
+    { peer: '10.1.2.3', list: '6.6.6.6, unknown, 10.9.9.9', client: '10.9.9.9', trusted: true },
+    { peer: '10.1.2.3', list: '6.6.6.6, 1.1.1.1:8080', client: '1.1.1.1', trusted: true },
+    { peer: '10.1.2.3', list: '6.6.6.6, [2001:db8::1]:443', client: '2001:db8::1', trusted: true },
+    { peer: '10.1.2.3', list: '[2001:db8::2], 10.9.9.9:1', client: '2001:db8::2', trusted: true },
+    { peer: '10.1.2.3', list: '', client: '10.1.2.3', trusted: true },
     { peer: '::1', list: '2001:db8::1', client: '2001:db8::1', trusted: true },
   ])('of $peer with the list $list the client is $client', ({ peer, list, client, trusted }) => {
     expect(trust.facts(from(peer, ['X-Forwarded-For', list]))).toMatchObject({ clientAddress: client, trusted });

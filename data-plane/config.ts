@@ -21,6 +21,8 @@ export interface DataPlaneConfig {
   readonly stateDir: string;
   /** CIDRs and addresses whose X-Forwarded-* fields are believed. */
   readonly trustedIps: readonly string[];
+  /** CIDRs and addresses whose connections begin with a PROXY header. */
+  readonly proxyProtocolFrom: readonly string[];
   readonly latencyHeaders: boolean;
   /** After the signal to stop, how long the node still serves before it refuses, for load balancers to notice. */
   readonly drainGraceMs: number;
@@ -55,13 +57,17 @@ export function dataPlaneConfig(source: ConfigSource, hostName: string): DataPla
     opsPort: source.port('opsPort', 9902),
     natsUrl: source.text('natsUrl', 'nats://127.0.0.1:4222'),
     stateDir: source.text('stateDir', `.sluice/node-${httpPort}`),
-    trustedIps: source
-      .text('trustedIps', '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
+    trustedIps: list(source.text('trustedIps', '')),
+    proxyProtocolFrom: list(source.text('proxyProtocolFrom', '')),
     latencyHeaders: source.text('latencyHeaders', 'on') !== 'off',
     drainGraceMs: source.milliseconds('drainGraceMs', 0),
     drainDeadlineMs: source.milliseconds('drainDeadlineMs', 30_000),
   };
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }

@@ -1,4 +1,5 @@
 import type { EndpointSet, Resource } from '../proto/gen/sluice/v1/snapshot_pb.js';
+import { addressesOf } from './addresses.js';
 import type { Endpoint, EndpointAddress } from './balancer/balancer.js';
 import { ClientTrust } from './client-trust.js';
 import type { DataPlaneConfig } from './config.js';
@@ -114,7 +115,8 @@ export class LocalServing implements Serving {
     this.#runtime = runtime;
     this.#certificates = certificates;
     const onHttp2Cut = (kind: string): void => this.#metrics.http2Flood(kind);
-    const listenerOptions = { host, wheel: this.#timers, reads, onHttp2Cut };
+    const proxyHeaderFrom = addressesOf(config.proxyProtocolFrom);
+    const listenerOptions = { host, wheel: this.#timers, reads, proxyHeaderFrom, onHttp2Cut };
     this.#listener = createListener({ ...listenerOptions, port: httpPort }, proxy);
     const listenerTls = {
       secureContext: (serverName: string) => certificates.secureContext(serverName),

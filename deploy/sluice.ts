@@ -25,6 +25,7 @@ const dataPlaneFlags: readonly (readonly [flag: string, about: string])[] = [
   ['--ops-port <port>', 'health, metrics and debug pages (9902)'],
   ['--state-dir <folder>', 'where the last good snapshot is kept (.sluice/node-PORT)'],
   ['--trusted-ips <list>', 'addresses and CIDRs whose X-Forwarded-* fields are believed (none)'],
+  ['--proxy-protocol-from <list>', 'addresses and CIDRs whose connections begin with a PROXY header (none)'],
   ['--latency-headers <on|off>', 'X-Sluice-Proxy-Latency and X-Sluice-Upstream-Latency (on)'],
   ['--drain-grace-ms <ms>', 'how long to serve on after the signal to stop (0)'],
   ['--drain-deadline-ms <ms>', 'how long requests in flight may take to finish (30000)'],

@@ -27,6 +27,7 @@ const config: DataPlaneConfig = {
   natsUrl: '',
   stateDir: '',
   trustedIps: [],
+  proxyProtocolFrom: [],
   latencyHeaders: true,
   drainGraceMs: 0,
   drainDeadlineMs: 1_000,

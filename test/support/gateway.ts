@@ -32,6 +32,8 @@ export interface GatewayConfig {
   /** By service: ports on 127.0.0.1, each active with weight 1 or as given. */
   readonly endpoints: Readonly<Record<string, readonly (number | TestEndpoint)[]>>;
   readonly trustedIps?: readonly string[];
+  /** Of a whole node only. */
+  readonly proxyProtocolFrom?: readonly string[];
 }
 
 export interface TestEndpoint {

@@ -21,7 +21,11 @@ export interface TestNode {
 
 export async function startNode(config: GatewayConfig, tls: Partial<TlsBase> = {}, tlsPort = 0): Promise<TestNode> {
   const warnings: string[] = [];
-  const options: Readonly<Record<string, string>> = { host: '127.0.0.1', trustedIps: config.trustedIps?.join() ?? '' };
+  const options: Readonly<Record<string, string>> = {
+    host: '127.0.0.1',
+    trustedIps: config.trustedIps?.join() ?? '',
+    proxyProtocolFrom: config.proxyProtocolFrom?.join() ?? '',
+  };
   const processConfig = dataPlaneConfig(
     {
       text: (name, fallback) => options[name] ?? fallback,
