@@ -1,6 +1,6 @@
 import { BufferedBody, type BodySource } from './body.js';
 import type { Exchange, RequestHead } from './exchange.js';
-import { headerValue, removeHeader } from './headers.js';
+import { headerValue, headerValues, removeHeader } from './headers.js';
 import { ReplayBody } from './replay-body.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
@@ -60,10 +60,10 @@ function forward(
  */
 function wantedUpgrade({ version, headers }: RequestHead): string | null {
   if (version === '1.0') return null;
-  const upgrade = headerValue(headers, 'upgrade');
-  if (upgrade === undefined || upgrade === '' || hasToken(upgrade, 'h2c')) return null;
-  if (!hasToken(headerValue(headers, 'connection') ?? '', 'upgrade')) return null;
-  return upgrade;
+  if (headerValue(headers, 'upgrade') === undefined) return null;
+  const upgrade = headerValues(headers, 'upgrade').join(', ');
+  if (upgrade === '' || hasToken(upgrade, 'h2c')) return null;
+  return hasToken(headerValues(headers, 'connection').join(), 'upgrade') ? upgrade : null;
 }
 
 /** Whether the body can be sent once more: it is in memory, or nobody has begun to read it. */

@@ -11,10 +11,6 @@ export class FieldFacts {
   persists = true;
   /** `timeout` of a Keep-Alive field, or -1. */
   keepAliveSeconds = -1;
-  /** Connection lists `upgrade`. */
-  upgradeOption = false;
-  /** The value of Upgrade, or ''. */
-  upgrade = '';
   /** The value of Expect, or ''. */
   expect = '';
   /** The value of the one Host, or null. */
@@ -27,8 +23,6 @@ export class FieldFacts {
     this.persists = minor === 1;
     this.keepAliveSeconds = -1;
     this.#closes = false;
-    this.upgradeOption = false;
-    this.upgrade = '';
     this.expect = '';
     this.host = null;
   }
@@ -150,9 +144,6 @@ function noteField(name: string, value: string, facts: FieldFacts): void {
     case 6:
       if (isHeader(name, 'expect')) facts.expect = value;
       break;
-    case 7:
-      if (isHeader(name, 'upgrade')) facts.upgrade = facts.upgrade === '' ? value : `${facts.upgrade}, ${value}`;
-      break;
     case 10:
       if (isHeader(name, 'connection')) noteConnection(value, facts);
       else if (isHeader(name, 'keep-alive')) noteKeepAlive(value, facts);
@@ -180,7 +171,6 @@ function noteConnection(value: string, facts: FieldFacts): void {
     const option = trimBlanks(part);
     if (option === 'close') facts.notePersistence(true);
     else if (option === 'keep-alive') facts.notePersistence(false);
-    else if (option === 'upgrade') facts.upgradeOption = true;
   }
 }
 
