@@ -12,7 +12,7 @@ export class ClientTrust {
 
   /** Takes addresses and CIDRs; throws an Error that names the first that is neither. */
   constructor(trustedIps: readonly string[]) {
-    this.#isTrusted = addressesOf(trustedIps);
+    this.#isTrusted = addressesOf(trustedIps, '--trusted-ips');
   }
 
   facts({ peer, head }: Exchange): ClientFacts {

@@ -115,7 +115,7 @@ export class LocalServing implements Serving {
     this.#runtime = runtime;
     this.#certificates = certificates;
     const onHttp2Cut = (kind: string): void => this.#metrics.http2Flood(kind);
-    const proxyHeaderFrom = addressesOf(config.proxyProtocolFrom);
+    const proxyHeaderFrom = addressesOf(config.proxyProtocolFrom, '--proxy-protocol-from');
     const listenerOptions = { host, wheel: this.#timers, reads, proxyHeaderFrom, onHttp2Cut };
     this.#listener = createListener({ ...listenerOptions, port: httpPort }, proxy);
     const listenerTls = {
