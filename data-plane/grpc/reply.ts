@@ -15,6 +15,8 @@ export interface ReplyObserver {
  * of the gateway can still take its place: to a gRPC caller that says more than a stream that is reset.
  */
 export class CallReply implements BodySource, BodySink {
+  /** Not what the service announces: a status of the gateway may come sooner. */
+  readonly length = null;
   readonly #source: BodySource;
   readonly #observer: ReplyObserver;
   #sink: BodySink | null = null;
@@ -23,10 +25,6 @@ export class CallReply implements BodySource, BodySink {
   constructor(source: BodySource, observer: ReplyObserver) {
     this.#source = source;
     this.#observer = observer;
-  }
-
-  get length(): number | null {
-    return this.#source.length;
   }
 
   start(sink: BodySink): void {

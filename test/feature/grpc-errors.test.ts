@@ -189,6 +189,18 @@ test('a stream that the service breaks off is UNAVAILABLE, not a reset', async (
   expect(ended.metadata.get('x-sluice-error')).toEqual(['upstream_reset']);
 });
 
+test('a reply that ends before its announced length is INTERNAL, and no fault of the gateway', async () => {
+  const port = await rawServer((stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'content-length': '9' });
+    stream.end(emptyMessage);
+  });
+  const gateway = await gatewayTo([port]);
+
+  const { trailers } = await requestRaw(gateway.url, call);
+
+  expect(trailers).toMatchObject({ 'grpc-status': '13', 'x-sluice-error': 'upstream_malformed' });
+});
+
 test.each([
   ['CANCEL', constants.NGHTTP2_CANCEL, status.CANCELLED],
   ['ENHANCE_YOUR_CALM', constants.NGHTTP2_ENHANCE_YOUR_CALM, status.RESOURCE_EXHAUSTED],

@@ -322,6 +322,18 @@ describe('an exchange over HTTP/2', () => {
     expect(answer.headers[':status']).toBe(431);
   });
 
+  it('with a head that is too large for one frame is refused, and others on its connection are not', async () => {
+    await use({ maxHeaderListBytes: 20_000 });
+    const client = session();
+
+    const [large, small] = await Promise.all([
+      request(client, { ':path': '/', 'x-large': '~'.repeat(25_000) }),
+      request(client, { ':path': '/' }),
+    ]);
+
+    expect([large.headers[':status'], small.headers[':status']]).toEqual([431, 200]);
+  });
+
   it('of an extended CONNECT is the Upgrade of HTTP/1, and its two directions end by themselves', async () => {
     let received = '';
     let inputEnded = false;

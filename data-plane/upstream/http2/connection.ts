@@ -55,6 +55,8 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   readonly #startMs: number;
   readonly #writer: TurnWriter;
   #state: State = 'connecting';
+  /** It has taken a call. */
+  hasServed = false;
   /** Why the connection ends, if that is known before the socket does. */
   #error: ProxyError | null = null;
   #heardMs: number;
@@ -95,6 +97,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   /** Sends a call; there is room for it. */
   send(call: Http2Call, nowMs: number): void {
     this.#core.nowMs = nowMs;
+    this.hasServed = true;
     if (this.#core.streamCount === 0) this.#awake(nowMs);
     const { body } = call.call;
     const stream = this.#core.open(call.call, this.#scheme, body.length, call);

@@ -377,6 +377,34 @@ describe('connections', () => {
     expect(reply.error?.kind).toBe('connect_failed');
   });
 
+  it('that take no call are not made again and again', async () => {
+    let made = 0;
+    const noStreams = Buffer.from('000006040000000000000300000000', 'hex');
+    const port = await listen(createTcpServer((socket) => socket.on('data', () => {}).end(noStreams, () => made++)));
+
+    const reply = await new Recorder(transportTo(port), get('/', { connectMs: 400 })).done;
+
+    expect(reply.error?.kind).toBe('connect_timeout');
+    expect(made).toBeGreaterThan(1);
+    expect(made).toBeLessThan(12);
+  });
+
+  it('outlive an answer whose head is too large', async () => {
+    const { port } = await serve((stream, headers) => {
+      if (headers[':path'] === '/large') stream.respond({ ':status': 200, 'x-large': '~'.repeat(50_000) });
+      else setTimeout(() => echo(stream, headers), 20);
+    });
+    const transport = transportTo(port, { maxHeaderListBytes: 16_384 });
+
+    const [other, large] = await Promise.all([
+      new Recorder(transport, get('/')).done,
+      new Recorder(transport, get('/large')).done,
+    ]);
+
+    expect(large.error?.kind).toBe('upstream_too_large');
+    expect([other.error, other.status]).toEqual([null, 200]);
+  });
+
   it('to a server that says nothing time out', async () => {
     const port = await listen(createTcpServer(() => {}));
 

@@ -95,7 +95,10 @@ export class Http2Pool implements Transport, UpstreamContext {
   retired(connection: UpstreamConnection): void {
     const at = this.#open.indexOf(connection);
     if (at >= 0) this.#open.splice(at, 1);
-    if (this.#waiting.length > 0) this.#connect(performance.now());
+    if (this.#waiting.length === 0) return;
+    // The next one would hardly do better at once.
+    if (at >= 0 && !connection.hasServed) this.#pause();
+    this.#connect(performance.now());
   }
 
   closed(connection: UpstreamConnection, error: ProxyError | null): void {
@@ -133,14 +136,18 @@ export class Http2Pool implements Transport, UpstreamContext {
     this.#all.add(this.#connecting);
   }
 
-  /** Half of the pause is random, so that gateways do not come back all at once. */
   #backOff(error: ProxyError): void {
-    const { minBackoffMs, maxBackoffMs } = this.limits;
-    const pauseMs = Math.min(minBackoffMs * 2 ** this.#failures, maxBackoffMs);
+    this.#pause();
     this.#failures++;
     this.#lastFailure = error;
-    this.#notBeforeMs = performance.now() + pauseMs * (0.5 + this.#random() / 2);
     if (this.#open.length === 0) this.#failWaiting(error);
+  }
+
+  /** Half of it is random, so that gateways do not come back all at once. */
+  #pause(): void {
+    const { minBackoffMs, maxBackoffMs } = this.limits;
+    const pauseMs = Math.min(minBackoffMs * 2 ** this.#failures, maxBackoffMs);
+    this.#notBeforeMs = performance.now() + pauseMs * (0.5 + this.#random() / 2);
   }
 
   #failWaiting(error: ProxyError): void {

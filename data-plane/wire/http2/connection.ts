@@ -26,6 +26,11 @@ import { FrameWriter } from './writer.js';
 
 /** Credit in smaller pieces is no sign of a peer that works. */
 const dribletBytes = 512;
+/**
+ * A field block may have this many times the bytes of the largest head before the connection ends by it: one that is only too
+ * large costs its stream, and the others go on. A service has no more blocks than we ask it for.
+ */
+const blockFactor = { server: 2, client: 8 } as const;
 const emptyChunk = new Uint8Array(0);
 
 /**
@@ -70,7 +75,8 @@ export class Connection {
     this.#queue = new SendQueue(this.writer);
     this.#streams = new StreamTable(role);
     const state = { role, owner, streams: this.#streams, queue: this.#queue, flood: this.#flood };
-    this.#inbound = new Inbound(new PeerFrames(this, state, texts), role === 'server', own.maxHeaderListBytes);
+    const maxBlockBytes = blockFactor[role] * own.maxHeaderListBytes;
+    this.#inbound = new Inbound(new PeerFrames(this, state, texts), role === 'server', maxBlockBytes);
   }
 
   /** Writes what the connection begins with. */

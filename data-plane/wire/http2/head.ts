@@ -15,6 +15,7 @@ export interface HeadSnapshot {
 
 /** RFC 7541 section 4.1, and what SETTINGS_MAX_HEADER_LIST_SIZE counts by. */
 const fieldOverhead = 32;
+const longestType = 256;
 
 /** What a field name asks for. Names that are not here are ordinary if their letters are. */
 type NameKind = 'ordinary' | 'pseudo' | 'connection' | 'content-length' | 'te' | 'cookie';
@@ -33,14 +34,15 @@ const nameKinds: ReadonlyMap<string, NameKind> = new Map<string, NameKind>([
 /**
  * Gathers and checks the fields of one block (RFC 9113 section 8): pseudo-header fields apart, the rest as a list without
  * Content-Length. One serves a whole connection: it is reset for each block, and its lists are the receiver's to keep.
- * A block that breaks a rule is still decoded to its end, and `malformed` says what was wrong; one that is too large is
- * counted and dropped.
+ * A block that breaks a rule is still decoded to its end, and `malformed` says what was wrong. Of one that is too large
+ * nothing more is kept but the Content-Type, by which it is answered.
  */
 export class HeadCollector implements FieldSink {
   readonly #maxBytes: number;
   #kind: BlockKind = 'request';
   #bytes = 0;
   #cookieAt = -1;
+  #lateTypeKept = false;
 
   status = 0;
   method = '';
@@ -65,6 +67,7 @@ export class HeadCollector implements FieldSink {
     this.#kind = kind;
     this.#bytes = 0;
     this.#cookieAt = -1;
+    this.#lateTypeKept = false;
     this.status = 0;
     this.method = '';
     this.scheme = '';
@@ -92,9 +95,16 @@ export class HeadCollector implements FieldSink {
 
   field(name: string, value: string): void {
     this.#bytes += name.length + value.length + fieldOverhead;
-    if (this.malformed !== null || this.tooLarge) return;
+    if (this.malformed !== null) return;
+    if (this.tooLarge && !this.#isLateType(name, value)) return;
     if (name.charCodeAt(0) === colon) this.malformed = this.#pseudo(name, value);
     else this.malformed = this.#ordinary(name, value);
+  }
+
+  #isLateType(name: string, value: string): boolean {
+    if (name !== 'content-type' || value.length > longestType || this.#lateTypeKept) return false;
+    this.#lateTypeKept = true;
+    return true;
   }
 
   /** What the block lacks, once it is complete. */
