@@ -126,11 +126,6 @@ export class RangeTaker {
     return copy;
   }
 
-  /** A small range to keep, as latin1 text. */
-  takeText(start: number, end: number): string {
-    return this.#bytes.toString('latin1', start, end);
-  }
-
   /** Gives a range to a body; what that has written on by then is not kept. */
   pushTo(body: StreamBody, start: number, end: number): void {
     if (!this.#isView(start, end)) body.push(this.take(start, end));

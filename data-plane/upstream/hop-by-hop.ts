@@ -7,16 +7,27 @@ import { isHeader, trimBlanks, type HeaderList } from '../headers.js';
  * what reaches a `Call` or `replied` fulfils their contract. Order and case of the rest are kept.
  */
 export function stripHopByHop(headers: readonly string[]): HeaderList {
-  const kept: HeaderList = [];
+  return takeHopByHop([...headers]);
+}
+
+/** The same in place: for a list that nobody else has. */
+export function takeHopByHop(headers: HeaderList): HeaderList {
   let named: string[] | null = null;
+  let kept = 0;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    const value = headers[i + 1] as string;
-    if (!isHopByHop(name)) kept.push(name, value);
-    else if (isHeader(name, 'connection')) named = namedBy(value, named);
-    else if (name.length === 2 && hasToken(value, 'trailers')) kept.push(name, 'trailers');
+    let value = headers[i + 1] as string;
+    if (isHopByHop(name)) {
+      if (isHeader(name, 'connection')) named = namedBy(value, named);
+      if (name.length !== 2 || !hasToken(value, 'trailers')) continue;
+      value = 'trailers';
+    }
+    headers[kept] = name;
+    headers[kept + 1] = value;
+    kept += 2;
   }
-  return named === null ? kept : without(kept, named);
+  while (headers.length > kept) headers.pop();
+  return named === null ? headers : without(headers, named);
 }
 
 /** Whether a comma-separated field value holds `token` (lower case), ignoring case. Parameters are not understood. */

@@ -6,7 +6,7 @@ import { RangeTaker, StreamBody, type BodyOwner } from '../../socket/stream-body
 import { TunnelEnd, type TunnelOwner } from '../../socket/tunnel-end.js';
 import { WheelTimer, type TimerWheel } from '../../wheel.js';
 import { MessageParser, Violation, type MessageEvents, type MessageHead } from '../../wire/http1/http1.js';
-import { stripHopByHop } from '../hop-by-hop.js';
+import { takeHopByHop } from '../hop-by-hop.js';
 import type { Call, CallObserver } from '../transport.js';
 import type { Http1TransportLimits } from './limits.js';
 import { RequestWriter, type RequestWriterOwner } from './request-writer.js';
@@ -224,9 +224,8 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
 
   /** A small body goes on as text, in one string with the head before it. */
   #wholeBody(start: number, end: number): BufferedBody {
-    return new BufferedBody(
-      end - start <= inlineBodyBytes ? this.#ranges.takeText(start, end) : this.#ranges.take(start, end),
-    );
+    const text = end - start <= inlineBodyBytes ? this.#parser.bodyText(end - start) : null;
+    return new BufferedBody(text ?? this.#ranges.take(start, end));
   }
 
   onHead(head: MessageHead): void {
@@ -251,11 +250,10 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     if (running === null) return;
     this.#replied = true;
     this.#owner.wheel.clear(this.#tryTimer);
-    const headers = stripHopByHop(head.headers);
-    if (this.#parser.answersHead || head.status === 304) {
-      const length = headerValue(head.headers, 'content-length');
-      if (length !== undefined) headers.push('Content-Length', length);
-    }
+    const hasNoBody = this.#parser.answersHead || head.status === 304;
+    const length = hasNoBody ? headerValue(head.headers, 'content-length') : undefined;
+    const headers = takeHopByHop(head.headers);
+    if (length !== undefined) headers.push('Content-Length', length);
     running.observer.replied(head.status, headers, body);
   }
 
@@ -265,7 +263,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     if (running === null) return;
     if (++this.#interim > this.#owner.limits.maxInterim) throw new Violation('malformed', 'too many interim answers');
     if (head.status === 101) this.#onUpgrade(running, head);
-    else if (head.status !== 100) running.observer.informed(head.status, stripHopByHop(head.headers));
+    else if (head.status !== 100) running.observer.informed(head.status, takeHopByHop(head.headers));
   }
 
   #onUpgrade(running: RunningCall, head: MessageHead): void {
@@ -278,7 +276,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#tunnel = tunnel;
     this.#running = null;
     running.done = true;
-    const headers = [...stripHopByHop(head.headers), 'Upgrade', protocol];
+    const headers = [...takeHopByHop(head.headers), 'Upgrade', protocol];
     running.observer.upgraded(101, headers, { received: tunnel.input, send: (body) => tunnel.send(body) });
   }
 

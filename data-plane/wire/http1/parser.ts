@@ -37,6 +37,9 @@ export interface WireLimits extends FieldLimits {
 type Mode = 'request' | 'response';
 type Step = 'head' | 'length' | 'chunked' | 'trailers' | 'close';
 
+/** A read up to this size becomes text as a whole. */
+const mostTextBytes = 8_192;
+
 const noHead: MessageHead = { method: '', target: '', status: 0, minor: 1, headers: [] };
 
 /**
@@ -59,12 +62,21 @@ export class MessageParser {
   #step: Step = 'head';
   #head: MessageHead = noHead;
   #left = 0;
+  /** The head, and what came behind it where that is little: one call makes text of both. */
+  #text = '';
+  #headLength = 0;
 
   constructor(mode: Mode, limits: WireLimits, events: MessageEvents) {
     this.#mode = mode;
     this.#limits = limits;
     this.#events = events;
     this.#pieces = new HeadBuffer(limits.maxHeadBytes);
+  }
+
+  /** Within `onMessage`: the body, which is so long, as latin1 text; null when it is not short or did not come with its head. */
+  bodyText(length: number): string | null {
+    const end = this.#headLength + length;
+    return this.#text.length < end ? null : this.#text.slice(this.#headLength, end);
   }
 
   /** No byte of a next message has been read. */
@@ -139,7 +151,9 @@ export class MessageParser {
     const headEnd = this.#fields.read(bytes, line.next, end, from, this.#limits);
     if (headEnd < 0) return -1;
     if (headEnd - from > this.#limits.maxHeadBytes) throw new Violation('head_too_large', 'head');
-    const text = bytes.toString('latin1', from, headEnd);
+    const text = bytes.toString('latin1', from, end - from <= mostTextBytes ? end : headEnd);
+    this.#text = text;
+    this.#headLength = headEnd - from;
     this.facts.reset(line.minor);
     const headers = this.#fields.cut(text, this.facts);
     this.#head = {
