@@ -27,14 +27,21 @@ export function webCall(head: RequestHead, body: BodySource): WebCall | null {
   if (type === null) return null;
   const isText = type[1] !== undefined;
   const native = `application/grpc${type[2] ?? ''}`;
+  const wantsText = wantedText(head.headers) ?? isText;
   return {
     head: { ...head, headers: nativeFields(head.headers, native) },
     body: isText && body.length !== 0 ? new FromBase64(body) : body,
     reply: (headers, replyBody) => ({
-      headers: webFields(headers, isText),
-      body: replyBody.length === 0 ? replyBody : new WithTrailerFrame(replyBody, isText),
+      headers: webFields(headers, wantsText),
+      body: replyBody.length === 0 ? replyBody : new WithTrailerFrame(replyBody, wantsText),
     }),
   };
+}
+
+/** Whether the client asks for base64, for whatever it has sent itself; null when it does not say. */
+function wantedText(fields: HeaderList): boolean | null {
+  const accept = /application\/grpc-web(-text)?/i.exec(headerValue(fields, 'accept') ?? '');
+  return accept === null ? null : accept[1] !== undefined;
 }
 
 /** Content-Type and the fields that only clients of gRPC-Web send are exchanged for gRPC's. */

@@ -136,6 +136,21 @@ describe('grpc-web-text', () => {
     expect(bytes.subarray(10).toString()).toMatch(/^grpc-status: 0\r\n/m);
   });
 
+  test.each([
+    ['application/grpc-web+proto', 'application/grpc-web-text', 'application/grpc-web-text'],
+    ['application/grpc-web-text', 'application/grpc-web+proto', 'application/grpc-web'],
+    ['application/grpc-web-text', '*/*', 'application/grpc-web-text'],
+  ])('a request of %s that accepts %s is answered with %s', async (sent, accept, expected) => {
+    const body = sent.includes('text') ? emptyMessage.toString('base64') : emptyMessage;
+
+    const answer = await post(`/${testService}/EmptyCall`, sent, body, { accept });
+
+    expect(answer.headers.get('content-type')?.replace('+proto', '')).toBe(expected);
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    const first = expected.includes('text') ? emptyMessage.toString('base64') : emptyMessage.toString('latin1');
+    expect(bytes.toString('latin1').startsWith(first)).toBe(true);
+  });
+
   test('a request in pieces that are padded each, or cut anywhere', async () => {
     const size = Buffer.from([0, 0, 0, 0, 3, 0x10, 0x90, 0x4e]); // response_size: 10000
     const padded = [size.subarray(0, 2), size.subarray(2, 7), size.subarray(7)].map((part) => part.toString('base64'));

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';
@@ -145,6 +146,17 @@ describe('a WebSocket over HTTP/2 to a service of HTTP/1', () => {
 
     await expect.poll(() => server.clients.size, { timeout: 5_000 }).toBe(0);
     expect((await openSocket(session, '/refused')).head[':status']).toBe(403);
+  });
+
+  it('that the service answers as any other request is not open to its client', async () => {
+    const plain = createServer((_request, answer) => answer.end('no socket here')).listen(0, '127.0.0.1');
+    closing.push(() => void plain.close());
+    await once(plain, 'listening');
+    const { session } = await gatewayTo((plain.address() as AddressInfo).port);
+
+    const { head } = await openSocket(session, '/a');
+
+    expect(head).toMatchObject({ ':status': 502, 'x-sluice-error': 'upstream_malformed' });
   });
 
   it('is told to go elsewhere when the node drains', async () => {

@@ -31,6 +31,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
   /** What follows an extended CONNECT is the tunnel's. */
   readonly body: BodySource;
   readonly #stream: Stream;
+  readonly #isConnect: boolean;
   readonly #context: ExchangeContext;
   #observer: RequestObserver | null = null;
   #phase: Phase = 'waiting';
@@ -49,6 +50,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
     startMs: number,
   ) {
     this.#stream = stream;
+    this.#isConnect = isConnect;
     if (isConnect) this.body = emptyBody;
     else this.body = expectsContinue ? new ExpectedBody(stream) : stream.incoming;
     this.#context = context;
@@ -73,6 +75,16 @@ export class Http2Exchange implements Exchange, StreamObserver {
 
   respond(status: number, headers: HeaderList, body: BodySource, added?: FieldBlock): void {
     if (this.#phase !== 'waiting') return body.cancel(new ProxyError('internal', new Error('answered twice')));
+    if (!this.#isConnect || status >= 300) return this.#answer(status, headers, body, added);
+    // The client would take it for an open tunnel.
+    const error = new ProxyError('upstream_malformed', undefined, {
+      message: 'The service did not take the WebSocket.',
+    });
+    body.cancel(error);
+    this.fail(error);
+  }
+
+  #answer(status: number, headers: HeaderList, body: BodySource, added?: FieldBlock): void {
     this.#phase = 'answering';
     this.#status = status;
     const bodyless = this.head.method === 'HEAD' || status === 204 || status === 304;
@@ -110,7 +122,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
     this.#error ??= error;
     if (this.#phase === 'answering') return this.#stream.breakOff(error);
     const { status, headers, body } = errorAnswer(error, this.id, headerValue(this.head.headers, 'content-type'));
-    this.respond(status, headers, body);
+    this.#answer(status, headers, body);
   }
 
   /** Nobody has looked at the request: a gRPC client sends it elsewhere by itself if it is told so. */
