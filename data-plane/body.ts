@@ -32,6 +32,8 @@ export interface BodySink {
 
 /** A body up to this size leaves in one string with its head: cheaper than a vectored write up to about here. */
 export const inlineBodyBytes = 4_096;
+/** One that is text already, up to this: with a usual head it just fits into what node writes without a buffer of its own. */
+const inlineTextBytes = 15_360;
 
 /** A body that is wholly in memory, and can therefore be sent again. */
 export class BufferedBody implements BodySource {
@@ -46,6 +48,11 @@ export class BufferedBody implements BodySource {
     this.#text = typeof data === 'string' ? data : null;
     this.length = data.length;
     this.trailers = trailers;
+  }
+
+  /** Whether it is best written in one string with its head. */
+  get isInline(): boolean {
+    return this.length <= (this.#text === null ? inlineBodyBytes : inlineTextBytes);
   }
 
   get bytes(): Uint8Array {

@@ -1,4 +1,4 @@
-import { BufferedBody, inlineBodyBytes, type BodySink, type BodySource } from '../body.js';
+import { BufferedBody, type BodySink, type BodySource } from '../body.js';
 import { ProxyError } from '../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../exchange.js';
 import { headerValue, type FieldBlock, type HeaderList } from '../headers.js';
@@ -98,7 +98,7 @@ export class Http1Exchange implements Exchange, BodySink {
       if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
       this.#connection.write(head);
       this.#finish();
-    } else if (body instanceof BufferedBody && body.length <= inlineBodyBytes && this.#framing === 'length') {
+    } else if (body instanceof BufferedBody && body.isInline && this.#framing === 'length') {
       this.#respondInline(head, body);
     } else {
       this.#connection.write(head);

@@ -12,6 +12,12 @@ export interface ResponseContent {
   readonly body: Uint8Array;
 }
 
+/** What is all of an answer; a string is latin1 text. */
+export interface AnswerContent {
+  readonly contentType: string;
+  readonly body: Uint8Array | string;
+}
+
 /** Makes the answer's body out of a response message. */
 export class ResponsePlan {
   readonly #type: MessageType;
@@ -42,20 +48,35 @@ export class ResponsePlan {
    */
   toContent(message: Uint8Array, accept: string): ResponseContent {
     try {
-      const protobufType = accept === '' || !this.#isMessage || this.isHttpBody ? undefined : acceptedProtobuf(accept);
-      if (protobufType !== undefined) return this.#protobuf(message, protobufType);
-      if (this.isHttpBody) return readHttpBody(this.#codecs.messageAt(this.#type, this.#field, message));
-      const body =
-        this.#field.length === 0
-          ? this.#codecs.print(this.#type, message, this.#emission)
-          : this.#codecs.printField(this.#type, this.#field, message, this.#emission);
-      return { contentType: 'application/json', body };
+      return this.#asItIs(message, accept) ?? { contentType: 'application/json', body: this.#print(message) };
     } catch (error) {
       throw new ProxyError('upstream_malformed', error);
     }
   }
 
-  #protobuf(message: Uint8Array, contentType: string): ResponseContent {
+  /** The same for an answer of its own. */
+  toAnswer(message: Uint8Array, accept: string): AnswerContent {
+    if (this.#field.length > 0 || this.isHttpBody) return this.toContent(message, accept);
+    try {
+      const asItIs = accept === '' ? null : this.#asItIs(message, accept);
+      if (asItIs !== null) return asItIs;
+      return { contentType: 'application/json', body: this.#codecs.printShort(this.#type, message, this.#emission) };
+    } catch (error) {
+      throw new ProxyError('upstream_malformed', error);
+    }
+  }
+
+  #print(message: Uint8Array): Uint8Array {
+    return this.#field.length === 0
+      ? this.#codecs.print(this.#type, message, this.#emission)
+      : this.#codecs.printField(this.#type, this.#field, message, this.#emission);
+  }
+
+  /** What is passed on without being printed. */
+  #asItIs(message: Uint8Array, accept: string): ResponseContent | null {
+    if (this.isHttpBody) return readHttpBody(this.#codecs.messageAt(this.#type, this.#field, message));
+    const contentType = accept === '' || !this.#isMessage ? undefined : acceptedProtobuf(accept);
+    if (contentType === undefined) return null;
     return { contentType, body: this.#codecs.messageAt(this.#type, this.#field, message) ?? new Uint8Array(0) };
   }
 

@@ -22,16 +22,18 @@ export function unaryAnswer(
   if (status.code !== 0) return statusAnswer(request, status, headers, trailers);
   const { response, habits } = request.binding;
   const override = habits.statusFromMetadata ? statusOverride(headers, trailers) : null;
-  const content = response.toContent(
+  const content = response.toAnswer(
     soleMessage(body, inflate, request.maxMessageBytes),
     headerValue(request.headers, 'accept') ?? '',
   );
   const isPretty =
     habits.prettyPrint && content.contentType === 'application/json' && wantsPretty(queryOf(request.target));
+  const fields = trailersFor(request, trailers);
+  const plain = new BufferedBody(content.body, fields);
   return {
     status: override ?? (response.isNoContent ? 204 : 200),
     headers: answerFields(request, headers, content.contentType),
-    body: new BufferedBody(isPretty ? indented(content.body) : content.body, trailersFor(request, trailers)),
+    body: isPretty ? new BufferedBody(indented(plain.bytes), fields) : plain,
     grpcCode: 0,
   };
 }

@@ -80,6 +80,14 @@ export class Codecs {
     return printer.end();
   }
 
+  /** The same for an answer of its own: latin1 text, one char per byte, when it is short. */
+  printShort(type: MessageType, wire: Uint8Array, emission: Emission): string | Uint8Array {
+    const printer = this.#printer;
+    printer.begin(wire, emission);
+    printer.message(this.#tables.message(type), wire.length);
+    return printer.endShort();
+  }
+
   /** The JSON form of the field that `path` leads to, which is not empty: null when a message on the way is not set. */
   printField(type: MessageType, path: readonly Field[], wire: Uint8Array, emission: Emission): Uint8Array {
     const printer = this.#printer;

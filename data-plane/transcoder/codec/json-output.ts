@@ -8,6 +8,7 @@ import { copyBytes } from './writer.js';
 /** Small, as a text of a slow client keeps all of it alive. */
 const slabBytes = 16_384;
 const minRoom = 1_024;
+const longestText = 15_360;
 /** Shorter strings are copied byte by byte in less time than it takes to begin. */
 const minScanned = 48;
 /** Two bytes of an empty message may stand for as many kilobytes of its unset fields: 16 times what a message may have. */
@@ -64,6 +65,18 @@ export class JsonOutput {
     }
     this.start = pos;
     return buf.subarray(start, pos);
+  }
+
+  /**
+   * The text as latin1 text, one char per byte, or as bytes when it is long. Memory outside of the heap would have the collector
+   * go through all of that far too often: half of the time of a 10 KiB answer.
+   */
+  takeShort(): string | Uint8Array {
+    const { buf, start, pos } = this;
+    if (pos - start > longestText) return this.take();
+    const text = buf.toString('latin1', start, pos);
+    if (buf.length > slabBytes) this.#replace(slabBytes);
+    return text;
   }
 
   reserve(bytes: number): void {

@@ -51,6 +51,12 @@ export class WireToJson implements MessagePrinter {
     return this.out.take();
   }
 
+  /** The same, as latin1 text when it is short. */
+  endShort(): string | Uint8Array {
+    this.source.load(nothing);
+    return this.out.takeShort();
+  }
+
   get isHopeful(): boolean {
     return this.#disappointments < maxDisappointments;
   }

@@ -1,4 +1,4 @@
-import { BufferedBody, inlineBodyBytes, type BodySink, type BodySource } from '../../body.js';
+import { BufferedBody, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import { bulkBytes } from '../../socket/read-buffer.js';
@@ -55,7 +55,7 @@ export class RequestWriter implements BodySink {
     this.#done = false;
     this.#firstFlush = this.#socket.nextFlush;
     const head = requestHead(call, this.#framing);
-    if (body instanceof BufferedBody && body.length <= inlineBodyBytes) {
+    if (body instanceof BufferedBody && body.isInline) {
       this.#socket.write(head + inlineBody(body, this.#framing));
       this.#finish();
     } else {
