@@ -132,6 +132,22 @@ const bodies: readonly Row[] = [
     sees: { shelf: '7', requestId: 'r', book: { title: 'a b&c', tags: ['x', 'y'] } },
   },
   {
+    title: 'BD14 JSON that curl calls a form is JSON',
+    in: [GRPC_GATEWAY],
+    send: 'POST /v1/shelves/7/books',
+    type: form,
+    body: ' {"title":"T"}',
+    sees: { shelf: '7', book: { title: 'T' } },
+  },
+  {
+    title: 'BD14 elsewhere it is a parameter that nobody knows',
+    in: [ENVOY, STRICT],
+    send: 'POST /v1/shelves/7/books',
+    type: form,
+    body: '{"title":"T"}',
+    sees: bad('title'),
+  },
+  {
     title: 'SZ1 a body over the limit',
     send: 'POST /v1/shelves/7/books',
     body: JSON.stringify({ title: 'x'.repeat(4_200_000) }),
