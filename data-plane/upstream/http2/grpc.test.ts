@@ -206,7 +206,7 @@ describe('against a grpc-js server', () => {
     clearInterval(load);
 
     const errors = (await Promise.all(replies)).map(({ error }) => error?.kind).filter((kind) => kind !== undefined);
-    expect(replies.length).toBeGreaterThan(50);
+    expect(replies.length).toBeGreaterThan(10);
     expect(errors).toEqual([]);
   });
 });

@@ -455,6 +455,26 @@ describe('connections', () => {
     expect(mostOpen).toBeLessThanOrEqual(15);
   });
 
+  it('are enough for thousands of calls that begin at once and last', async () => {
+    const streams: ServerHttp2Stream[] = [];
+    const { port } = await serve(
+      (stream) => {
+        streams.push(stream);
+        stream.respond({ ':status': 200 });
+      },
+      { maxConcurrentStreams: 100 },
+    );
+    const transport = transportTo(port);
+
+    const calls = Array.from({ length: 2_000 }, () => new Recorder(transport, get('/')));
+    await Promise.all(calls.map(({ replying }) => replying));
+    expect(streams).toHaveLength(2_000);
+    for (const stream of streams) stream.end();
+    const replies = await Promise.all(calls.map(({ done }) => done));
+
+    expect(replies.filter(({ error }) => error !== null)).toEqual([]);
+  });
+
   it('that are told to go away finish what was accepted; calls after it go to a new one', async () => {
     let sessions = 0;
     const finish: (() => void)[] = [];

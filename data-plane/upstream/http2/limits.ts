@@ -29,10 +29,11 @@ export interface Http2TransportLimits extends FloodLimits {
 
 /** Every limit of the HTTP/2 upstream side, with its reason. */
 export const defaultHttp2Limits: Http2TransportLimits = {
-  // Servers allow 100 to 250 streams a connection: a thousand calls at a time to one endpoint.
-  maxConnections: 8,
+  // Servers allow 100 to 250 streams a connection, and watches hold theirs for hours: six thousand at a time to one endpoint.
+  maxConnections: 64,
   maxStreamsPerConnection: 1_000,
-  maxPending: 1_024,
+  // What 64 clients may ask at once, while a first connection is made.
+  maxPending: 8_192,
   // As for HTTP/1: waiting longer helps nobody; another endpoint may be free.
   pendingTimeoutMs: 5_000,
   // Connections are few, and a TLS handshake is dear; below the idle limits of common load balancers (350 s and more).
