@@ -109,8 +109,8 @@ export class WorkersServing implements Serving {
 
   async openApi(request: OpenApiRequest): Promise<OpenApiPage> {
     const [worker] = this.#serving();
-    const page = worker === undefined ? null : await within(documentMs, worker.ask({ kind: 'openapi', request }));
-    return page === null ? openApiPage(null, request) : (page as OpenApiPage);
+    const document = worker === undefined ? null : await within(documentMs, worker.ask({ kind: 'openapi', request }));
+    return document === null ? openApiPage(null, request) : (document as OpenApiPage);
   }
 
   retire(): void {
