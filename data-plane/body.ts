@@ -50,6 +50,11 @@ export class BufferedBody implements BodySource {
     this.trailers = trailers;
   }
 
+  /** Whether `text` is there, and `bytes` would have to be made. */
+  get isText(): boolean {
+    return this.#text !== null && this.#bytes === null;
+  }
+
   /** Whether it is best written in one string with its head. */
   get isInline(): boolean {
     return this.length <= (this.#text === null ? inlineBodyBytes : inlineTextBytes);

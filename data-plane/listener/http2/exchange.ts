@@ -169,8 +169,11 @@ export class Http2Exchange implements Exchange, StreamObserver {
         this.#stream.abandon(new ProxyError('client_closed', new Error('an idle tunnel')));
     } else if (this.#bodyIsTooSlow(nowMs)) {
       this.#context.cut('slow_body');
-      incoming.fail(new ProxyError('request_timeout'));
-      this.fail(new ProxyError('request_timeout'));
+      const error = new ProxyError('request_timeout');
+      incoming.fail(error);
+      // Who has not begun to read the body has not heard of it.
+      if (this.#phase === 'waiting') this.#observer?.aborted(error);
+      this.fail(error);
     }
   }
 
@@ -197,7 +200,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
       status: this.#status,
       error: this.#error,
       bytesReceived: this.#stream.incoming.bytes,
-      bytesSent: this.#stream.outgoing?.bytes ?? 0,
+      bytesSent: this.#stream.bytesSent,
       durationMs: performance.now() - this.startMs,
     };
   }

@@ -133,18 +133,31 @@ export class RequestPlan {
    * later messages of a stream are made with `bound` null (ST8).
    */
   frame(bound: BoundParameters | null, body: Uint8Array, contentType: string): Uint8Array {
+    this.#write(bound ?? nothingBound, body, contentType);
+    const frame = this.#out.copy();
+    this.#out.release();
+    return frame;
+  }
+
+  /** The same for a call of its own: latin1 text when it is short. */
+  frameShort(bound: BoundParameters, body: Uint8Array, contentType: string): string | Uint8Array {
+    this.#write(bound, body, contentType);
+    const frame = this.#out.copyShort();
+    this.#out.release();
+    return frame;
+  }
+
+  #write(bound: BoundParameters, body: Uint8Array, contentType: string): void {
     const out = this.#out;
     out.pos = headerBytes;
-    asBadArgument(() => this.#assemble(bound ?? nothingBound, body, contentType, out));
+    asBadArgument(() => this.#assemble(bound, body, contentType, out));
     const length = out.pos - headerBytes;
-    const frame = out.copy();
-    frame[0] = 0;
-    frame[1] = length >>> 24;
-    frame[2] = length >>> 16;
-    frame[3] = length >>> 8;
-    frame[4] = length;
-    out.release();
-    return frame;
+    const { buf } = out;
+    buf[0] = 0;
+    buf[1] = length >>> 24;
+    buf[2] = length >>> 16;
+    buf[3] = length >>> 8;
+    buf[4] = length;
   }
 
   #assemble({ path, query }: BoundParameters, body: Uint8Array, contentType: string, out: WireWriter): void {

@@ -242,7 +242,10 @@ function unaryCall(request: TranscodedRequest, body: Uint8Array): GrpcCall {
 
 /** The call with one message, of which `body` is what the binding takes from a body. Throws a ProxyError, as `boundOf` does. */
 export function callOfOne(request: TranscodedRequest, body: Uint8Array, contentType: string): GrpcCall {
-  return callOfMessages(request, new BufferedBody(request.binding.request.frame(boundOf(request), body, contentType)));
+  return callOfMessages(
+    request,
+    new BufferedBody(request.binding.request.frameShort(boundOf(request), body, contentType)),
+  );
 }
 
 /** What path and query give. */
@@ -255,7 +258,7 @@ function formCall(request: TranscodedRequest, form: Uint8Array): GrpcCall {
   if (habits.profile === 'grpc-gateway' && plan.usesBody && isJsonAllTheSame(form)) return unaryCall(request, form);
   const parameters = [queryOf(request.target), latin1.decode(form)].filter((text) => text !== '').join('&');
   const bound = plan.bind(request.variables, parameters);
-  return callOfMessages(request, new BufferedBody(plan.frame(bound, emptyBody.bytes, '')));
+  return callOfMessages(request, new BufferedBody(plan.frameShort(bound, emptyBody.bytes, '')));
 }
 
 /** `curl -d '{…}'` says that JSON is a form. No name in a form begins so: its brace would be escaped. */
@@ -268,7 +271,7 @@ function multipartCall(request: TranscodedRequest, form: Uint8Array): GrpcCall {
   const { request: plan } = request.binding;
   const parts = readParts(form, contentTypeOf(request));
   const bound = plan.bindParts(request.variables, queryOf(request.target), parts);
-  return callOfMessages(request, new BufferedBody(plan.frame(bound, emptyBody.bytes, '')));
+  return callOfMessages(request, new BufferedBody(plan.frameShort(bound, emptyBody.bytes, '')));
 }
 
 function streamedCall(request: TranscodedRequest): GrpcCall {

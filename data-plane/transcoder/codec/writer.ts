@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 
 const utf8 = new TextEncoder();
+const longestText = 15_360;
 const maxKeptBytes = 1_048_576;
 
 /**
@@ -29,6 +30,11 @@ export class WireWriter {
   /** The bytes written since `start`, as a copy of their own. */
   copy(start = 0): Uint8Array {
     return copyBytes(this.buf, start, this.pos);
+  }
+
+  /** The same as latin1 text, one char per byte, which needs no memory outside of the heap; as bytes where it is long. */
+  copyShort(): string | Uint8Array {
+    return this.pos > longestText ? this.copy() : this.buf.toString('latin1', 0, this.pos);
   }
 
   /** Lets a large buffer go, so that one large message is not kept for ever. */

@@ -1,3 +1,4 @@
+import type { BufferedBody } from '../../body.js';
 import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import { HpackError } from '../hpack/hpack.js';
@@ -184,6 +185,18 @@ export class Connection {
     if (bytes === mostBytes || bytes >= dribletBytes) this.#flood.worked(2 * Math.ceil(bytes / defaultMaxFrameBytes));
     this.wantFlush();
     return bytes;
+  }
+
+  /** Ends a stream with a body that is in memory; false, with nothing done, when it cannot leave at once and in one frame. */
+  sendWhole(stream: Stream, body: BufferedBody): boolean {
+    const { length } = body;
+    if (length === 0 || body.trailers !== null || !this.#queue.sendWhole(stream.id, body, stream.sendWindow))
+      return false;
+    stream.sendWindow -= length;
+    if (length >= dribletBytes) this.#flood.worked(2);
+    this.wantFlush();
+    this.#afterLocalEnd(stream);
+    return true;
   }
 
   enqueue(body: OutgoingBody): void {

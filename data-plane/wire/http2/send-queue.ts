@@ -1,3 +1,4 @@
+import type { BufferedBody } from '../../body.js';
 import type { OutgoingBody } from './outgoing.js';
 import { defaultMaxFrameBytes, defaultWindowBytes, largestWindowBytes } from './protocol.js';
 import type { FrameWriter } from './writer.js';
@@ -35,6 +36,15 @@ export class SendQueue {
     if (bytes <= 0) return 0;
     this.#window -= bytes;
     return bytes;
+  }
+
+  /** A whole body in one last frame; false, with nothing done, where size, credit or socket do not allow it. */
+  sendWhole(streamId: number, body: BufferedBody, mostBytes: number): boolean {
+    const { length } = body;
+    if (length > Math.min(mostBytes, this.#window, defaultMaxFrameBytes) || this.congested) return false;
+    this.#writer.lastData(streamId, body);
+    this.#window -= length;
+    return true;
   }
 
   enqueue(body: OutgoingBody): void {

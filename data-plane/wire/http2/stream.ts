@@ -1,4 +1,4 @@
-import type { BodySource } from '../../body.js';
+import { BufferedBody, type BodySource } from '../../body.js';
 import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 import type { Connection } from './connection.js';
@@ -37,6 +37,8 @@ export class Stream {
   /** What the peer lets this stream send; below zero when it has lowered its windows. */
   sendWindow: number;
   readonly #connection: Connection;
+  /** Of a body that left at once. */
+  #wholeBytes = 0;
   #observer: StreamObserver | null;
 
   constructor(id: number, connection: Connection, observer: StreamObserver | null) {
@@ -54,8 +56,17 @@ export class Stream {
 
   /** Sends `source` behind the head that has just been written. */
   send(source: BodySource): void {
+    if (source instanceof BufferedBody && this.#connection.sendWhole(this, source)) {
+      this.#wholeBytes = source.length;
+      return;
+    }
     this.outgoing = new OutgoingBody(this, this.#connection, source);
     source.start(this.outgoing);
+  }
+
+  /** Bytes of our body that have been framed. */
+  get bytesSent(): number {
+    return this.outgoing?.bytes ?? this.#wholeBytes;
   }
 
   /** Credit from the peer, or less than none when it lowers its initial window. False when it is more than there can be. */

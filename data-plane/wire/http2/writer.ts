@@ -1,3 +1,4 @@
+import type { BufferedBody } from '../../body.js';
 import { frameFlag, frameHeaderBytes, frameType } from './protocol.js';
 
 const firstBufferBytes = 4096;
@@ -112,6 +113,17 @@ export class FrameWriter {
     this.#seal();
     this.#sealed.push(Buffer.from(payload.buffer, payload.byteOffset, length));
     this.#sealedBytes += length;
+  }
+
+  /** A whole body as one frame, the last of its stream. */
+  lastData(streamId: number, body: BufferedBody): void {
+    if (!body.isText) {
+      this.data(streamId, body.bytes, 0, body.length, true);
+      return;
+    }
+    this.#reserve(frameHeaderBytes + body.length);
+    this.#head(body.length, frameType.data, frameFlag.endStream, streamId);
+    this.#at += this.#buffer.write(body.text, this.#at, 'latin1');
   }
 
   /** Sets END_STREAM on the last frame, if it is one of this stream and still here; saves an empty DATA frame. */
