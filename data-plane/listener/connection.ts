@@ -219,12 +219,15 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#keepAlive = false;
     const exchange = this.#exchange;
     if (exchange === null) {
-      if (this.#greeting !== null && isForeign(this.#greeting)) this.#linger();
+      const isAnswered = this.#reader.hasOpenBody;
+      this.#reader.stop(error);
+      if (isAnswered || (this.#greeting !== null && isForeign(this.#greeting))) this.#linger();
       else this.#answerAlone(error);
     } else {
       this.#socket.pause();
-      // What read the body has failed by now and may have answered already.
-      if (!exchange.answerBegun) exchange.fail(error);
+      // Who reads the body hears of it, and may answer.
+      this.#reader.stop(error);
+      exchange.refuse(error);
     }
   }
 

@@ -185,6 +185,13 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#connection.cut();
   }
 
+  /** Its request cannot be read to the end: what works for it stops, and the client is told why, if it has not been answered. */
+  refuse(error: ProxyError): void {
+    if (this.#phase !== 'waiting') return;
+    this.#observer?.aborted(error);
+    this.fail(error);
+  }
+
   write(chunk: Uint8Array): boolean {
     if (this.#phase === 'done') return true;
     this.#sent += chunk.length;

@@ -219,11 +219,14 @@ describe('a body that is still coming when its request has been answered', () =>
     expect(client.received.match(/HTTP/g)).toHaveLength(1);
   });
 
-  test('is not waited for longer than any other, and the client gets no second answer', async () => {
+  test.each([
+    ['is not waited for longer than any other', `${post(100)}abc`],
+    ['may be wrong', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nno size\r\n'],
+  ])('%s, and the client gets no second answer', async (_name, request) => {
     const { port } = await fixture.listen(ok, { bodyIdleMs: 60, lingerMs: 50 });
     const client = await fixture.client(port);
 
-    client.write(`${post(100)}abc`);
+    client.write(request);
     await client.closed;
 
     expect(client.received.match(/HTTP/g)).toHaveLength(1);

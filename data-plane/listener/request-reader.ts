@@ -22,7 +22,7 @@ export interface ReaderOwner {
   requestRead(head: MessageHead, facts: MessageFacts, body: BufferedBody | StreamBody): void;
   /** Somebody begins to read a body of which no byte has come. */
   bodyAwaited(): void;
-  /** The client broke the protocol or was too slow; nothing more is read. */
+  /** The client broke the protocol or was too slow: the owner calls `stop`. */
   refused(error: ProxyError): void;
   /** No request has begun in time. */
   idled(): void;
@@ -128,7 +128,7 @@ export class RequestReader implements MessageEvents, BodyOwner {
       } while (at < end && this.#owner.mayReadOn());
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
-      this.#refuse(new ProxyError(refusals[error.kind], error));
+      this.#owner.refused(new ProxyError(refusals[error.kind], error));
       return;
     } finally {
       this.#inRead = false;
@@ -158,13 +158,8 @@ export class RequestReader implements MessageEvents, BodyOwner {
   #timedOut(): void {
     if (this.#dropping) this.#owner.idled();
     else if (this.#awaiting === 'body' || !this.#parser.betweenMessages)
-      this.#refuse(new ProxyError('request_timeout'));
+      this.#owner.refused(new ProxyError('request_timeout'));
     else this.#owner.idled();
-  }
-
-  #refuse(error: ProxyError): void {
-    this.stop(error);
-    this.#owner.refused(error);
   }
 
   onMessage(head: MessageHead, _bytes: Buffer, bodyStart: number, bodyEnd: number): void {

@@ -5,7 +5,7 @@ import { Fixture } from './fixture.js';
 /** What a backend of node's own understood: one line per request. */
 let fixture: Fixture;
 let port: number;
-let understood: string[];
+let understood: string[] = [];
 
 beforeAll(async () => {
   fixture = new Fixture();
@@ -21,8 +21,9 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.close());
 
-/** Sends bytes, then a request that must be understood as itself or not at all. */
+/** Sends bytes, then a request that must be understood as itself or not at all. A connection to the backend is there already. */
 async function send(bytes: string): Promise<{ statuses: number[]; requests: string[] }> {
+  await fixture.ask(port, 'GET /before HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
   understood = [];
   const received = await fixture.ask(port, `${bytes}GET /after HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
   return {

@@ -1,5 +1,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../deploy/servers/servers.js';
@@ -261,6 +263,24 @@ describe('answers that the gateway makes itself', () => {
     expect(strict).toMatchObject({ status: 426, headers: { upgrade: 'TLS/1.2, HTTP/1.1' } });
     expect(moved).toMatchObject({ status: 308, headers: { location: 'https://shop.example/moved?x=1' } });
     expect(behindTls.status).toBe(200);
+  });
+});
+
+describe('a request that breaks off before an endpoint is reached', () => {
+  it('is refused once, reaches nobody, and is not counted as in flight any more', async () => {
+    const app = await upstream();
+    const { port, runtime } = await plainGateway([app.port]);
+    const [endpoint] = runtime.upstream('app')?.endpoints ?? [];
+
+    const socket = connect(port, '127.0.0.1');
+    socket.write('POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n');
+    const answer = await text(socket);
+    await sleep(50);
+
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(app.seen).toEqual([]);
+    expect(endpoint?.requestsInFlight).toBe(0);
+    expect(endpoint?.health.ejectedUntilMs).toBe(0);
   });
 });
 
