@@ -1,13 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket, type SecureContext, type TLSSocketOptions } from 'node:tls';
 import type { SharedReadBuffer } from '../socket/read-buffer.js';
-import {
-  adoptSecureSocket,
-  adoptSocket,
-  socketBufferBytes,
-  type ByteSocket,
-  type SocketEvents,
-} from '../socket/socket.js';
+import { adoptSocket, socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { askedServerName } from '../wire/client-hello/client-hello.js';
 import { readProxyHeader } from '../wire/proxy-protocol/proxy-protocol.js';
@@ -189,7 +183,7 @@ class Acceptance {
       this.#secured(secure.isSessionReused() ? 'resumed' : 'complete');
       this.#done({
         source,
-        open: (events) => adoptSecureSocket(secure, this.#options.reads, events),
+        open: (events) => adoptSocket(secure, this.#options.reads, events),
         isHttp2: secure.alpnProtocol === 'h2',
         firstBytes: null,
       });

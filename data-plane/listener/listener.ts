@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { RequestHandler } from '../exchange.js';
 import { SharedReadBuffer } from '../socket/read-buffer.js';
-import type { ByteSocket, SocketEvents } from '../socket/socket.js';
+import { socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
 import type { TimerWheel } from '../wheel.js';
 import { acceptConnection, type Accepted, type AcceptOptions, type ListenerTls } from './accept.js';
 import { ServerConnection, type ListenerContext } from './connection.js';
@@ -99,7 +99,8 @@ class HttpListener implements Listener, ListenerContext {
       reads: options.reads ?? new SharedReadBuffer(),
     };
     this.#http2 = this.#http2Context();
-    const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true };
+    const highWaterMark = socketBufferBytes;
+    const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true, highWaterMark };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
   }
 

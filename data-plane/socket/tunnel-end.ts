@@ -1,6 +1,6 @@
 import type { BodySink, BodySource } from '../body.js';
 import type { ProxyError } from '../errors.js';
-import type { ByteSocket } from './socket.js';
+import type { ByteSocket } from './byte-socket.js';
 import { bulkBytes } from './read-buffer.js';
 import { RangeTaker, StreamBody, type BodyOwner } from './stream-body.js';
 

@@ -1,5 +1,5 @@
 import type { FrameWriter } from '../wire/http2/http2.js';
-import type { ByteSocket } from './socket.js';
+import type { ByteSocket } from './byte-socket.js';
 
 /** What writes frames for a socket. */
 export interface FrameSource {
