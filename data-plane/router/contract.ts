@@ -22,6 +22,11 @@ export interface RouteCriteria {
   readonly hosts: readonly string[];
   readonly paths: readonly PathRule[];
   readonly methods: readonly string[];
+  /**
+   * An HTTP rule of a transcoded method. Its method comes with its path and is no kind of criterion, so that between it and any
+   * other entry the path decides.
+   */
+  readonly rule?: boolean;
   readonly headers: readonly HeaderRule[];
   /** TLS server names. */
   readonly snis?: readonly string[];

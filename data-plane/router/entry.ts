@@ -24,8 +24,11 @@ export interface CompiledEntry<T> {
   readonly headers: readonly CompiledHeader[] | null;
   readonly snis: readonly string[] | null;
   readonly httpsOnly: boolean;
+  readonly rule: boolean;
   /** How many kinds of criteria are set. */
   readonly criteria: number;
+  /** The same without the methods: what counts where a rule is compared. */
+  readonly criteriaBesideMethods: number;
 }
 
 export type EntryResult<E> = { readonly entry: E; readonly problems: readonly RouterProblem[] };
@@ -40,6 +43,7 @@ export function compileEntry<T>(entry: RouteEntry<T>): CompiledEntry<T> | readon
   const { problems, paths } = checkCriteria(entry);
   if (problems.length > 0) return problems;
   const snis = entry.snis ?? [];
+  const besideMethods = [entry.hosts, entry.paths, entry.headers, snis].filter((list) => list.length > 0).length;
   return {
     entry,
     hosts: [...new Set(entry.hosts.map((host) => host.toLowerCase()))],
@@ -48,7 +52,9 @@ export function compileEntry<T>(entry: RouteEntry<T>): CompiledEntry<T> | readon
     headers: entry.headers.length === 0 ? null : entry.headers.map(compileHeader),
     snis: snis.length === 0 ? null : snis.map((name) => name.toLowerCase()),
     httpsOnly: entry.httpsOnly ?? false,
-    criteria: [entry.hosts, entry.paths, entry.methods, entry.headers, snis].filter((list) => list.length > 0).length,
+    rule: entry.rule ?? false,
+    criteria: besideMethods + (entry.methods.length > 0 ? 1 : 0),
+    criteriaBesideMethods: besideMethods,
   };
 }
 

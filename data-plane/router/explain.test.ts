@@ -88,8 +88,38 @@ test.each<[string, Record<string, Route>, string]>([
     { l: { paths: [prefix('/x')], createdRevision: 9n }, w: { paths: [prefix('/x')] } },
     'is equal in every other rule and newer (revision 9, the winner 3)',
   ],
+  [
+    'methods',
+    {
+      w: { rule: true, paths: [{ kind: 'template', text: '/x/y' }], methods: ['POST'] },
+      l: { rule: true, paths: [{ kind: 'template', text: '/x/y' }] },
+    },
+    'takes any method, the winner POST',
+  ],
+  [
+    'path',
+    {
+      w: { paths: [{ kind: 'exact', text: '/x/y' }] },
+      l: { rule: true, paths: [{ kind: 'template', text: '/x/{a}' }], methods: ['POST'] },
+    },
+    'template /x/{a} goes after exact /x/y',
+  ],
 ])('a route that matched is listed with the rule it lost by: %s', (by, routes, text) => {
   expect(explain(routes)).toMatchObject({ winner: 'w', reasons: [`l: lost by ${by}: ${text}`] });
+});
+
+test('a plain route that would go before the HTTP rule that won is told which plain route it lost to', () => {
+  const { winner, reasons } = explain({
+    rule: { rule: true, paths: [{ kind: 'template', text: '/x/{a}' }], methods: ['POST'] },
+    exact: { paths: [{ kind: 'exact', text: '/x/y' }] },
+    posts: { paths: [prefix('/')], methods: ['POST'] },
+  });
+
+  expect(winner).toBe('rule');
+  expect(reasons.toSorted()).toEqual([
+    'exact: lost by criteria: sets 1 kinds of criteria, route posts 2',
+    'posts: lost by path: prefix / goes after template /x/{a}',
+  ]);
 });
 
 test.each([

@@ -2,7 +2,7 @@ import type { NoMatch, PathRule, RouteEntry, RouteRequest } from './contract.js'
 import type { CompiledEntry, CompiledHeader, CompiledPath } from './entry.js';
 import { hostMatches, hostRank, normalizeHost } from './host.js';
 import type { Match } from './match.js';
-import { compareAges, compareTiers, pathKey } from './order.js';
+import { compareAges, compareAgesAfterMethods, compareTiers, compareTiersBesideMethods, pathKey } from './order.js';
 import { depthOf, pathFault, type PathFault } from './path-fault.js';
 import { normalizePath } from './path.js';
 import { headerMatches, sniMatches } from './search.js';
@@ -13,7 +13,7 @@ export type LoserReason =
   | { readonly kind: 'failed'; readonly by: 'hosts' | 'paths' | 'methods' | 'headers' | 'snis' }
   | {
       readonly kind: 'lost';
-      readonly by: 'priority' | 'criteria' | 'host' | 'path' | 'regex_priority' | 'header_count' | 'age';
+      readonly by: 'priority' | 'criteria' | 'host' | 'path' | 'regex_priority' | 'methods' | 'header_count' | 'age';
     };
 
 export interface Loser<T> {
@@ -53,7 +53,11 @@ export function explain<T>(
   const won = views.find((view) => view.compiled.entry === winner) ?? null;
   const depth = won === null ? 0 : depthOf(won.path);
   const losing = views.filter((view) => view !== won && isNear(view, depth)).toSorted(compareNearness);
-  const losers = losing.slice(0, limit).map((view) => judge(view, won, seen));
+  // A plain route that would go before a rule that won has lost to another plain route.
+  const better = losing.filter((view) => view.failed === null && !view.compiled.rule).toSorted(compareViews)[0];
+  const rivalOf = (view: View<T>) =>
+    won?.compiled.rule === true && better !== undefined && compareViews(view, won) < 0 ? better : won;
+  const losers = losing.slice(0, limit).map((view) => judge(view, rivalOf(view), won, seen));
   return { outcome, host, path, losers, omitted: losing.length - losers.length };
 }
 
@@ -160,12 +164,12 @@ function compareFaults<T>(a: View<T>, b: View<T>): number {
 
 /** Rules 1 to 5 for two routes that match. */
 function compareViews<T>(a: View<T>, b: View<T>): number {
-  const paths = comparePaths(a.path, b.path);
+  const besideRules = a.compiled.rule || b.compiled.rule;
   return (
-    compareTiers(a.compiled, b.compiled) ||
+    (besideRules ? compareTiersBesideMethods : compareTiers)(a.compiled, b.compiled) ||
     hostRank(a.host) - hostRank(b.host) ||
-    paths ||
-    compareAges(a.compiled, b.compiled)
+    comparePaths(a.path, b.path) ||
+    (besideRules ? compareAgesAfterMethods : compareAges)(a.compiled, b.compiled)
   );
 }
 
@@ -174,13 +178,14 @@ function comparePaths(a: CompiledPath | null, b: CompiledPath | null): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-function judge<T>(view: View<T>, won: View<T> | null, seen: Seen): Loser<T> {
+/** `rival` is what it lost to: the winner, or a route that goes before it and itself lost to the winner. */
+function judge<T>(view: View<T>, rival: View<T> | null, won: View<T> | null, seen: Seen): Loser<T> {
   const { entry } = view.compiled;
-  if (view.failed !== null || won === null) {
+  if (view.failed !== null || rival === null) {
     const by = view.failed ?? 'paths';
     return { entry, reason: { kind: 'failed', by }, text: failureText(view, by, seen) };
   }
-  const [by, text] = lossText(view, won);
+  const [by, text] = lossText(view, rival, rival === won ? 'the winner' : `route ${rival.compiled.entry.name}`);
   return { entry, reason: { kind: 'lost', by }, text };
 }
 
@@ -206,23 +211,29 @@ function faultText<T>({ compiled, fault }: View<T>): string {
   return compiled.paths.length > 1 || fault === null || fault.text === '' ? '' : `: ${fault.text}`;
 }
 
-function lossText<T>(view: View<T>, won: View<T>): [(LoserReason & { kind: 'lost' })['by'], string] {
+function lossText<T>(view: View<T>, won: View<T>, name: string): [(LoserReason & { kind: 'lost' })['by'], string] {
   const [loser, winner] = [view.compiled, won.compiled];
   if (loser.entry.priority !== winner.entry.priority) {
     return ['priority', `priority ${loser.entry.priority} is below ${winner.entry.priority}`];
   }
-  if (loser.criteria !== winner.criteria) {
-    return ['criteria', `sets ${loser.criteria} kinds of criteria, the winner ${winner.criteria}`];
+  const besideRules = loser.rule || winner.rule;
+  const kind = besideRules ? 'criteriaBesideMethods' : 'criteria';
+  if (loser[kind] !== winner[kind]) {
+    const counted = besideRules ? 'kinds of criteria beside methods' : 'kinds of criteria';
+    return ['criteria', `sets ${loser[kind]} ${counted}, ${name} ${winner[kind]}`];
   }
   if (hostRank(view.host) !== hostRank(won.host)) {
     return ['host', `${describeHost(view.host)} is less specific than ${describeHost(won.host)}`];
   }
   if (comparePaths(view.path, won.path) !== 0) return pathLoss(view.path, won.path);
+  if (besideRules && loser.methods === null && winner.methods !== null) {
+    return ['methods', `takes any method, ${name} ${oneOf(winner.methods)}`];
+  }
   const [fewer, more] = [loser.headers?.length ?? 0, winner.headers?.length ?? 0];
-  if (fewer !== more) return ['header_count', `has ${fewer} header criteria, the winner ${more}`];
+  if (fewer !== more) return ['header_count', `has ${fewer} header criteria, ${name} ${more}`];
   return [
     'age',
-    `is equal in every other rule and newer (revision ${loser.entry.createdRevision}, the winner ${winner.entry.createdRevision})`,
+    `is equal in every other rule and newer (revision ${loser.entry.createdRevision}, ${name} ${winner.entry.createdRevision})`,
   ];
 }
 

@@ -3,6 +3,10 @@ import type { CompiledEntry, CompiledPath } from './entry.js';
 /**
  * Which route wins, as keys: lower first. A request may match one route by several of its hosts and paths, so the order
  * is over (entry, host, path). It does not depend on the request, so that matching compares numbers made at compile time.
+ *
+ * There are two orders. Between plain routes the number of kinds of criteria goes before the path. Where an HTTP rule of a
+ * transcoded method is compared, methods are no kind. The two do not make one order, so the best plain route and the best rule
+ * are found apart, and then compared by the second.
  */
 
 /** Rules 1 and 2: priority, then the number of kinds of criteria. */
@@ -17,6 +21,16 @@ export function compareAges<T>(a: CompiledEntry<T>, b: CompiledEntry<T>): number
   const [left, right] = [a.entry.createdRevision, b.entry.createdRevision];
   if (left !== right) return left < right ? -1 : 1;
   return a.entry.ordinal - b.entry.ordinal;
+}
+
+/** Rules 1 and 2 where a rule of a transcoded method is compared: methods do not count. */
+export function compareTiersBesideMethods<T>(a: CompiledEntry<T>, b: CompiledEntry<T>): number {
+  return b.entry.priority - a.entry.priority || b.criteriaBesideMethods - a.criteriaBesideMethods;
+}
+
+/** Rule 5 there: of equal paths, the one that sets methods. */
+export function compareAgesAfterMethods<T>(a: CompiledEntry<T>, b: CompiledEntry<T>): number {
+  return Number(a.methods === null) - Number(b.methods === null) || compareAges(a, b);
 }
 
 /**

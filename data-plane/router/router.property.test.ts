@@ -12,6 +12,8 @@ type Rule = Entry['paths'][number];
 interface Candidate {
   readonly entry: Entry;
   readonly key: readonly (number | bigint)[];
+  /** Where a rule of a transcoded method is compared. */
+  readonly keyBesideRules: readonly (number | bigint)[];
 }
 type Answer = number | readonly string[] | 'bad' | null;
 
@@ -30,10 +32,15 @@ function reference(entries: readonly Entry[], request: RouteRequest): Answer {
       continue;
     }
     for (const pattern of hosts)
-      for (const rule of paths) candidates.push({ entry, key: sortKey(entry, pattern, rule) });
+      for (const path of paths) {
+        const keyBesideRules = sortKey(entry, pattern, path, true);
+        candidates.push({ entry, key: sortKey(entry, pattern, path, false), keyBesideRules });
+      }
   }
-  candidates.sort((a, b) => compareKeys(a.key, b.key));
-  return candidates[0]?.entry.target ?? (allow.size > 0 ? [...allow].toSorted() : null);
+  const plain = candidates.filter(({ entry }) => entry.rule !== true).toSorted((a, b) => compareKeys(a.key, b.key));
+  const finalists = [...plain.slice(0, 1), ...candidates.filter(({ entry }) => entry.rule === true)];
+  finalists.sort((a, b) => compareKeys(a.keyBesideRules, b.keyBesideRules));
+  return finalists[0]?.entry.target ?? (allow.size > 0 ? [...allow].toSorted() : null);
 }
 
 function decodeUnreserved(path: string): string | null {
@@ -124,13 +131,20 @@ function headersFit(entry: Entry, request: RouteRequest): boolean {
   );
 }
 
-function sortKey(entry: Entry, host: string | null, rule: Rule | null): readonly (number | bigint)[] {
-  const kinds = [entry.hosts, entry.paths, entry.methods, entry.headers].filter((list) => list.length > 0).length;
+function sortKey(
+  entry: Entry,
+  host: string | null,
+  rule: Rule | null,
+  besideRules: boolean,
+): readonly (number | bigint)[] {
+  const counted = [entry.hosts, entry.paths, entry.headers, besideRules ? [] : entry.methods];
+  const kinds = counted.filter((list) => list.length > 0).length;
   return [
     -entry.priority,
     -kinds,
     ...(host === null ? [2, 0, 0] : host.includes('*') ? [1, -host.length, host.startsWith('*') ? 0 : 1] : [0, 0, 0]),
     ...pathSortKey(rule),
+    besideRules && entry.methods.length === 0 ? 1 : 0,
     -entry.headers.length,
     entry.createdRevision,
     entry.ordinal,
@@ -265,9 +279,19 @@ const criteria = fc
     createdRevision: fc.bigInt(1n, 3n),
   })
   .filter((entry) => entry.hosts.length + entry.paths.length + entry.methods.length + entry.headers.length > 0);
-const table = fc
-  .array(criteria, { minLength: 1, maxLength: 30 })
-  .map((list) => list.map((entry, index): Entry => ({ ...entry, name: `r${index}`, target: index, ordinal: index })));
+const numbered = (list: readonly Omit<Entry, 'name' | 'target' | 'ordinal'>[]) =>
+  list.map((entry, index): Entry => ({ ...entry, name: `r${index}`, target: index, ordinal: index }));
+const plainTable = fc.array(criteria, { minLength: 1, maxLength: 30 }).map(numbered);
+/** As a transcoded route has them: one template, and one method or any. */
+const httpRule = fc
+  .tuple(criteria, templateText, fc.constantFrom('strict' as const, 'strip' as const), fc.constantFrom('', ...methods))
+  .map(([entry, text, trailingSlash, method]) => ({
+    ...entry,
+    rule: true,
+    paths: [{ kind: 'template' as const, text, trailingSlash }],
+    methods: method === '' ? [] : [method],
+  }));
+const table = fc.array(fc.oneof(criteria, httpRule), { minLength: 1, maxLength: 30 }).map(numbered);
 const segment = fc.oneof(
   { weight: 8, arbitrary: word },
   {
@@ -323,7 +347,7 @@ test('the compiled router agrees with trying every route, on any table and reque
 
 test('explain finds the same winner, and says of every other route that matches by which rule it lost', () => {
   fc.assert(
-    fc.property(table, request, (entries, each) => {
+    fc.property(plainTable, request, (entries, each) => {
       const { outcome, losers } = compileRouter(entries).router.explain(each);
       const lost = losers.filter(({ reason }) => reason.kind === 'lost').map(({ entry }) => entry);
 
@@ -333,5 +357,20 @@ test('explain finds the same winner, and says of every other route that matches 
       expect(ranked).toEqual(matching.toSorted((a, b) => (reference([a, b], each) === a.target ? -1 : 1)));
     }),
     { numRuns: 1000 },
+  );
+});
+
+test('explain finds the same winner beside rules of transcoded methods', () => {
+  fc.assert(
+    fc.property(table, request, (entries, each) => {
+      const { outcome, losers } = compileRouter(entries).router.explain(each);
+      const lost = losers.filter(({ reason }) => reason.kind === 'lost').map(({ entry }) => entry.target);
+
+      const found = new Set(outcome.kind === 'match' ? [outcome.target, ...lost] : lost);
+      const matching = entries.filter((entry) => reference([entry], each) === entry.target);
+
+      expect(found).toEqual(new Set(matching.map(({ target }) => target)));
+    }),
+    { numRuns: 500 },
   );
 });

@@ -373,6 +373,69 @@ describe('which route wins', () => {
     expect(winner(routes, 'PUT /x/y')).toBe('path');
   });
 
+  describe('beside HTTP rules of transcoded methods', () => {
+    const rule = (text: string, methods: readonly string[] = ['GET']) => ({
+      rule: true,
+      paths: [template(text)],
+      methods: [...methods],
+    });
+
+    test('the more specific path goes first, whether a plain route sets methods or not', () => {
+      const routes = {
+        all: { paths: ['/'] },
+        gets: { paths: ['/'], methods: ['GET'] },
+        rule: rule('/v1/books/{book}'),
+        health: { paths: [exact('/v1/books/health')] },
+        deep: rule('/v1/**'),
+      };
+
+      expect(winner(routes, '/v1/books/1')).toBe('rule');
+      expect(winner(routes, '/v1/shelves/1')).toBe('deep');
+      expect(winner(routes, 'PUT /v1/books/1')).toBe('all');
+      expect(winner(routes, '/v2')).toBe('gets');
+      const { gets: _, ...withoutGets } = routes;
+      expect(winner(withoutGets, '/v1/books/health')).toBe('health');
+    });
+
+    test('a plain route that lost to another one does not come back', () => {
+      const routes = {
+        rule: rule('/v1/books/{book}'),
+        health: { paths: [exact('/v1/books/health')] },
+        gets: { paths: ['/v1'], methods: ['GET'] },
+      };
+
+      expect(winner(routes, '/v1/books/health')).toBe('rule');
+      expect(winner(routes, 'POST /v1/books/health')).toBe('health');
+    });
+
+    test('hosts, headers and priority still go before the path', () => {
+      const routes = {
+        rule: rule('/v1/books/{book}'),
+        host: { hosts: ['a.com'], paths: ['/v1'] },
+        canary: { paths: ['/v1'], headers: [{ name: 'x-canary', values: ['1'] }] },
+        high: { paths: ['/v1/books/9'], priority: 1 },
+      };
+
+      expect(winner(routes, 'b.com/v1/books/1')).toBe('rule');
+      expect(winner(routes, 'a.com/v1/books/1')).toBe('host');
+      expect(winner(routes, 'b.com/v1/books/1', ['x-canary', '1'])).toBe('canary');
+      expect(winner(routes, '/v1/books/9')).toBe('high');
+    });
+
+    test('a rule for any method goes before a less specific one for the method, and after one of the same path', () => {
+      const routes = {
+        any: rule('/v1/me', []),
+        one: rule('/v1/{user}'),
+        get: rule('/v2/me'),
+        other: rule('/v2/me', []),
+      };
+
+      expect(winner(routes, '/v1/me')).toBe('any');
+      expect(winner(routes, '/v2/me')).toBe('get');
+      expect(winner(routes, 'PUT /v2/me')).toBe('other');
+    });
+  });
+
   test('with as many kinds, a route that sets hosts goes before one that sets paths, and paths before headers', () => {
     const headers = [{ name: 'h', values: ['1'] }];
     const routes = { headers: { headers }, path: { paths: ['/'] }, host: { hosts: ['a.com'] } };

@@ -135,6 +135,10 @@ class TableRouter<T> implements Router<T> {
   }
 
   #walk(): void {
-    for (let i = 0; i < this.#foundCount; i += 1) (this.#found[i] as HostRoutes<T>).walk(this.#search, this.#segments);
+    const search = this.#search;
+    for (let i = 0; i < this.#foundCount; i += 1) (this.#found[i] as HostRoutes<T>).walk(search, this.#segments);
+    search.turnToRules();
+    for (let i = 0; i < this.#foundCount; i += 1) (this.#found[i] as HostRoutes<T>).rules?.walk(search, this.#segments);
+    search.decide();
   }
 }

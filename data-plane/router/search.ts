@@ -10,6 +10,9 @@ export interface Candidate<T> {
   readonly high: number;
   /** Rules 4 and 5. */
   readonly low: number;
+  /** Of a plain route, the same as it is compared with a rule of a transcoded method; of a rule no other. */
+  readonly highBesideRules: number;
+  readonly lowBesideRules: number;
 }
 
 export function compareCandidates<T>(a: Candidate<T>, b: Candidate<T>): number {
@@ -32,6 +35,8 @@ export class Search<T> {
   path = '';
   /** Not null while the methods for `Allow` are gathered; nothing is then kept as the best. */
   allow: Set<string> | null = null;
+  #plain: Candidate<T> | null = null;
+  #plainTooLong = false;
   #method = '';
   #headers: readonly string[] = noHeaders;
   #serverName: string | null = null;
@@ -54,6 +59,25 @@ export class Search<T> {
     this.raw = '';
     this.path = '';
     this.#headers = noHeaders;
+  }
+
+  /** Puts the best plain route aside: what is offered from here on are rules of transcoded methods. */
+  turnToRules(): void {
+    this.#plain = this.best;
+    this.#plainTooLong = this.tooLong;
+    this.best = null;
+    this.tooLong = false;
+  }
+
+  /** Leaves the better of the best rule and the best plain route. */
+  decide(): void {
+    const plain = this.#plain;
+    const rule = this.best;
+    if (plain !== null && (rule === null || goesBefore(plain, rule))) {
+      this.best = plain;
+      this.tooLong = this.#plainTooLong;
+    }
+    this.#plain = null;
   }
 
   /** `candidates` are in order of rank, and their host and path match. */
@@ -109,6 +133,10 @@ export class Search<T> {
     if (compiled.headers !== null && !headersMatch(compiled.headers, this.#headers)) return false;
     return compiled.snis === null || sniMatches(compiled.snis, compiled.httpsOnly, this.#serverName);
   }
+}
+
+function goesBefore<T>(plain: Candidate<T>, rule: Candidate<T>): boolean {
+  return plain.highBesideRules < rule.high || (plain.highBesideRules === rule.high && plain.lowBesideRules < rule.low);
 }
 
 const noHeaders: readonly string[] = [];

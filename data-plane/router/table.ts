@@ -1,7 +1,7 @@
 import type { CompiledEntry, CompiledPath } from './entry.js';
 import { hostRank, HostTable } from './host.js';
 import { LiteralTree } from './literal-tree.js';
-import { compareAges, compareTiers, pathKey } from './order.js';
+import { compareAges, compareAgesAfterMethods, compareTiers, compareTiersBesideMethods, pathKey } from './order.js';
 import { compareCandidates, type Candidate, type Search } from './search.js';
 import { trimmedEnd } from './template-match.js';
 import { TemplateTree, type Segments } from './template-tree.js';
@@ -30,31 +30,50 @@ export function* buildTable<T>(compiled: readonly CompiledEntry<T>[]): Generator
   return table.hosts;
 }
 
-/** The place of everything that decides, as whole numbers, lower first. */
-interface Ranks<T> {
+type Compare<T> = (a: CompiledEntry<T>, b: CompiledEntry<T>) => number;
+
+/** The places of entries as whole numbers, lower first. */
+interface EntryRanks<T> {
   readonly tiers: ReadonlyMap<CompiledEntry<T>, number>;
   readonly ages: ReadonlyMap<CompiledEntry<T>, number>;
+}
+
+/** The place of everything that decides: between plain routes, where a rule is compared, and of paths. */
+interface Ranks<T> {
+  readonly plain: EntryRanks<T>;
+  readonly besideRules: EntryRanks<T>;
   readonly paths: ReadonlyMap<string, number>;
 }
 
 function rankEntries<T>(compiled: readonly CompiledEntry<T>[]): Ranks<T> {
+  const keys = new Set([pathKey(null)]);
+  for (const entry of compiled) for (const path of entry.paths) keys.add(pathKey(path));
+  const plain = rankBy(compiled, compareTiers<T>, compareAges<T>);
+  return {
+    plain,
+    besideRules: compiled.some((entry) => entry.rule)
+      ? rankBy(compiled, compareTiersBesideMethods<T>, compareAgesAfterMethods<T>)
+      : plain,
+    paths: new Map([...keys].toSorted().map((key, index) => [key, index])),
+  };
+}
+
+function rankBy<T>(compiled: readonly CompiledEntry<T>[], byTier: Compare<T>, byAge: Compare<T>): EntryRanks<T> {
   const tiers = new Map<CompiledEntry<T>, number>();
   let tier = 0;
   let previous: CompiledEntry<T> | null = null;
-  for (const entry of compiled.toSorted(compareTiers)) {
-    if (previous !== null && compareTiers(previous, entry) !== 0) tier += 1;
+  for (const entry of compiled.toSorted(byTier)) {
+    if (previous !== null && byTier(previous, entry) !== 0) tier += 1;
     tiers.set(entry, tier);
     previous = entry;
   }
-  const ages = new Map(compiled.toSorted(compareAges).map((entry, index) => [entry, index]));
-  const keys = new Set([pathKey(null)]);
-  for (const entry of compiled) for (const path of entry.paths) keys.add(pathKey(path));
-  return { tiers, ages, paths: new Map([...keys].toSorted().map((key, index) => [key, index])) };
+  return { tiers, ages: new Map(compiled.toSorted(byAge).map((entry, index) => [entry, index])) };
 }
 
 interface RankedPath {
   readonly path: CompiledPath | null;
   readonly low: number;
+  readonly lowBesideRules: number;
 }
 
 class Table<T> {
@@ -67,18 +86,26 @@ class Table<T> {
   }
 
   paths(compiled: CompiledEntry<T>): readonly RankedPath[] {
-    const ranks = this.#ranks;
-    const age = ranks.ages.get(compiled) ?? 0;
+    const { plain, besideRules, paths: pathRanks } = this.#ranks;
+    const age = (compiled.rule ? besideRules : plain).ages.get(compiled) ?? 0;
+    const ageBesideRules = besideRules.ages.get(compiled) ?? 0;
     const paths = compiled.paths.length === 0 ? [null] : compiled.paths;
-    return paths.map((path) => ({ path, low: (ranks.paths.get(pathKey(path)) ?? 0) * ranks.ages.size + age }));
+    return paths.map((path) => {
+      const base = (pathRanks.get(pathKey(path)) ?? 0) * plain.ages.size;
+      return { path, low: base + age, lowBesideRules: base + ageBesideRules };
+    });
   }
 
   add(compiled: CompiledEntry<T>, host: string | null, paths: readonly RankedPath[]): void {
-    const routes = this.hosts.entry(host, () => new HostRoutes<T>());
-    const high = (this.#ranks.tiers.get(compiled) ?? 0) * 1024 + hostRank(host);
-    for (const { path, low } of paths) {
+    const { plain, besideRules } = this.#ranks;
+    const ofHost = this.hosts.entry(host, () => new HostRoutes<T>());
+    const routes = compiled.rule ? (ofHost.rules ??= new HostRoutes<T>()) : ofHost;
+    const place = hostRank(host);
+    const high = ((compiled.rule ? besideRules : plain).tiers.get(compiled) ?? 0) * 1024 + place;
+    const highBesideRules = (besideRules.tiers.get(compiled) ?? 0) * 1024 + place;
+    for (const { path, low, lowBesideRules } of paths) {
       const list = routes.candidates(path);
-      list.push({ compiled, path, high, low });
+      list.push({ compiled, path, high, low, highBesideRules, lowBesideRules });
       if (list.length > 1) this.#lists.add(list);
     }
   }
@@ -88,8 +115,9 @@ class Table<T> {
   }
 }
 
-/** All that matches one host pattern. */
+/** All that matches one host pattern: plain routes, and apart from them the rules of transcoded methods. */
 export class HostRoutes<T> {
+  rules: HostRoutes<T> | null = null;
   readonly literals = new LiteralTree<T>();
   templates: TemplateTree<T> | null = null;
   /** Templates that also take slashes at the end of a path. */
@@ -116,7 +144,7 @@ export class HostRoutes<T> {
     }
   }
 
-  /** Offers every candidate whose path matches `search.path`. */
+  /** Offers every plain candidate whose path matches `search.path`. */
   walk(search: Search<T>, segments: Segments): void {
     if (search.path.charCodeAt(0) === slash) {
       this.literals.walk(search);

@@ -205,6 +205,7 @@ export function bindingCriteria(route: Route, { method, template, httpMethod, ha
     detail: method.path,
     paths: [{ kind: 'template', text: template.text, trailingSlash: habits.stripTrailingSlashes ? 'strip' : 'strict' }],
     methods: httpMethod === '*' ? [] : [httpMethod],
+    rule: true,
   };
 }
 

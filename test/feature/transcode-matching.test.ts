@@ -1,7 +1,10 @@
+import type { ServiceError } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import { Protocol, TranscodeProfile } from '../../proto/gen/sluice/v1/config_pb.js';
+import { startGrpcService } from '../support/grpc-service.js';
 import { bookSet, get } from '../support/http-rules.js';
 import { TranscodedServices, type Json } from '../support/transcoding.js';
+import { startUpstream } from '../support/upstream.js';
 
 const services = new TranscodedServices();
 const { client } = services;
@@ -204,6 +207,59 @@ describe('rules that are refused when they are uploaded', () => {
     });
 
     await expect(refused).rejects.toThrow(reason);
+  });
+
+  test('RT1, RT6 two services and plain routes under one prefix: the most specific wins, with its own status', async () => {
+    const [one, two] = ['One', 'Two'].map((name) =>
+      services.descriptors(`
+        syntax = "proto3";
+        package prefix.v1;
+        import "google/api/annotations.proto";
+        message In { string id = 1; }
+        message Out { string id = 1; }
+        service ${name} {
+          rpc ${name}(In) returns (Out) {
+            option (google.api.http) = { get: "${name === 'One' ? '/v1/items/{id}' : '/v1/items/special'}" };
+          }
+        }`),
+    ) as [Uint8Array, Uint8Array];
+    const answering = async (set: Uint8Array, name: string, code: number) => {
+      const started = await startGrpcService(set, `prefix.v1.${name}`, {
+        [name]: (_call: unknown, done: (error: Partial<ServiceError>) => void) => done({ code, details: name }),
+      });
+      services.defer(() => started.close());
+      return started.port;
+    };
+    const plain = await startUpstream((request, response) => response.writeHead(418).end(request.url));
+    services.defer(() => plain.close());
+    const { url } = await services.gateway({
+      services: [{ name: 'one', protocol: Protocol.GRPC }, { name: 'two', protocol: Protocol.GRPC }, { name: 'plain' }],
+      schemas: [
+        { name: 'one', descriptorSet: one },
+        { name: 'two', descriptorSet: two },
+      ],
+      routes: [
+        { name: 'one', service: 'one', transcode: { schema: 'one' } },
+        { name: 'two', service: 'two', transcode: { schema: 'two' } },
+        { name: 'health', service: 'plain', paths: [{ kind: { case: 'exact', value: '/v1/items/health' } }] },
+        { name: 'below', service: 'plain', paths: [{ kind: { case: 'template', value: '/v1/items/{id}/files/**' } }] },
+        { name: 'gets', service: 'plain', methods: ['GET'], paths: [{ kind: { case: 'prefix', value: '/v2' } }] },
+        { name: 'fallback', service: 'plain', paths: [{ kind: { case: 'prefix', value: '/' } }] },
+      ],
+      endpoints: {
+        one: [await answering(one, 'One', 5)],
+        two: [await answering(two, 'Two', 9)],
+        plain: [plain.port],
+      },
+    });
+
+    const statusOf = async (target: string, method = 'GET') => (await client.send(url + target, { method })).status;
+    expect(await statusOf('/v1/items/1')).toBe(404); // NOT_FOUND of the first service
+    expect(await statusOf('/v1/items/special')).toBe(400); // FAILED_PRECONDITION of the second
+    for (const target of ['/v1/items/health', '/v1/items/1/files/a', '/v1/items/1/other', '/v2/x']) {
+      expect([target, await statusOf(target)]).toEqual([target, 418]);
+    }
+    expect(await statusOf('/v1/items/1', 'PUT')).toBe(418);
   });
 
   test('PT17 rules beside the descriptors take the place of annotations', async () => {

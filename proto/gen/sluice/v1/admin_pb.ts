@@ -1112,7 +1112,7 @@ export type OtherRoute = Message<"sluice.v1.OtherRoute"> & {
 
   /**
    * The first criterion that does not match, or the rule by which the route loses: hosts, paths, methods, headers, snis;
-   * priority, criteria, host, path, regex_priority, header_count, age.
+   * priority, criteria, host, path, regex_priority, methods, header_count, age.
    *
    * @generated from field: string by = 3;
    */
