@@ -83,7 +83,7 @@ describe('explain', () => {
       '  a  127.0.0.1:9001  weight 3  active',
       '  b  [::1]:9001      weight 1  suspect',
       'not',
-      '  all  criteria  sets 1 kinds of criteria beside methods, the winner 2',
+      '  all  criteria  sets 1 kinds of criteria, the winner 3',
     ]);
     admin.tables.sets.clear();
   });
