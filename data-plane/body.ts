@@ -28,6 +28,11 @@ export interface BodySink {
   fail(error: ProxyError): void;
   /** True when nothing that was written is looked at any more, so the source may use the memory of its chunks again. */
   readonly settled?: boolean;
+  /**
+   * A sink with this may be lent chunks: the source calls it before the memory of those that it has written since is used again,
+   * unless the body has ended by then, and the sink copies what it still needs.
+   */
+  keep?(): void;
 }
 
 /** A body up to this size leaves in one string with its head: cheaper than a vectored write up to about here. */
@@ -41,6 +46,14 @@ export class BufferedBody implements BodySource {
   readonly trailers: HeaderList | null;
   #bytes: Uint8Array | null;
   #text: string | null;
+  #isLent = false;
+
+  /** A body in memory that its owner uses again: whoever asks for `bytes` gets a copy, and so do all after `keep`. */
+  static lent(bytes: Uint8Array): BufferedBody {
+    const body = new BufferedBody(bytes);
+    body.#isLent = true;
+    return body;
+  }
 
   /** `data` is bytes, or latin1 text: one char per byte. */
   constructor(data: Uint8Array | string, trailers: HeaderList | null = null) {
@@ -61,13 +74,30 @@ export class BufferedBody implements BodySource {
   }
 
   get bytes(): Uint8Array {
+    this.keep();
     this.#bytes ??= Buffer.from(this.#text ?? '', 'latin1');
     return this.#bytes;
   }
 
+  /** The bytes for the last one who asks, who is done with them when the call in which they came is over. */
+  consume(): Uint8Array {
+    const bytes = this.#isLent && this.#bytes !== null ? this.#bytes : this.bytes;
+    this.#isLent = false;
+    this.#bytes = nothing;
+    this.#text = '';
+    return bytes;
+  }
+
+  /** What was lent will be used again. */
+  keep(): void {
+    if (!this.#isLent) return;
+    this.#isLent = false;
+    this.#bytes = this.#text !== null || this.#bytes === null ? null : Buffer.from(this.#bytes);
+  }
+
   /** As latin1 text, to leave in one string with a head. */
   get text(): string {
-    this.#text ??= latin1Text(this.#bytes ?? new Uint8Array(0));
+    this.#text ??= latin1Text(this.#bytes ?? nothing);
     return this.#text;
   }
 
@@ -80,6 +110,8 @@ export class BufferedBody implements BodySource {
 
   cancel(): void {}
 }
+
+const nothing = new Uint8Array(0);
 
 function latin1Text(bytes: Uint8Array): string {
   const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,4 +1,4 @@
-import { BufferedBody, emptyBody } from '../body.js';
+import { emptyBody, type BufferedBody } from '../body.js';
 import { ProxyError, type ErrorKind } from '../errors.js';
 import type { HeaderList } from '../headers.js';
 import type { ByteSocket } from '../socket/socket.js';
@@ -164,8 +164,9 @@ export class RequestReader implements MessageEvents, BodyOwner {
 
   onMessage(head: MessageHead, _bytes: Buffer, bodyStart: number, bodyEnd: number): void {
     this.#await('nothing', 0);
-    const body = bodyStart === bodyEnd ? emptyBody : new BufferedBody(this.#ranges.take(bodyStart, bodyEnd));
+    const body = bodyStart === bodyEnd ? emptyBody : this.#ranges.lend(bodyStart, bodyEnd);
     this.#owner.requestRead(head, this.#parser.facts, body);
+    body.keep();
   }
 
   onHead(head: MessageHead): void {

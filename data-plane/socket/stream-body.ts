@@ -1,4 +1,4 @@
-import type { BodySink, BodySource } from '../body.js';
+import { BufferedBody, type BodySink, type BodySource } from '../body.js';
 import type { ProxyError } from '../errors.js';
 import type { HeaderList } from '../headers.js';
 import { bulkBytes } from './read-buffer.js';
@@ -124,6 +124,12 @@ export class RangeTaker {
     const copy = Buffer.allocUnsafe(end - start);
     this.#bytes.copy(copy, 0, start, end);
     return copy;
+  }
+
+  /** A range as a whole body, which has to be told to `keep` it before the bytes are used again. */
+  lend(start: number, end: number): BufferedBody {
+    if (this.#isView(start, end)) return new BufferedBody(this.take(start, end));
+    return BufferedBody.lent(this.#bytes.subarray(start, end));
   }
 
   /** Gives a range to a body; what that has written on by then is not kept. */

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { ProxyError } from '../../errors.js';
 import type { Codecs } from '../codec/codec.js';
@@ -54,16 +55,21 @@ export class ResponsePlan {
     }
   }
 
-  /** The same for an answer of its own. */
+  /** The same for an answer of its own, which has nothing in common with the memory of `message`. */
   toAnswer(message: Uint8Array, accept: string): AnswerContent {
-    if (this.#field.length > 0 || this.isHttpBody) return this.toContent(message, accept);
     try {
-      const asItIs = accept === '' ? null : this.#asItIs(message, accept);
-      if (asItIs !== null) return asItIs;
-      return { contentType: 'application/json', body: this.#codecs.printShort(this.#type, message, this.#emission) };
+      const asItIs = accept === '' && !this.isHttpBody ? null : this.#asItIs(message, accept);
+      if (asItIs !== null) return { ...asItIs, body: Buffer.from(asItIs.body) };
+      return { contentType: 'application/json', body: this.#printShort(message) };
     } catch (error) {
       throw new ProxyError('upstream_malformed', error);
     }
+  }
+
+  #printShort(message: Uint8Array): string | Uint8Array {
+    return this.#field.length === 0
+      ? this.#codecs.printShort(this.#type, message, this.#emission)
+      : this.#codecs.printField(this.#type, this.#field, message, this.#emission);
   }
 
   #print(message: Uint8Array): Uint8Array {

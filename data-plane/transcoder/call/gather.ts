@@ -1,8 +1,10 @@
-import type { BodySink, BodySource } from '../../body.js';
+import { Buffer } from 'node:buffer';
+import { BufferedBody, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError, type ErrorKind } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
 
 export interface GatherObserver {
+  /** The bytes may be used again after the call. */
   gathered(bytes: Uint8Array, trailers: HeaderList | null): void;
   failed(error: ProxyError): void;
 }
@@ -16,6 +18,8 @@ export class Gather implements BodySink {
   readonly #tooLarge: ErrorKind;
   readonly #observer: GatherObserver;
   #chunks: Uint8Array[] = [];
+  /** How many of them are not lent. */
+  #kept = 0;
   #length = 0;
   #done = false;
 
@@ -28,8 +32,19 @@ export class Gather implements BodySink {
 
   /** Begins to read. The observer hears exactly once, perhaps within this call, unless `cancel` comes first. */
   start(): void {
-    if (this.#source.length !== null && this.#source.length > this.#maxBytes) this.#refuse();
-    else this.#source.start(this);
+    const source = this.#source;
+    if (source.length !== null && source.length > this.#maxBytes) this.#refuse();
+    else if (source instanceof BufferedBody) this.#gathered(source.consume(), source.trailers);
+    else source.start(this);
+  }
+
+  /** What is lent is kept by a copy; mostly all of a body comes in one read, and there is none to make. */
+  keep(): void {
+    if (this.#done) return;
+    const chunks = this.#chunks;
+    for (; this.#kept < chunks.length; this.#kept++) {
+      chunks[this.#kept] = Buffer.from(chunks[this.#kept] as Uint8Array);
+    }
   }
 
   write(chunk: Uint8Array): boolean {
@@ -41,9 +56,12 @@ export class Gather implements BodySink {
   }
 
   end(trailers: HeaderList | null): void {
-    if (this.#done) return;
+    if (!this.#done) this.#gathered(joined(this.#chunks, this.#length), trailers);
+  }
+
+  #gathered(bytes: Uint8Array, trailers: HeaderList | null): void {
     this.#done = true;
-    this.#observer.gathered(joined(this.#chunks, this.#length), trailers);
+    this.#observer.gathered(bytes, trailers);
   }
 
   fail(error: ProxyError): void {
@@ -69,7 +87,7 @@ export class Gather implements BodySink {
 
 function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   if (chunks.length <= 1) return chunks[0] ?? nothing;
-  const whole = new Uint8Array(length);
+  const whole = Buffer.allocUnsafe(length);
   let at = 0;
   for (const chunk of chunks) {
     whole.set(chunk, at);

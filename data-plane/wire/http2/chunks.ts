@@ -3,8 +3,14 @@ const storedInPlaceFraction = 2;
 /** What is smaller is copied, rather than have its buffer replaced. */
 const smallestViewBytes = 4_096;
 
+/** Who has been lent bytes. */
+export interface Borrower {
+  keep(): void;
+}
+
 /** How long the bytes of a read may be looked at: as long as one likes, if the read's buffer is ours. */
 export class Chunks {
+  readonly #borrowers: Borrower[] = [];
   #owned = false;
   #kept = false;
 
@@ -17,6 +23,20 @@ export class Chunks {
   /** Whether views of the bytes are in use. */
   get kept(): boolean {
     return this.#kept;
+  }
+
+  /** The same bytes for as long as this read is being looked at; then `keep` is called. */
+  lend(buffer: Buffer, start: number, end: number, sink: Borrower): Buffer {
+    this.#borrowers.push(sink);
+    return buffer.subarray(start, end);
+  }
+
+  /** The bytes that began will be used again. */
+  end(): void {
+    const borrowers = this.#borrowers;
+    if (borrowers.length === 0) return;
+    for (const borrower of borrowers) borrower.keep();
+    borrowers.length = 0;
   }
 
   isView(start: number, end: number): boolean {

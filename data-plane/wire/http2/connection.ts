@@ -46,6 +46,8 @@ export class Connection {
   readonly chunks = new Chunks();
   /** The time of what is being done now: set by the owner before it calls, milliseconds of any clock. */
   nowMs = 0;
+  /** When the peer last sent a head or trailers. */
+  headMs = -Infinity;
   /** What the peer may send on a new stream; not less than the default before it knows of ours. */
   newStreamWindow: number;
   /** Set by the owner, while frames are read: no more of them for now. */
@@ -160,6 +162,8 @@ export class Connection {
     } catch (error) {
       this.#fail(error);
       return end;
+    } finally {
+      this.chunks.end();
     }
   }
 

@@ -1,6 +1,7 @@
 import type { BodySink, BodySource } from '../../body.js';
 import type { ProxyError } from '../../errors.js';
 import type { HeaderList } from '../../headers.js';
+import type { Borrower } from './chunks.js';
 import type { Connection } from './connection.js';
 import { errorCode, violation, type Http2Error } from './protocol.js';
 import type { Stream } from './stream.js';
@@ -133,6 +134,7 @@ export class IncomingBody implements BodySource {
 
   #handView(sink: BodySink, buffer: Buffer, start: number, end: number, flowBytes: number): void {
     const { chunks } = this.#connection;
+    if (isBorrower(sink)) return this.#hand(sink, chunks.lend(buffer, start, end, sink), flowBytes);
     const isView = chunks.isView(start, end);
     this.#hand(sink, chunks.take(buffer, start, end), flowBytes);
     if (isView && sink.settled !== true) chunks.keep();
@@ -196,6 +198,10 @@ export class IncomingBody implements BodySource {
     this.#connection.giveCredit(this.#stream.id, this.#creditOwed);
     this.#creditOwed = 0;
   }
+}
+
+function isBorrower(sink: BodySink): sink is BodySink & Borrower {
+  return sink.keep !== undefined;
 }
 
 interface WaitingChunk {
