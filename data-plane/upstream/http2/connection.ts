@@ -62,6 +62,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   #heardMs: number;
   #idleMs: number;
   #pingedMs: number | null = null;
+  #lastPingMs = -Infinity;
 
   constructor(context: UpstreamContext, connectMs: number) {
     const { limits, encoder, texts } = context;
@@ -245,10 +246,16 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     if (this.#connectMs > 0 && nowMs - this.#startMs > this.#connectMs) this.destroy(new ProxyError('connect_timeout'));
   }
 
-  /** Whether anyone is there; `#checkCalls` waits for the answer. */
+  /**
+   * Whether anyone is there; `#checkCalls` waits for the answer. Without a reply to a call in between, a third such question
+   * within five minutes makes servers of gRPC close the connection (too_many_pings), with all its calls.
+   */
   #ask(nowMs: number): void {
     if (this.#pingedMs !== null) return;
+    const isSoon = nowMs - this.#lastPingMs < this.#context.limits.keepAliveMs;
+    if (isSoon && this.#core.headMs < this.#lastPingMs) return;
     this.#pingedMs = nowMs;
+    this.#lastPingMs = nowMs;
     this.#core.sendPing(pingPayload);
   }
 

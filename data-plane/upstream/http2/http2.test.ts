@@ -566,6 +566,26 @@ describe('connections', () => {
     expect(second.error?.kind).toBe('upstream_reset');
     expect(connections).toBe(1);
   });
+
+  it('is not asked again and again while it answers no call, which servers of gRPC would end it for', async () => {
+    let pings = 0;
+    const { port, server } = await serve((stream, { ':path': path }) => {
+      if (path === '/') stream.respond({ ':status': 200 }, { endStream: true });
+    });
+    server.on('session', (session) => session.on('ping', () => pings++));
+    const transport = transportTo(port, { staleMs: 20 });
+    const callLater = async (target: string): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await new Recorder(transport, get(target, { perTryMs: 1 })).done;
+    };
+
+    for (let i = 0; i < 4; i++) await callLater('/never');
+    expect(pings).toBe(1);
+
+    await new Recorder(transport, get('/')).done;
+    await callLater('/never');
+    expect(pings).toBe(2);
+  });
 });
 
 async function until(condition: () => boolean): Promise<void> {

@@ -67,6 +67,7 @@ export class PeerFrames implements InboundHandler {
 
   fieldBlock(streamId: number, last: boolean, buffer: Buffer, start: number, end: number): void {
     if (this.#connection.ended) return;
+    this.#connection.headMs = this.#connection.nowMs;
     const stream = this.#state.streams.get(streamId);
     const head = this.#blocks.read(stream?.headReceived === true ? 'trailers' : this.#headKind, buffer, start, end);
     if (stream === undefined) return this.#headWithoutStream(streamId, head, last);
