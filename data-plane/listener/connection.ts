@@ -63,6 +63,8 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   #host: string | null = null;
   #keepAlive = true;
   #continueDue = false;
+  /** The client sends no more, though it may read on. */
+  #halfClosed = false;
   /** Of a lingering connection: what the client had yet to take at the last look, and for how long it has taken nothing. */
   #unsent = 0;
   #stalledMs = 0;
@@ -146,6 +148,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
       this.destroy();
     } else {
       this.#keepAlive = false;
+      this.#halfClosed = true;
       this.#context.wheel.set(this.#timer, this.#context.limits.halfClosedMs);
     }
   }
@@ -296,6 +299,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     end.send(tunnel.received, this.#webSocket ?? end);
     this.#socket.resume();
     if (rest !== null) end.onBytes(rest, 0, rest.length, true);
+    if (this.#halfClosed) end.onPeerEnd();
   }
 
   tunnelActive(): void {

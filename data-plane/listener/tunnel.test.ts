@@ -36,6 +36,21 @@ describe('upgraded connections', () => {
     expect(await client.until('GET / HTTP/1.1\r\n\r\n')).toMatch(/earlyGET/);
   });
 
+  test('a client that has ended its side before the switch ends the tunnel', async () => {
+    const upstream = await fixture.rawServer((socket) => {
+      socket.once('data', () => setTimeout(() => socket.write(`${switching}hello`), 50));
+      socket.on('end', () => socket.end('bye'));
+    });
+    const { port, listener } = await fixture.gateway(upstream);
+    const client = await fixture.client(port);
+
+    client.socket.end(upgradeRequest);
+    await client.closed;
+
+    expect(client.received).toMatch(/^HTTP\/1\.1 101 .*hellobye$/s);
+    await eventually(() => listener.connections === 0);
+  });
+
   test('a large echo arrives whole while the reader is slow', async () => {
     const { port } = await fixture.gateway(await echoUpgrade());
     const client = await fixture.client(port);
