@@ -164,8 +164,9 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
 
   replied(status: number, headers: HeaderList, body: BodySource): void {
     if (this.#call === null) {
-      this.#judge(status >= 500);
-      this.#respond(status, headers, body);
+      const nowMs = this.#context.nowMs();
+      this.#judge(status >= 500, nowMs);
+      this.#respond(status, headers, body, nowMs);
       return;
     }
     releaseBody((this.#outgoing as Outgoing).body);
@@ -300,18 +301,17 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     this.#deadline = null;
   }
 
-  #judge(failed: boolean): void {
+  #judge(failed: boolean, nowMs = this.#context.nowMs()): void {
     const { upstream } = this.#target as RouteTarget;
-    judgeAnswer(this.#endpoint as Endpoint, upstream.endpoints, failed, this.#context.nowMs());
+    judgeAnswer(this.#endpoint as Endpoint, upstream.endpoints, failed, nowMs);
   }
 
-  #respond(status: number, headers: HeaderList, body: BodySource): void {
-    const latency = this.#context.latencyHeaders ? this.#latency() : null;
+  #respond(status: number, headers: HeaderList, body: BodySource, nowMs = this.#context.nowMs()): void {
+    const latency = this.#context.latencyHeaders ? this.#latency(nowMs) : null;
     this.#exchange.respond(status, headers, body, this.#replyBlocks.blockFor(headers, latency));
   }
 
-  #latency(): Latency {
-    const nowMs = this.#context.nowMs();
+  #latency(nowMs: number): Latency {
     const upstreamMs = Math.round(nowMs - this.#sentMs);
     return { proxyMs: Math.max(0, Math.round(nowMs - this.#exchange.startMs) - upstreamMs), upstreamMs };
   }
