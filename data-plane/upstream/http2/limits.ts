@@ -39,7 +39,8 @@ export const defaultHttp2Limits: Http2TransportLimits = {
   // Connections are few, and a TLS handshake is dear; below the idle limits of common load balancers (350 s and more).
   idleTimeoutMs: 300_000,
   minBackoffMs: 100,
-  maxBackoffMs: 10_000,
+  // An attempt costs little, and who comes back after a long time away is to be found at once.
+  maxBackoffMs: 1_000,
   // gRPC servers take offence at pings more often than every five minutes.
   keepAliveMs: 310_000,
   // What lies between may have forgotten the connection without a word: a call would wait for nobody until its time is up.
