@@ -388,6 +388,33 @@ test('ER11 a fault names the field and the place, and repeats no value', async (
   });
 });
 
+test.each(profiles)('QP15 a field and a part of it are refused together, in any order (%s)', async (_name, profile) => {
+  const { url, calls } = await services.library({ profile });
+
+  for (const pair of [
+    ['time=2020-01-01T00:00:00Z', 'time.seconds=5'],
+    ['mask=a', 'mask.paths=b'],
+    ['any_value=1', 'any_value.string_value=a'],
+    ['boxed=1', 'boxed.value=2'],
+  ]) {
+    for (const query of [pair.join('&'), pair.toReversed().join('&')]) {
+      const answer = await client.send(`${url}${kinds}?${query}`);
+      expect([query, answer.status]).toEqual([query, 400]);
+      expect(answer.body).toContain('which holds it');
+    }
+  }
+  expect(calls).toEqual([]);
+});
+
+test('ER11 a fault of a parameter names no place in the body', async () => {
+  const { url } = await services.library();
+
+  const { body } = await client.send(`${url}${kinds}?time=yesterday`);
+
+  expect(body).toContain('RFC 3339');
+  expect(body).not.toContain('of the body');
+});
+
 test.each(profiles)('QP15 parameters in any order give the same message (%s)', async (_name, profile) => {
   const { url, calls } = await services.library({ profile });
   const parts = ['text=a', 'u32=2', 'left=l', 'nested.text=n', 'nested.u32=3', 'names[1]=x', 'maybe=', 'd=1.5'];

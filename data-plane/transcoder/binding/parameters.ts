@@ -42,7 +42,8 @@ export class Parameters {
     try {
       reason = writer(text, scratch);
     } catch (error) {
-      if (error instanceof ArgumentError) throw error.within(name);
+      // Its offset is one within the parameter.
+      if (error instanceof ArgumentError) throw new ArgumentError(error.within(name).field, error.message);
       throw error;
     }
     if (reason !== undefined) throw new ArgumentError(name, reason);
@@ -51,7 +52,7 @@ export class Parameters {
 
   /**
    * Reads a query or form: `a=1&b.c=2&b.c=3`. Unknown names are handed to `unknown`. Throws ArgumentError for a value that
-   * does not fit, a singular field given twice, or a field that cannot be given as text.
+   * does not fit, a singular field given twice, a field given beside a part of it, or one that cannot be given as text.
    */
   read(query: string, unknown: (name: string) => void): ParameterField[] {
     const fields = new Map<string, ParameterField>();
@@ -64,6 +65,7 @@ export class Parameters {
       const text = decodeQuery(equals < 0 ? '' : part.slice(equals + 1));
       if (!this.#readOne(fields, rawName, text)) unknown(decodeQuery(rawName) ?? rawName);
     }
+    for (const { path } of fields.values()) if (path.length > 1) refuseWithWhole(path, fields);
     return [...fields.values()];
   }
 
@@ -75,7 +77,7 @@ export class Parameters {
     const leaf = path[path.length - 1] as Field;
     const name = mapKey === null ? dottedName(path) : `${dottedName(path)}[${JSON.stringify(mapKey)}]`;
     if (text === undefined) throw new ArgumentError(name, 'has a malformed escape or is not UTF-8');
-    const key = path.map((field) => field.number).join('.') + (mapKey === null ? '' : `[${mapKey}`);
+    const key = keyOf(path) + (mapKey === null ? '' : `[${mapKey}`);
     const before = fields.get(key);
     if (before !== undefined && (!leaf.repeated || mapKey !== null))
       throw new ArgumentError(name, 'is given more than once');
@@ -140,6 +142,22 @@ export class Parameters {
       rest = rest.slice(end + 1);
     }
   }
+}
+
+/** `time=…&time.seconds=5`: the order of the parameters would decide (QP15). */
+function refuseWithWhole(path: FieldPath, fields: ReadonlyMap<string, ParameterField>): void {
+  for (let length = 1; length < path.length; length++) {
+    const whole = fields.get(keyOf(path.slice(0, length)));
+    if (whole === undefined) continue;
+    throw new ArgumentError(
+      dottedName(path),
+      `cannot be given together with ${dottedName(whole.path)}, which holds it`,
+    );
+  }
+}
+
+function keyOf(path: FieldPath): string {
+  return path.map((field) => field.number).join('.');
 }
 
 /** `[key]` or `.key` behind the name of a map. */

@@ -125,8 +125,12 @@ function readsBody(request: TranscodedRequest): boolean {
 function refusalOf({ binding, headers }: TranscodedRequest): ProxyError | null {
   if (binding.habits.profile !== 'strict' || binding.response.isHttpBody) return null;
   const accept = headerValue(headers, 'accept') ?? '';
-  if (isAcceptable(accept, binding.method.serverStreaming)) return null;
-  return new ProxyError('bad_request', undefined, { status: 406, message: 'The method answers in JSON or protobuf.' });
+  const { serverStreaming } = binding.method;
+  if (isAcceptable(accept, serverStreaming)) return null;
+  const message = serverStreaming
+    ? 'The method answers in JSON, lines of it or server-sent events.'
+    : 'The method answers in JSON or protobuf.';
+  return new ProxyError('bad_request', undefined, { status: 406, message });
 }
 
 /**

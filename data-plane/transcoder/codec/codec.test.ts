@@ -281,6 +281,10 @@ test('PJ11 the type of an Any may stand anywhere, and an unknown one is kept as 
   });
   expect(read('legacy.v1.Legacy', '{"any":{}}')).toEqual({ any: {} });
   expect(faultOf('legacy.v1.Legacy', '{"any":{"@type":"t/no.Such"}}').field).toBe('any');
+  for (const name of ['library.v1.Kinds', 'google.protobuf.Duration']) {
+    const twice = `{"any":{"@type":"t/${name}","@type":"t/library.v1.Book"}}`;
+    expect(faultOf('legacy.v1.Legacy', twice).message).toContain('more than once');
+  }
   expect(faultOf('legacy.v1.Legacy', '{"any":{"text":"a"}}').message).toContain('no @type');
   const unknown = Uint8Array.from([0x82, 0x01, 8, 0x0a, 3, ...utf8.encode('t/x'), 0x12, 1, 7]);
   expect(print('legacy.v1.Legacy', unknown)).toBe('{"any":{"@type":"t/x","value":"Bw=="}}');

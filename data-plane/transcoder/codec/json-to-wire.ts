@@ -67,6 +67,7 @@ export class JsonToWire implements MessageReader {
     const seen = this.#marks.enter(table.seenWords);
     const fields = table.fields;
     let expected = 0;
+    let hasType = false;
     if (source.next() === closeBrace) source.pos++;
     else
       do {
@@ -76,7 +77,10 @@ export class JsonToWire implements MessageReader {
         if (source.next() !== colon) source.unexpected('":"');
         source.pos++;
         if (index < 0) {
-          this.#unknown(start, isAny);
+          if (this.#unknown(start, isAny)) {
+            if (hasType) source.fail('is given more than once', start);
+            hasType = true;
+          }
         } else {
           const field = fields[index] as FieldTable;
           if (this.#marks.set(seen, index)) source.fail('is given more than once', start);
@@ -126,11 +130,13 @@ export class JsonToWire implements MessageReader {
     return slot < 0 ? -1 : table.names.value(slot);
   }
 
-  #unknown(keyStart: number, isAny: boolean): void {
+  /** Whether it is the `@type` of an Any, which is passed over as any other that the message does not have. */
+  #unknown(keyStart: number, isAny: boolean): boolean {
     const source = this.source;
     const isType = isAny && source.ascii(keyStart, keyStart + 7) === '"@type"';
     if (!isType && !this.ignoreUnknown) source.fail('is not a field of the message', keyStart);
     this.skip();
+    return isType;
   }
 
   #field(field: FieldTable, seen: number): void {

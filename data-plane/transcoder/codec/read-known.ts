@@ -204,6 +204,7 @@ function readAnyValue(reader: MessageReader, table: MessageTable): void {
   const source = reader.source;
   reader.enter();
   let seen = false;
+  let hasType = false;
   do {
     if (source.next() !== quote) source.unexpected('a key');
     const keyStart = source.pos;
@@ -214,7 +215,11 @@ function readAnyValue(reader: MessageReader, table: MessageTable): void {
       if (seen) source.fail('is given more than once', keyStart);
       seen = true;
       readKnown(reader, table);
-    } else if (key === '@type' || reader.ignoreUnknown) reader.skip();
+    } else if (key === '@type') {
+      if (hasType) source.fail('is given more than once', keyStart);
+      hasType = true;
+      reader.skip();
+    } else if (reader.ignoreUnknown) reader.skip();
     else source.fail('is not a field of the message', keyStart);
   } while (source.more(closeBrace));
   reader.depth--;

@@ -22,6 +22,8 @@ test.each([
   ['scalars', '1 "a b" true\nnull', ['1', '"a b"', 'true', 'null']],
   ['strings in an array', '["a\\\\","b,]"]', ['"a\\\\"', '"b,]"']],
   ['lists in an array', '[[1,2],[]]', ['[1,2]', '[]']],
+  ['a byte order mark', '\ufeff[{"a":1}]', ['{"a":1}']],
+  ['nothing but a byte order mark', '\ufeff', []],
   ['more than ASCII', '["é😀",{"漢":"字"}]', ['"é😀"', '{"漢":"字"}']],
 ])('ST7, ST9 %s: the values are found however the text is cut', (_title, text, values) => {
   for (const chunkBytes of [1, 2, 3, 1_000]) expect(split(text, chunkBytes)).toEqual(values);
@@ -39,6 +41,12 @@ test.each([
   ['a closing bracket alone', '}'],
 ])('ST11 %s is refused', (_title, text) => {
   for (const chunkBytes of [1, 1_000]) expect(() => split(text, chunkBytes)).toThrow('JSON text');
+});
+
+test('BD8 a byte order mark that breaks off is refused', () => {
+  const splitter = new JsonSplitter(1_000, () => {});
+
+  expect(() => splitter.push(Uint8Array.of(0xef, 0xbb, 0x7b))).toThrow('JSON text');
 });
 
 test('SZ1 a value larger than a message is refused as soon as it is too large, one of many is not', () => {

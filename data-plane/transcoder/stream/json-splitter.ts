@@ -5,16 +5,19 @@ const backslash = 0x5c;
 const comma = 0x2c;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
+const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 /**
  * Cuts JSON text that arrives in chunks of any size into values: the elements of one array, or values one after the other,
- * with or without blanks between (ST7). It only finds where values end; whoever reads them finds their faults.
+ * with or without blanks between (ST7), behind a byte order mark or none (BD8). It only finds where values end; whoever reads them finds their faults.
  */
 export class JsonSplitter {
   readonly #maxValueBytes: number;
   readonly #take: (value: Uint8Array) => void;
   #state: 'start' | 'element' | 'first-element' | 'separator' | 'value' | 'closed' | 'within' = 'start';
   #isArray = false;
+  /** How many bytes of a byte order mark have come. */
+  #marked = 0;
   #parts: Uint8Array[] = [];
   #partsLength = 0;
   #depth = 0;
@@ -50,6 +53,12 @@ export class JsonSplitter {
     const byte = chunk[pos] as number;
     switch (this.#state) {
       case 'start':
+        if (this.#marked < byteOrderMark.length && byte === byteOrderMark[this.#marked]) {
+          this.#marked++;
+          return pos + 1;
+        }
+        if (this.#marked % byteOrderMark.length > 0)
+          throw new ArgumentError('', 'the JSON text should have a value here');
         this.#isArray = byte === openBracket;
         if (!this.#isArray) return this.#begin(chunk, pos);
         this.#state = 'first-element';
