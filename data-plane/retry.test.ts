@@ -7,6 +7,7 @@ describe('mayRetry', () => {
     kind: ErrorKind;
     method: string;
     attempts?: number;
+    maxAttempts?: number;
     replayable?: boolean;
     idempotent?: boolean;
     want: boolean;
@@ -15,6 +16,9 @@ describe('mayRetry', () => {
     { kind: 'connect_failed', method: 'POST', replayable: false, want: false },
     { kind: 'connect_failed', method: 'GET', attempts: 2, want: false },
     { kind: 'upstream_unsent', method: 'PATCH', want: true },
+    { kind: 'upstream_unsent', method: 'POST', attempts: 5, want: true },
+    { kind: 'upstream_unsent', method: 'POST', attempts: 6, want: false },
+    { kind: 'upstream_unsent', method: 'POST', maxAttempts: 1, want: false },
     { kind: 'upstream_reset', method: 'GET', want: true },
     { kind: 'upstream_reset', method: 'PUT', want: true },
     { kind: 'upstream_reset', method: 'POST', want: false },
@@ -24,11 +28,9 @@ describe('mayRetry', () => {
     { kind: 'upstream_malformed', method: 'GET', want: false },
     { kind: 'client_closed', method: 'GET', want: false },
   ])('$kind of a $method (attempt $attempts, replayable $replayable): $want', (row) => {
-    const { kind, method, attempts = 1, replayable = true, idempotent = false, want } = row;
+    const { kind, method, attempts = 1, maxAttempts = 2, replayable = true, idempotent = false, want } = row;
 
-    expect(mayRetry({ error: new ProxyError(kind), method, idempotent, attempts, maxAttempts: 2, replayable })).toBe(
-      want,
-    );
+    expect(mayRetry({ error: new ProxyError(kind), method, idempotent, attempts, maxAttempts, replayable })).toBe(want);
   });
 });
 

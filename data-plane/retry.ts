@@ -3,6 +3,12 @@ import type { ProxyError } from './errors.js';
 /** RFC 9110 section 9.2.2. A request with another method may have been carried out though its answer was lost. */
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
+/**
+ * When a service ends a connection, it refuses all that is on its way there, and the next connection may end as soon: such
+ * calls are not held to the attempts that are for failures, but to so many more.
+ */
+const moreWhenUnsent = 4;
+
 /** Never fewer retries than this at a time, however few requests are in flight. */
 const minRetriesInFlight = 3;
 
@@ -20,7 +26,8 @@ export interface FailedAttempt {
 
 /** Whether the request may be sent again, to another endpoint. Nothing has been answered to the client when this is asked. */
 export function mayRetry({ error, method, idempotent, attempts, maxAttempts, replayable }: FailedAttempt): boolean {
-  if (attempts >= maxAttempts || !replayable) return false;
+  const mostAttempts = maxAttempts > 1 && error.kind === 'upstream_unsent' ? maxAttempts + moreWhenUnsent : maxAttempts;
+  if (attempts >= mostAttempts || !replayable) return false;
   switch (error.retry) {
     case 'no':
       return false;

@@ -123,6 +123,18 @@ describe('a call that the service surely did not look at', () => {
     expect(ended.metadata.get('x-sluice-error')).toEqual(['upstream_unsent']);
   });
 
+  test('is tried more often than one that failed', async () => {
+    let calls = 0;
+    const port = await rawServer((stream) => {
+      if (++calls > 3) answerOk(stream);
+      else stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    });
+
+    const { status: ended } = await clientOf(await gatewayTo(port)).unary('EmptyCall');
+
+    expect([ended.code, calls]).toEqual([status.OK, 4]);
+  });
+
   test('goes to another connection after a GOAWAY below it', async () => {
     let sessions = 0;
     let streams = 0;
