@@ -14,7 +14,7 @@ import type { Match } from './router/router.js';
 import { requireProtocol, type RouteTarget, type Runtime } from './runtime/runtime.js';
 import { ReplyBlocks, type ClientFacts, type Latency } from './shape.js';
 import { TranscodedExchange, type TranscodedObserver } from './transcoded-exchange.js';
-import type { Answer } from './transcoder/transcoder.js';
+import { CallBlocks, type Answer } from './transcoder/transcoder.js';
 import type { ActiveCall, CallObserver } from './upstream/transport.js';
 import { WheelTimer, type TimerWheel } from './wheel.js';
 
@@ -25,14 +25,14 @@ import { WheelTimer, type TimerWheel } from './wheel.js';
  */
 export class Proxy implements RequestHandler {
   readonly #context: ProxyContext;
-  readonly #replyBlocks = new ReplyBlocks();
+  readonly #blocks: Blocks = { replies: new ReplyBlocks(), calls: new CallBlocks() };
 
   constructor(context: ProxyContext) {
     this.#context = context;
   }
 
   handle(exchange: Exchange): RequestObserver {
-    const request = new ProxiedRequest(this.#context, exchange, this.#replyBlocks);
+    const request = new ProxiedRequest(this.#context, exchange, this.#blocks);
     request.start();
     return request;
   }
@@ -51,6 +51,12 @@ export interface ProxyContext {
   nowMs(): number;
 }
 
+/** Fields that requests have in common. */
+interface Blocks {
+  readonly replies: ReplyBlocks;
+  readonly calls: CallBlocks;
+}
+
 /** Most requests need one attempt, so none of them makes a list of its own. */
 const noEndpoints: readonly Endpoint[] = [];
 
@@ -60,7 +66,7 @@ const deadlineSlackMs = 10;
 class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserver, PassedCallObserver {
   readonly #context: ProxyContext;
   readonly #exchange: Exchange;
-  readonly #replyBlocks: ReplyBlocks;
+  readonly #blocks: Blocks;
   #target: RouteTarget | null = null;
   #outgoing: Outgoing | null = null;
   /** Stands between the client and a service that speaks gRPC; null where plain requests are forwarded. */
@@ -72,12 +78,14 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   #deadline: WheelTimer | null = null;
   #deadlineMs = Infinity;
   #sentMs = 0;
+  /** This is still the turn in which the head was read: it is as late as it was then. */
+  #isStarting = true;
   #retrying = false;
 
-  constructor(context: ProxyContext, exchange: Exchange, replyBlocks: ReplyBlocks) {
+  constructor(context: ProxyContext, exchange: Exchange, blocks: Blocks) {
     this.#context = context;
     this.#exchange = exchange;
-    this.#replyBlocks = replyBlocks;
+    this.#blocks = blocks;
   }
 
   start(): void {
@@ -98,6 +106,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     } catch (error) {
       this.#fail(asProxyError(error));
     }
+    this.#isStarting = false;
   }
 
   #shape(match: Match<RouteTarget>, facts: ClientFacts, { binding, speaksGrpc }: RouteTarget): void {
@@ -113,6 +122,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
         facts,
         binding,
         this.#context.timers,
+        this.#blocks.calls,
         this,
       ));
       call.start();
@@ -132,9 +142,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   }
 
   #attempt(outgoing: Outgoing, { route, upstream }: RouteTarget): void {
-    // A plain request is sent in the turn in which its head was read.
-    const isFirst = this.#call === null && this.#tried.length === 0;
-    const nowMs = isFirst ? this.#exchange.startMs : this.#context.nowMs();
+    const nowMs = this.#isStarting ? this.#exchange.startMs : this.#context.nowMs();
     const endpoint = upstream.pick(nowMs, this.#tried);
     if (endpoint === null) {
       this.#fail(new ProxyError('no_endpoint'));
@@ -175,8 +183,9 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
 
   /** What the transcoder makes of the service's reply. */
   answered({ status, headers, body, grpcCode: code }: Answer): void {
-    if (code !== null) this.ended(code);
-    this.#respond(status, headers, body);
+    const nowMs = this.#context.nowMs();
+    if (code !== null) this.ended(code, nowMs);
+    this.#respond(status, headers, body, nowMs);
   }
 
   /** The reply to a gRPC caller; how the call ends is known later. */
@@ -185,9 +194,9 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
   }
 
   /** A service that heeds the caller's time limit is not to blame for it. */
-  ended(code: number): void {
+  ended(code: number, nowMs = this.#context.nowMs()): void {
     this.#grpcCode = code;
-    this.#judge(isServiceFault(code) && !(code === grpcCode.deadlineExceeded && this.#timeIsUp));
+    this.#judge(isServiceFault(code) && !(code === grpcCode.deadlineExceeded && this.#timeIsUp), nowMs);
   }
 
   broken(error: ProxyError): void {
@@ -280,7 +289,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
 
   #startDeadline(ms: number): void {
     if (ms <= 0) return;
-    const nowMs = this.#context.nowMs();
+    const nowMs = this.#isStarting ? this.#exchange.startMs : this.#context.nowMs();
     if (nowMs + ms >= this.#deadlineMs) return;
     this.#deadlineMs = nowMs + ms;
     this.#deadline ??= new WheelTimer(() => this.#fail(new ProxyError('request_deadline')));
@@ -308,7 +317,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
 
   #respond(status: number, headers: HeaderList, body: BodySource, nowMs = this.#context.nowMs()): void {
     const latency = this.#context.latencyHeaders ? this.#latency(nowMs) : null;
-    this.#exchange.respond(status, headers, body, this.#replyBlocks.blockFor(headers, latency));
+    this.#exchange.respond(status, headers, body, this.#blocks.replies.blockFor(headers, latency));
   }
 
   #latency(nowMs: number): Latency {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ProxyError } from './errors.js';
 import type { RequestHead } from './exchange.js';
 import { headerValue, headerValues } from './headers.js';
-import { hostOnly, ReplyBlocks, upstreamHeaders, upstreamTarget, type ClientFacts } from './shape.js';
+import { hostOnly, ReplyBlocks, upstreamFields, upstreamTarget, type ClientFacts } from './shape.js';
 
 describe('upstreamTarget', () => {
   it.each([
@@ -47,7 +47,12 @@ const facts: ClientFacts = {
   localPort: 8080,
 };
 
-describe('upstreamHeaders', () => {
+function upstreamHeaders(...args: Parameters<typeof upstreamFields>): string[] {
+  const { headers, added } = upstreamFields(...args);
+  return [...headers, ...added.fields];
+}
+
+describe('upstreamFields', () => {
   it('says who the client is, and appends the gateway to Via', () => {
     const sent = upstreamHeaders(['Accept', '*/*', 'Via', '1.0 edge'], head, facts, 'id-1', '/shop');
 

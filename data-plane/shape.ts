@@ -119,18 +119,6 @@ export function upstreamFields(
   return { headers, added: addedFields(headers, head, facts, forwardedFor, via) };
 }
 
-/** The same as one list. */
-export function upstreamHeaders(
-  fields: HeaderList,
-  head: RequestHead,
-  facts: ClientFacts,
-  id: string,
-  strippedPrefix: string,
-): HeaderList {
-  const { headers, added } = upstreamFields(fields, head, facts, id, strippedPrefix);
-  return [...headers, ...added.fields];
-}
-
 function addedFields(
   sent: HeaderList,
   head: RequestHead,

@@ -7,7 +7,7 @@ import type { Outgoing } from './forward.js';
 import { headerValue, type HeaderList } from './headers.js';
 import type { Match } from './router/router.js';
 import { takesWebSocket, wantsWebSocket, type RouteTarget } from './runtime/runtime.js';
-import { upstreamHeaders, type ClientFacts } from './shape.js';
+import { upstreamFields, type ClientFacts } from './shape.js';
 import {
   awaitReply,
   prepareCall,
@@ -16,6 +16,7 @@ import {
   type Answer,
   type AwaitedReply,
   type Binding,
+  type CallBlocks,
   type CallReadiness,
   type Cancel,
   type Clock,
@@ -66,6 +67,7 @@ export class TranscodedExchange implements CallReadiness, ReplyObserver, Clock {
     facts: ClientFacts,
     binding: Binding,
     timers: TimerWheel,
+    blocks: CallBlocks,
     observer: TranscodedObserver,
   ) {
     const { preserveHost, service } = match.target.route.settings;
@@ -73,11 +75,14 @@ export class TranscodedExchange implements CallReadiness, ReplyObserver, Clock {
     this.#timers = timers;
     this.#head = head;
     this.#authority = preserveHost ? head.authority : service.host;
+    const { headers, added } = upstreamFields(stripHopByHop(head.headers), head, facts, id, '');
     this.#request = {
       binding,
       variables: match.variables(),
       target: head.target,
-      headers: upstreamHeaders(stripHopByHop(head.headers), head, facts, id, ''),
+      headers,
+      added,
+      blocks,
       body,
       codings,
       clock: this,
@@ -117,12 +122,12 @@ export class TranscodedExchange implements CallReadiness, ReplyObserver, Clock {
 
   // From the transcoder, which is given this object as the observer of its steps: none is made per request.
 
-  ready({ target, headers, body, timeoutMs }: GrpcCall): void {
+  ready({ target, headers, added, body, timeoutMs }: GrpcCall): void {
     this.#preparing = null;
     const { method, habits } = this.#request.binding;
     if (method.serverStreaming && habits.heartbeatMs > 0 && this.#webSocket === null) this.#await();
     this.#observer.call(
-      { method: 'POST', target, authority: this.#authority, headers, body, upgrade: null },
+      { method: 'POST', target, authority: this.#authority, headers, added, body, upgrade: null },
       timeoutMs,
     );
   }

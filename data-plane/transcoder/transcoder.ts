@@ -18,6 +18,7 @@ export {
   type ReplyObserver,
 } from './call/call.js';
 export type { Answer, Clock, Codings, GrpcCall, Pulse, TranscodedRequest } from './call/request.js';
+export { CallBlocks } from './call/call-blocks.js';
 export { WebSocketCall } from './stream/web-socket-call.js';
 export { isForm } from './binding/content.js';
 export { habitsOf, type Habits } from './habits.js';

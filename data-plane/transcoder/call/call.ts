@@ -289,12 +289,13 @@ function streamedCall(request: TranscodedRequest): GrpcCall {
 /** The call with messages that are in their frames. */
 export function callOfMessages(request: TranscodedRequest, body: BodySource): GrpcCall {
   const { method, habits } = request.binding;
-  const accepted = request.codings.acceptedGrpcEncodings;
-  const headers: HeaderList = ['te', 'trailers', 'content-type', 'application/grpc', 'grpc-accept-encoding', accepted];
+  const headers: HeaderList = [];
   addRequestMetadata(request.headers, habits.plainMetadataNames, headers);
   if (habits.sendOriginal) headers.push('x-original-method', request.method, 'x-original-path', request.target);
   if (headerValue(headers, 'user-agent') === undefined) headers.push('user-agent', 'sluice');
-  return { target: method.path, headers, body, timeoutMs: callerTimeoutMs(request.headers) };
+  const { blocks, codings } = request;
+  const added = blocks.blockFor(request.added, habits.plainMetadataNames, codings.acceptedGrpcEncodings);
+  return { target: method.path, headers, added, body, timeoutMs: callerTimeoutMs(request.headers) };
 }
 
 function contentTypeOf({ headers }: TranscodedRequest): string {

@@ -70,7 +70,6 @@ const ownFields = new Set([
   'connect-protocol-version',
 ]);
 const metadataName = /^[0-9a-z_.-]+$/;
-const metadataValue = /^[\x20-\x7e]*$/;
 
 /** Under which names a field goes on as metadata; none when it does not. */
 type Naming = readonly string[];
@@ -90,8 +89,7 @@ function spellings(lowerNames: readonly string[]): string[] {
 }
 
 /**
- * The request metadata that header fields become: the fields must be free of hop-by-hop ones and carry the gateway's own
- * X-Forwarded-* already. Names that are no metadata names and values that are not ASCII are left out (HD2); a `-bin` value
+ * The request metadata that header fields become: the fields must be free of hop-by-hop ones. Names that are no metadata names and values that are not ASCII are left out (HD2); a `-bin` value
  * that is not base64 is a bad_argument (HD3). Content-Type, TE and grpc-* are the call's and are not in the answer.
  */
 export function addRequestMetadata(fields: HeaderList, plainNames: boolean, metadata: HeaderList): void {
@@ -126,9 +124,18 @@ function push(metadata: HeaderList, name: string, value: string): void {
   if (name.endsWith('-bin')) {
     const parts = value.split(',').map((part) => rebased(name, part.trim()));
     metadata.push(name, parts.join(','));
-  } else if (metadataValue.test(value)) {
+  } else if (isAscii(value)) {
     metadata.push(name, value);
   }
+}
+
+/** Printable. Most values are short, and for those a regular expression takes three times as long. */
+function isAscii(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function rebased(name: string, value: string): string {

@@ -1,6 +1,7 @@
 import type { BodySource } from '../../body.js';
-import type { HeaderList } from '../../headers.js';
+import type { FieldBlock, HeaderList } from '../../headers.js';
 import type { Binding } from '../binding/binding.js';
+import type { CallBlocks } from './call-blocks.js';
 
 /** Compression, which is not for a pure room to do. */
 export interface Codings {
@@ -36,8 +37,11 @@ export interface TranscodedRequest {
   readonly method: string;
   /** As the client sent it, with the query. */
   readonly target: string;
-  /** Free of hop-by-hop fields, with the gateway's own X-Forwarded-* added. */
+  /** Free of hop-by-hop fields. */
   readonly headers: HeaderList;
+  /** What the gateway itself says of the request: X-Forwarded-* and the like. */
+  readonly added: FieldBlock;
+  readonly blocks: CallBlocks;
   readonly body: BodySource;
   readonly codings: Codings;
   readonly clock: Clock;
@@ -52,6 +56,7 @@ export interface GrpcCall {
   readonly target: string;
   /** Without grpc-timeout, which each attempt adds (grpcTimeout). */
   readonly headers: HeaderList;
+  readonly added: FieldBlock;
   /** In memory for one message; otherwise it can be sent once only. */
   readonly body: BodySource;
   /** What the caller allows in its headers; null when it says nothing. */

@@ -5,8 +5,9 @@ import { buildDescriptors } from '../../../test/support/descriptors.js';
 import { BufferedBody } from '../../body.js';
 import * as codings from '../../coding/coding.js';
 import { ProxyError } from '../../errors.js';
-import type { HeaderList } from '../../headers.js';
+import { FieldBlock, type HeaderList } from '../../headers.js';
 import {
+  CallBlocks,
   habitsOf,
   loadSchema,
   prepareCall,
@@ -59,6 +60,8 @@ export function request({
     method,
     target: `/x${query}`,
     headers,
+    added: new FieldBlock(['X-Forwarded-For', '10.0.0.1', 'Via', '1.1 sluice']),
+    blocks: new CallBlocks(),
     body: source,
     codings,
     clock: { pulse: () => ({ touch: () => {}, stop: () => {} }) },
