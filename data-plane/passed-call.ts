@@ -56,7 +56,7 @@ export class PassedCall {
 
   replied(status: number, headers: HeaderList, body: BodySource): void {
     if (status === 200 && body.length !== 0 && isGrpcType(headerValue(headers, 'content-type') ?? '')) {
-      this.#reply = new CallReply(body, this.#observer);
+      this.#reply = new CallReply(body, this.#observer, statusCodeIn(headers));
       this.#pass(status, headers, this.#reply);
       return;
     }

@@ -87,7 +87,7 @@ describe('CallReply', () => {
     const errors: ProxyError[] = [];
     const observer = { ended: (code: number) => codes.push(code), broken: (error: ProxyError) => errors.push(error) };
     const sink = new Sink();
-    const reply = new CallReply(source, observer);
+    const reply = new CallReply(source, observer, null);
     reply.start(sink);
     return { reply, sink, codes, errors };
   }

@@ -19,12 +19,15 @@ export class CallReply implements BodySource, BodySink {
   readonly length = null;
   readonly #source: BodySource;
   readonly #observer: ReplyObserver;
+  readonly #headCode: number | null;
   #sink: BodySink | null = null;
   #done = false;
 
-  constructor(source: BodySource, observer: ReplyObserver) {
+  /** `headCode` is the status that the head tells, which counts when none comes behind the messages. */
+  constructor(source: BodySource, observer: ReplyObserver, headCode: number | null) {
     this.#source = source;
     this.#observer = observer;
+    this.#headCode = headCode;
   }
 
   start(sink: BodySink): void {
@@ -61,7 +64,7 @@ export class CallReply implements BodySource, BodySink {
   end(trailers: HeaderList | null): void {
     if (this.#done) return;
     this.#done = true;
-    this.#observer.ended(statusCodeIn(trailers ?? []) ?? grpcCode.unknown);
+    this.#observer.ended(statusCodeIn(trailers ?? []) ?? this.#headCode ?? grpcCode.unknown);
     (this.#sink as BodySink).end(trailers);
   }
 

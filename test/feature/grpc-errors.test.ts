@@ -189,6 +189,19 @@ test('a stream that the service breaks off is UNAVAILABLE, not a reset', async (
   expect(ended.metadata.get('x-sluice-error')).toEqual(['upstream_reset']);
 });
 
+test('a status in the head counts, whether or not the head is the end of the reply', async () => {
+  const port = await rawServer((stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' });
+    stream.end();
+  });
+  const gateway = await gatewayTo([port]);
+
+  const { headers } = await requestRaw(gateway.url, call);
+
+  expect(headers['grpc-status']).toBe('5');
+  await expect.poll(() => gateway.metrics.route('interop').byGrpcCode[status.NOT_FOUND]).toBe(1);
+});
+
 test('a reply that ends before its announced length is INTERNAL, and no fault of the gateway', async () => {
   const port = await rawServer((stream) => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'content-length': '9' });

@@ -67,6 +67,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   readonly #timer: WheelTimer;
   #state: State = 'greeting';
   #requests = 0;
+  #checkedAuthority: string | null = null;
   /** When the state began, or the last stream ended. */
   #sinceMs: number;
   #heardMs: number;
@@ -171,7 +172,8 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   opened(stream: Stream, fields: HeadCollector): void {
     const { handler, ids, limits, phase } = this.#context;
-    const request = readRequest(fields, limits.maxTargetBytes, webSocketKey);
+    const request = readRequest(fields, limits.maxTargetBytes, this.#checkedAuthority, webSocketKey);
+    if (request.refusal === null) this.#checkedAuthority = request.head.authority;
     const exchange = new Http2Exchange(stream, this, ids.next(), request, this.#core.nowMs);
     stream.observe(exchange);
     if (this.#core.streamCount === 1) this.#context.wheel.set(this.#timer, busyTickMs);

@@ -17,16 +17,21 @@ export interface ReadRequest {
 /**
  * The head of an exchange from the fields of a stream. An extended CONNECT for a WebSocket (RFC 8441) becomes the GET with
  * Upgrade that HTTP/1 knows, with `key` in the place of the key that HTTP/2 does without, so that nothing after the listener
- * needs to know the difference.
+ * needs to know the difference. `checkedAuthority` is one that has passed before.
  */
-export function readRequest(fields: HeadCollector, maxTargetBytes: number, key: () => string): ReadRequest {
+export function readRequest(
+  fields: HeadCollector,
+  maxTargetBytes: number,
+  checkedAuthority: string | null,
+  key: () => string,
+): ReadRequest {
   const { method, path, protocol, headers } = fields;
   const authority = fields.authority === '' ? (headerValue(headers, 'host') ?? '') : fields.authority;
   const expect = headerValue(headers, 'expect');
   const expectsContinue = expect !== undefined && expect.toLowerCase() === '100-continue';
   const head: RequestHead = { method, target: path, authority, version: '2', headers };
   const refusal =
-    refusalOf(fields, authority, maxTargetBytes) ??
+    refusalOf(fields, authority, checkedAuthority, maxTargetBytes) ??
     (expect === undefined || expectsContinue ? null : 'expectation_failed');
   if (refusal !== null || protocol === '') return { head, refusal, isConnect: false, expectsContinue };
   headers.push('connection', 'Upgrade', 'upgrade', 'websocket', 'sec-websocket-key', key());
@@ -36,12 +41,14 @@ export function readRequest(fields: HeadCollector, maxTargetBytes: number, key: 
 function refusalOf(
   { tooLarge, method, path, protocol, headers }: HeadCollector,
   authority: string,
+  checkedAuthority: string | null,
   maxTargetBytes: number,
 ): ErrorKind | null {
   if (tooLarge) return 'headers_too_large';
   if (method === 'CONNECT' && protocol !== 'websocket') return 'not_implemented';
   if (path.length > maxTargetBytes) return 'uri_too_long';
-  if (!isTarget(method, path) || !isAuthority(authority) || namesAnotherHost(headers, authority)) return 'bad_request';
+  if (!isTarget(method, path) || namesAnotherHost(headers, authority)) return 'bad_request';
+  if (authority !== checkedAuthority && !isAuthority(authority)) return 'bad_request';
   return null;
 }
 
