@@ -119,3 +119,29 @@ test('a response of another message counts once, not field by field', () => {
 
   expect(lines(was, is)).toEqual(['! p.S.X: its response was p.A and is p.B']);
 });
+
+test('DS1 what a field that has another name holds is compared as well', () => {
+  const was = schemaOf(`
+    enum Color { NONE = 0; RED = 1; }
+    message Inner { string gone = 1; }
+    message Book { Color color = 1; Inner inner = 2; int32 pages = 3; }
+    service Books { rpc Get(Book) returns (Book); }`);
+  const is = schemaOf(`
+    enum Color { NONE = 0; PINK = 1; }
+    message Inner { }
+    message Book { Color tint = 1; Inner within = 2; int64 leaves = 3; }
+    service Books { rpc Get(Book) returns (Book); }`);
+
+  const breaking = lines(was, is).filter((line) => line.startsWith('!'));
+
+  expect(breaking.toSorted()).toEqual(
+    [
+      '! p.Book.color: the field is called tint now, which changes its JSON',
+      '! p.Book.inner: the field is called within now, which changes its JSON',
+      '! p.Book.pages: the field is called leaves now, which changes its JSON',
+      '! p.Book.pages: its type was int32 and is int64',
+      '! p.Color.RED: the enum value is gone',
+      '! p.Inner.gone: the field is gone',
+    ].toSorted(),
+  );
+});

@@ -102,9 +102,10 @@ class Comparison {
       const same = now.get(field.name);
       const renamed = byNumber.get(field.number);
       if (same !== undefined) this.#field(symbol, field, same, was, is);
-      else if (renamed !== undefined && !former.has(renamed.name))
+      else if (renamed !== undefined && !former.has(renamed.name)) {
         this.#add(true, symbol, `the field is called ${renamed.name} now, which changes its JSON`);
-      else this.#add(true, symbol, 'the field is gone');
+        this.#field(symbol, field, renamed, was, is);
+      } else this.#add(true, symbol, 'the field is gone');
     }
     const numbers = new Set(was.fields.map(({ number }) => number));
     for (const field of is.fields)
@@ -117,7 +118,7 @@ class Comparison {
       if (former !== now) this.#add(true, symbol, `its ${what} was ${former} and is ${now}`);
     };
     change('number', was.number, is.number);
-    change('JSON name', was.jsonName, is.jsonName);
+    if (was.name === is.name) change('JSON name', was.jsonName, is.jsonName);
     change('type', typeText(was), typeText(is));
     change('label', labelOf(was), labelOf(is));
     change('oneof', oneofOf(was, inWas), oneofOf(is, inIs));

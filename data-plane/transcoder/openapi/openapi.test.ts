@@ -300,6 +300,35 @@ describe('an OpenAPI document', () => {
     ]);
   });
 
+  it('says how JSON within lists and maps, and null, are written as parameters', async () => {
+    const set = buildDescriptors({
+      'extras.proto': `syntax = "proto3"; package extras.v1;
+        import "google/api/annotations.proto"; import "google/protobuf/struct.proto";
+        service S { rpc Get(In) returns (In) { option (google.api.http) = { get: "/extras" }; } }
+        message In { map<string, google.protobuf.Value> values = 1; repeated google.protobuf.Struct structs = 2;
+          google.protobuf.NullValue none = 3; map<int32, google.protobuf.NullValue> nones = 4; }`,
+    });
+    const { schema: extras } = loadSchema(set);
+    const json = { type: 'string', format: 'json' };
+    const none = { type: 'string', enum: ['NULL_VALUE'] };
+
+    const { paths } = documentOf(bindingsOf(extras as Schema));
+    expect(paths?.['/extras']?.['get']?.['parameters']).toMatchObject([
+      { name: 'values', schema: { additionalProperties: json } },
+      { name: 'structs', schema: { items: json } },
+      { name: 'none', schema: none },
+      { name: 'nones', schema: { additionalProperties: none } },
+    ]);
+    const older = documentOf(bindingsOf(extras as Schema), '2.0')['paths'];
+    expect(older?.['/extras']?.['get']?.['parameters']).toMatchObject([
+      { name: 'values[key]', ...json },
+      { name: 'structs', items: json },
+      { name: 'none', ...none },
+      { name: 'nones[key]', ...none },
+    ]);
+    expect(await faultsOf(bindingsOf(extras as Schema))).toEqual([]);
+  });
+
   it('hides the mask that a PATCH fills in', async () => {
     const named = async (habits: Partial<Habits>) => {
       const { paths } = documentOf(bindingsOf(schema, habits));

@@ -142,7 +142,7 @@ class OperationWriter {
   #queryParameter({ path, name }: QueryField): Parameter {
     const field = lastOf(path);
     const note = noteOf(field, this.#parts.source);
-    const isJson = isMessage(field) && jsonTexts.has(knownTypeOf(field.message().name)) && !isMap(field);
+    const isJson = isJsonText(field) && !field.repeated;
     const many = isMap(field) ? 'keyed' : field.repeated ? 'repeated' : isJson ? 'json' : 'one';
     const value = isMap(field) ? (field.message().fields[1] as Field) : field;
     return {
@@ -162,13 +162,13 @@ class OperationWriter {
     if (isMessage(field)) {
       const type = field.message();
       if (knownTypeOf(type.name) === 'wrapper') return this.#textValue(type.fields[0] as Field);
+      if (isJsonText(field)) return { type: 'string', format: 'json' };
+    } else if (field.typeName !== '') {
+      // In version 2.0 a parameter refers to nothing, and no text is null.
+      const isWritten = this.#dialect.version === '2.0' || field.typeName === 'google.protobuf.NullValue';
+      if (isWritten) return { type: 'string', enum: [...field.enumeration().numbers.keys()] };
     }
-    const { source } = this.#parts;
-    // In version 2.0 a parameter refers to nothing.
-    if (this.#dialect.version === '2.0' && field.typeName !== '' && !isMessage(field)) {
-      return { type: 'string', enum: [...field.enumeration().numbers.keys()] };
-    }
-    return this.#components.value(field, source);
+    return this.#components.value(field, this.#parts.source);
   }
 
   body(): Content | null {
@@ -244,6 +244,11 @@ class OperationWriter {
 }
 
 const jsonTexts: ReadonlySet<string> = new Set(['struct', 'value', 'list-value']);
+
+/** A value that a parameter gives as JSON. */
+function isJsonText(field: Field): boolean {
+  return isMessage(field) && jsonTexts.has(knownTypeOf(field.message().name));
+}
 
 /** The mask that a PATCH fills in by itself. */
 function filledMask(
