@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../balancer/balancer.js';
+import { ProxyError, type ErrorKind } from '../errors.js';
 import type { Transport } from '../upstream/transport.js';
-import { reportConnectFailure, reportServerError, reportSuccess } from './health.js';
+import { judgeFailure, reportConnectFailure, reportServerError, reportSuccess } from './health.js';
 
 const make = (n: number): Endpoint[] =>
   Array.from(
@@ -20,6 +21,17 @@ describe('passive health', () => {
     expect(first(endpoints).health.ejectedUntilMs).toBe(1_000);
     expect(reportConnectFailure(first(endpoints), endpoints, 1_000)).toBe(true);
     expect(first(endpoints).health.ejectedUntilMs).toBe(3_000);
+  });
+
+  it('does not hold it against an endpoint that a connection ends before calls are looked at', () => {
+    const endpoints = make(3);
+    const failTwice = (kind: ErrorKind): number => {
+      for (let i = 0; i < 2; i++) judgeFailure(first(endpoints), endpoints, new ProxyError(kind), 0);
+      return first(endpoints).health.ejectedUntilMs;
+    };
+
+    expect(failTwice('upstream_unsent')).toBe(0);
+    expect(failTwice('connect_failed')).toBe(1_000);
   });
 
   it('forgets failures at the next success', () => {

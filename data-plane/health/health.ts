@@ -48,14 +48,17 @@ export function judgeAnswer(endpoint: Endpoint, siblings: readonly Endpoint[], f
   else reportSuccess(endpoint);
 }
 
-/** What it says of an endpoint that an attempt brought no answer; nothing, if the fault is not the service's. */
+/**
+ * What it says of an endpoint that an attempt brought no answer; nothing, if the fault is not the service's, or if only a
+ * connection came to its end (as after so many requests, or so long): that takes all calls on their way with it at once.
+ */
 export function judgeFailure(
   endpoint: Endpoint,
   siblings: readonly Endpoint[],
-  { source, retry }: ProxyError,
+  { kind, source, retry }: ProxyError,
   nowMs: number,
 ): void {
-  if (source !== 'upstream') return;
+  if (source !== 'upstream' || kind === 'upstream_unsent') return;
   if (retry === 'if-unsent') reportConnectFailure(endpoint, siblings, nowMs);
   else reportServerError(endpoint, siblings, nowMs);
 }
