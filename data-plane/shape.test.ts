@@ -135,6 +135,13 @@ describe('ReplyBlocks', () => {
     }
   });
 
+  it('takes off what only answers of the gateway itself carry', () => {
+    const fields = ['x-sluice-ERROR', 'no_route', 'Server', 'x'];
+    blocks.blockFor(fields, null);
+
+    expect(fields).toEqual(['Server', 'x']);
+  });
+
   it('tells no latency where none is given', () => {
     expect(blocks.blockFor(['Server', 'x'], null).fields).toEqual(['Via', '1.1 sluice']);
   });

@@ -1,6 +1,6 @@
 import { ProxyError } from './errors.js';
 import type { RequestHead } from './exchange.js';
-import { FieldBlock, headerValue, isHeader, type HeaderList } from './headers.js';
+import { FieldBlock, headerValue, isHeader, removeHeader, type HeaderList } from './headers.js';
 
 /** The name by which the gateway signs Via, and with which its other fields begin. */
 const viaRequest: Record<RequestHead['version'], string> = {
@@ -200,8 +200,9 @@ export class ReplyBlocks {
   readonly #plain = replyBlock('1.1 sluice', null);
   readonly #usual: (FieldBlock | undefined)[] = [];
 
-  /** For a reply with these fields, from which Via is taken to be joined. */
+  /** For a reply with these fields, from which Via is taken to be joined, and the gateway's own mark, which is no service's. */
   blockFor(fields: HeaderList, latency: Latency | null): FieldBlock {
+    removeHeader(fields, 'x-sluice-error');
     const via = takeVia(fields);
     if (via !== null) return replyBlock(`${via}, 1.1 sluice`, latency);
     if (latency === null) return this.#plain;

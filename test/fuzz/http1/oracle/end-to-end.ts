@@ -38,4 +38,4 @@ export const writtenToService: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-export const writtenToClient: ReadonlySet<string> = new Set(['via', 'date']);
+export const writtenToClient: ReadonlySet<string> = new Set(['via', 'date', 'x-sluice-error']);
