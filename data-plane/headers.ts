@@ -24,6 +24,36 @@ export class FieldBlock {
 }
 
 /**
+ * Fields of an answer that go on as they came: the field lines of HTTP/1, without what belongs to one connection. They become a
+ * list only for who looks at them one by one.
+ */
+export class FieldLines {
+  /** Each with its line end. There is no Via among them, and no X-Sluice-Error. */
+  readonly text: string;
+  readonly hasDate: boolean;
+
+  constructor(text: string, hasDate: boolean) {
+    this.text = text;
+    this.hasDate = hasDate;
+  }
+
+  get list(): HeaderList {
+    const list: HeaderList = [];
+    for (const line of this.text.split('\r\n')) {
+      const colon = line.indexOf(':');
+      if (colon > 0) list.push(line.slice(0, colon), trimBlanks(line.slice(colon + 1)));
+    }
+    return list;
+  }
+}
+
+export type ReplyFields = HeaderList | FieldLines;
+
+export function fieldList(fields: ReplyFields): HeaderList {
+  return fields instanceof FieldLines ? fields.list : fields;
+}
+
+/**
  * Fields that can be sent whatever they were made of, as a service's text: see `safeValue`. A name that is no token cannot be
  * mended; such a field is left out.
  */

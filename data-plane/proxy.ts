@@ -5,7 +5,7 @@ import { asProxyError, ProxyError } from './errors.js';
 import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver, Tunnel } from './exchange.js';
 import { forwardRequest, isReplayable, releaseBody, type Outgoing } from './forward.js';
 import { grpcCode, isServiceFault, withTimeout } from './grpc/grpc.js';
-import type { HeaderList } from './headers.js';
+import { fieldList, type HeaderList, type ReplyFields } from './headers.js';
 import { judgeAnswer, judgeFailure } from './health/health.js';
 import type { Metrics } from './ops/ops.js';
 import { isNativeCall, PassedCall, type PassedCallObserver } from './passed-call.js';
@@ -170,7 +170,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     if (this.#call === null) this.#exchange.inform(status, headers);
   }
 
-  replied(status: number, headers: HeaderList, body: BodySource): void {
+  replied(status: number, headers: ReplyFields, body: BodySource): void {
     if (this.#call === null) {
       const nowMs = this.#context.nowMs();
       this.#judge(status >= 500, nowMs);
@@ -178,7 +178,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
       return;
     }
     releaseBody((this.#outgoing as Outgoing).body);
-    this.#call.replied(status, headers, body);
+    this.#call.replied(status, fieldList(headers), body);
   }
 
   /** What the transcoder makes of the service's reply. */
@@ -315,7 +315,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     judgeAnswer(this.#endpoint as Endpoint, upstream.endpoints, failed, nowMs);
   }
 
-  #respond(status: number, headers: HeaderList, body: BodySource, nowMs = this.#context.nowMs()): void {
+  #respond(status: number, headers: ReplyFields, body: BodySource, nowMs = this.#context.nowMs()): void {
     const latency = this.#context.latencyHeaders ? this.#latency(nowMs) : null;
     this.#exchange.respond(status, headers, body, this.#blocks.replies.blockFor(headers, latency));
   }

@@ -1,6 +1,14 @@
 import { ProxyError } from './errors.js';
 import type { RequestHead } from './exchange.js';
-import { FieldBlock, headerValue, isHeader, removeHeader, type HeaderList } from './headers.js';
+import {
+  FieldBlock,
+  FieldLines,
+  headerValue,
+  isHeader,
+  removeHeader,
+  type HeaderList,
+  type ReplyFields,
+} from './headers.js';
 
 /** The name by which the gateway signs Via, and with which its other fields begin. */
 const viaRequest: Record<RequestHead['version'], string> = {
@@ -201,9 +209,8 @@ export class ReplyBlocks {
   readonly #usual: (FieldBlock | undefined)[] = [];
 
   /** For a reply with these fields, from which Via is taken to be joined, and the gateway's own mark, which is no service's. */
-  blockFor(fields: HeaderList, latency: Latency | null): FieldBlock {
-    removeHeader(fields, 'x-sluice-error');
-    const via = takeVia(fields);
+  blockFor(fields: ReplyFields, latency: Latency | null): FieldBlock {
+    const via = fields instanceof FieldLines ? null : takeOwn(fields);
     if (via !== null) return replyBlock(`${via}, 1.1 sluice`, latency);
     if (latency === null) return this.#plain;
     const { proxyMs, upstreamMs } = latency;
@@ -222,6 +229,12 @@ function replyBlock(via: string, latency: Latency | null): FieldBlock {
   const { proxyMs, upstreamMs } = latency;
   fields.push('X-Sluice-Proxy-Latency', String(proxyMs), 'X-Sluice-Upstream-Latency', String(upstreamMs));
   return new FieldBlock(fields);
+}
+
+/** Takes the gateway's own out of `fields`, and returns what Via there was. */
+function takeOwn(fields: HeaderList): string | null {
+  removeHeader(fields, 'x-sluice-error');
+  return takeVia(fields);
 }
 
 /** Takes the Via field lines out of `fields`: their values as one list, or null. */

@@ -1,10 +1,17 @@
 import { BufferedBody, type BodySink, type BodySource } from '../body.js';
 import { ProxyError } from '../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../exchange.js';
-import { headerValue, type FieldBlock, type HeaderList } from '../headers.js';
+import { headerValue, type FieldBlock, type HeaderList, type ReplyFields } from '../headers.js';
 import { bulkBytes } from '../socket/read-buffer.js';
 import type { StreamBody } from '../socket/stream-body.js';
-import { chunkedEnd, chunkStart, statusLine, writeFields, type FieldsWritten } from '../wire/http1/http1.js';
+import {
+  chunkedEnd,
+  chunkStart,
+  statusLine,
+  writeFields,
+  writeReply,
+  type FieldsWritten,
+} from '../wire/http1/http1.js';
 import { errorAnswer } from './respond.js';
 
 /** What an exchange asks of the connection that it runs on. */
@@ -84,7 +91,7 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#connection.write(`${writeFields(statusLine(status), headers).text}\r\n`);
   }
 
-  respond(status: number, headers: HeaderList, body: BodySource, added?: FieldBlock): void {
+  respond(status: number, headers: ReplyFields, body: BodySource, added?: FieldBlock): void {
     if (this.#phase !== 'waiting') {
       body.cancel(new ProxyError('internal', new Error('answered twice')));
       return;
@@ -93,7 +100,7 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#status = status;
     this.#framing = this.#framingOf(status, body);
     this.#keepAlive = this.#framing !== 'close' && this.#connection.mayKeepAlive();
-    const head = this.#headText(writeFields(statusLine(status), headers), added, body);
+    const head = this.#headText(writeReply(statusLine(status), headers), added, body);
     if (this.#framing === 'none') {
       if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
       this.#connection.write(head);

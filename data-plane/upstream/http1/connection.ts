@@ -59,7 +59,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
 
   constructor(owner: ConnectionOwner, open: (events: SocketEvents) => ByteSocket, connectMs: number) {
     this.#owner = owner;
-    this.#parser = new MessageParser('response', owner.limits, this);
+    this.#parser = new MessageParser('response', owner.limits, this, true);
     this.#readTimer = new WheelTimer(() => this.#readTimedOut());
     this.#writeTimer = new WheelTimer(() => this.fail(new ProxyError('upstream_timeout', new Error('write'))));
     this.#tryTimer = new WheelTimer(() => this.fail(new ProxyError('upstream_timeout', new Error('per try'))));
@@ -250,6 +250,10 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     if (running === null) return;
     this.#replied = true;
     this.#owner.wheel.clear(this.#tryTimer);
+    if (head.lines !== null) {
+      running.observer.replied(head.status, head.lines, body);
+      return;
+    }
     const hasNoBody = this.#parser.answersHead || head.status === 304;
     const length = hasNoBody ? headerValue(head.headers, 'content-length') : undefined;
     const headers = takeHopByHop(head.headers);

@@ -1,4 +1,4 @@
-import { isHeader, trimBlanks, type HeaderList } from '../../headers.js';
+import { FieldLines, isHeader, trimBlanks, type HeaderList } from '../../headers.js';
 import { COLON, CR, DEL, isTokenByte, LF, SPACE, TAB } from './bytes.js';
 import { malformed, Violation } from './violation.js';
 
@@ -88,6 +88,42 @@ export class FieldIndex {
     return -1;
   }
 
+  /**
+   * The fields of an answer as lines to pass on, without those that are the connection's or the framing's, which are noted in
+   * `facts`. Null when a field asks for a closer look: then `facts` are to be reset, and `cut` to be called. `text` is that of the
+   * head, which ends at `headEnd`.
+   */
+  pass(text: string, headEnd: number, facts: FieldFacts): FieldLines | null {
+    const marks = this.#marks;
+    let kept = '';
+    let from = this.#length === 0 ? headEnd - 2 : (marks[0] as number);
+    let hasDate = false;
+    for (let i = 0; i < this.#length; i += 4) {
+      const nameStart = marks[i] as number;
+      const fate = fateOf(text, nameStart, marks[i + 1] as number);
+      const next = i + 4 < this.#length ? (marks[i + 4] as number) : headEnd - 2;
+      if (fate === 'kept' || fate === 'date') {
+        if (!this.#isPlain(text, i, next)) return null;
+        hasDate ||= fate === 'date';
+        continue;
+      }
+      if (fate === 'odd') return null;
+      const value = text.slice(marks[i + 2], marks[i + 3]);
+      if (fate === 'connection' && value !== 'keep-alive' && value !== 'close') return null;
+      this.#note(text, i, text.slice(nameStart, marks[i + 1]), value, facts);
+      kept += text.slice(from, nameStart);
+      from = next;
+    }
+    return new FieldLines(kept + text.slice(from, headEnd - 2), hasDate);
+  }
+
+  /** Whether a field line is as we would write it: a blank before the value and none behind. */
+  #isPlain(text: string, i: number, next: number): boolean {
+    const marks = this.#marks;
+    const nameEnd = marks[i + 1] as number;
+    return marks[i + 2] === nameEnd + 2 && marks[i + 3] === next - 2 && text.charCodeAt(nameEnd + 1) === SPACE;
+  }
+
   /** Cuts what `read` found from the latin1 text of the head, and notes in `facts` the fields that the engine acts on. */
   cut(text: string, facts: FieldFacts | null): HeaderList {
     const marks = this.#marks;
@@ -96,13 +132,56 @@ export class FieldIndex {
       const name = text.slice(marks[i], marks[i + 1]);
       const value = text.slice(marks[i + 2], marks[i + 3]);
       headers.push(name, value);
-      if (facts === null) continue;
-      if (isDelimiting(name))
-        refuseTabs(text, (marks[i + 1] as number) + 1, marks[i + 2] as number, marks[i + 3] as number);
-      noteField(name, value, facts);
+      if (facts !== null) this.#note(text, i, name, value, facts);
     }
     return headers;
   }
+
+  #note(text: string, i: number, name: string, value: string, facts: FieldFacts): void {
+    const marks = this.#marks;
+    if (isDelimiting(name))
+      refuseTabs(text, (marks[i + 1] as number) + 1, marks[i + 2] as number, marks[i + 3] as number);
+    noteField(name, value, facts);
+  }
+}
+
+/** What `pass` does with a field: by the length of its name and its first letter nearly every one is told. */
+function fateOf(text: string, start: number, end: number): 'kept' | 'date' | 'connection' | 'framing' | 'odd' {
+  switch (end - start) {
+    case 2:
+      return isAt(text, start, 'te') ? 'odd' : 'kept';
+    case 3:
+      return isAt(text, start, 'via') ? 'odd' : 'kept';
+    case 4:
+      if (isAt(text, start, 'date')) return 'date';
+      return isAt(text, start, 'host') ? 'odd' : 'kept';
+    case 6:
+      return isAt(text, start, 'expect') ? 'odd' : 'kept';
+    case 7:
+      return isAt(text, start, 'upgrade') ? 'odd' : 'kept';
+    case 10:
+      if (isAt(text, start, 'connection')) return 'connection';
+      return isAt(text, start, 'keep-alive') ? 'framing' : 'kept';
+    case 14:
+      if (isAt(text, start, 'content-length')) return 'framing';
+      return isAt(text, start, 'http2-settings') || isAt(text, start, 'x-sluice-error') ? 'odd' : 'kept';
+    case 17:
+      return isAt(text, start, 'transfer-encoding') ? 'framing' : 'kept';
+    case 16:
+    case 18:
+    case 19:
+    case 25:
+      return isAt(text, start, 'proxy-') ? 'odd' : 'kept';
+    default:
+      return 'kept';
+  }
+}
+
+function isAt(text: string, at: number, lowerName: string): boolean {
+  for (let i = 0; i < lowerName.length; i++) {
+    if ((text.charCodeAt(at + i) | 0x20) !== lowerName.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** Comparisons are faster than a look-up here: values are most of a head, and nearly all of their bytes pass the first two. */

@@ -12,6 +12,7 @@ export {
   safeTarget,
   statusLine,
   writeFields,
+  writeReply,
   type FieldsWritten,
 } from './serialize.js';
 export { Violation, type ViolationKind } from './violation.js';

@@ -1,4 +1,4 @@
-import type { HeaderList } from '../../headers.js';
+import type { FieldLines, HeaderList } from '../../headers.js';
 import { CR } from './bytes.js';
 import { ChunkDecoder } from './chunked.js';
 import { FieldFacts, FieldIndex, type FieldLimits } from './fields.js';
@@ -15,7 +15,10 @@ export interface MessageHead {
   /** 0 in requests. */
   readonly status: number;
   readonly minor: 0 | 1;
+  /** Empty where there are `lines`. */
   readonly headers: HeaderList;
+  /** The fields of an answer that is passed on; null where they are a list. */
+  readonly lines: FieldLines | null;
 }
 
 /** What a parser tells. Byte ranges are valid during the call only, unless the caller owns the buffer it feeds. */
@@ -40,7 +43,8 @@ type Step = 'head' | 'length' | 'chunked' | 'trailers' | 'close';
 /** A read up to this size becomes text as a whole. */
 const mostTextBytes = 8_192;
 
-const noHead: MessageHead = { method: '', target: '', status: 0, minor: 1, headers: [] };
+const noFields: HeaderList = [];
+const noHead: MessageHead = { method: '', target: '', status: 0, minor: 1, headers: [], lines: null };
 
 /**
  * Reads one side's messages of an HTTP/1.1 connection: bytes in, events out, as strict as RFC 9112 allows. Throws `Violation`.
@@ -53,6 +57,7 @@ export class MessageParser {
   /** Set by the owner of a response parser before each answer to a HEAD. */
   answersHead = false;
   readonly #mode: Mode;
+  readonly #passes: boolean;
   readonly #limits: WireLimits;
   readonly #events: MessageEvents;
   readonly #line = new StartLine();
@@ -66,8 +71,10 @@ export class MessageParser {
   #text = '';
   #headLength = 0;
 
-  constructor(mode: Mode, limits: WireLimits, events: MessageEvents) {
+  /** A parser of answers that `passes` them on gives their fields as lines where it can. */
+  constructor(mode: Mode, limits: WireLimits, events: MessageEvents, passes = false) {
     this.#mode = mode;
+    this.#passes = passes;
     this.#limits = limits;
     this.#events = events;
     this.#pieces = new HeadBuffer(limits.maxHeadBytes);
@@ -155,15 +162,27 @@ export class MessageParser {
     this.#text = text;
     this.#headLength = headEnd - from;
     this.facts.reset(line.minor);
-    const headers = this.#fields.cut(text, this.facts);
+    const lines = this.#passes && !this.#isSpecial(line.status) ? this.#pass(text, line.minor) : null;
     this.#head = {
       method: isRequest ? text.slice(0, line.methodEnd - from) : '',
       target: isRequest ? text.slice(line.targetStart - from, line.targetEnd - from) : '',
       status: line.status,
       minor: line.minor,
-      headers,
+      headers: lines === null ? this.#fields.cut(text, this.facts) : noFields,
+      lines,
     };
     return headEnd;
+  }
+
+  /** Answers whose fields say something else than they usually do. */
+  #isSpecial(status: number): boolean {
+    return this.answersHead || status < 200 || status === 304;
+  }
+
+  #pass(text: string, minor: 0 | 1): FieldLines | null {
+    const lines = this.#fields.pass(text, this.#headLength, this.facts);
+    if (lines === null) this.facts.reset(minor);
+    return lines;
   }
 
   /** RFC 9112 section 6.3, without its leniencies: one way to delimit a body, or none. */

@@ -1,4 +1,4 @@
-import { isHeader, safeFields, type HeaderList } from '../../headers.js';
+import { FieldLines, isHeader, safeFields, type HeaderList, type ReplyFields } from '../../headers.js';
 
 const notInTarget = /[^\x21-\x7e]/;
 /** What a serialised list of fields holds that its writer must know of. */
@@ -50,6 +50,13 @@ export function writeFields(start: string, headers: HeaderList): FieldsWritten {
     text = text + name + ': ' + (headers[i + 1] as string) + '\r\n';
   }
   return { text, hasDate, contentLength, hasTrailersOffer, hasUpgradeOption };
+}
+
+/** The same for fields of an answer. */
+export function writeReply(start: string, fields: ReplyFields): FieldsWritten {
+  if (!(fields instanceof FieldLines)) return writeFields(start, fields);
+  const { text, hasDate } = fields;
+  return { text: start + text, hasDate, contentLength: null, hasTrailersOffer: false, hasUpgradeOption: false };
 }
 
 /** Trailer fields may say nothing about framing, routing or the connection (RFC 9110 section 6.5.1). */
