@@ -41,6 +41,7 @@ describe('the server name that a ClientHello asks for', () => {
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     ['an alert', Buffer.from([21, 3, 1, 0, 2, 2, 40])],
     ['another message', Buffer.from([22, 3, 1, 0, 5, 2, 0, 0, 1, 0])],
+    ['a record that is too long', Buffer.from([22, 3, 1, 255, 255])],
     ['a message that is too long', Buffer.from([22, 3, 1, 0, 4, 1, 255, 255, 255])],
     ['records without an end', Buffer.concat(Array.from({ length: 7_000 }, () => Buffer.from([22, 3, 1, 0, 0])))],
   ])('is none in %s', (_name, bytes) => {

@@ -6,6 +6,8 @@ const hostName = 0;
 
 /** Far above what clients send, keys of post-quantum schemes included. */
 const maxHelloBytes = 16_384;
+/** Clients send one to three; some cut a hello into many to hide its name. */
+const maxRecords = 1_024;
 
 /**
  * The server name (SNI) that the first bytes of a TLS connection ask for: '' when they ask for none, or are nothing that TLS begins
@@ -16,13 +18,18 @@ export function askedServerName(bytes: Uint8Array): string | null {
   return typeof hello === 'string' ? hello : hello === null ? null : nameIn(hello);
 }
 
-/** The ClientHello's content without the headers of records and message, which may cut it anywhere; '' when it is none. */
+/**
+ * The ClientHello's content without the headers of records and message, which may cut it anywhere; '' when it is none. Only whole
+ * records are looked into, so that one that comes in many pieces is not read again with each.
+ */
 function helloOf(bytes: Uint8Array): Uint8Array | null | '' {
   const message: number[] = [];
-  for (let at = 0; at < bytes.length;) {
-    if (bytes[at] !== handshakeRecord) return '';
+  for (let at = 0, records = 0; at < bytes.length; records++) {
+    if (bytes[at] !== handshakeRecord || records === maxRecords) return '';
     if (at + 5 > bytes.length) return null;
     const end = at + 5 + uint16(bytes, at + 3);
+    if (end - at > maxHelloBytes) return '';
+    if (end > bytes.length) return null;
     for (const byte of bytes.subarray(at + 5, end)) message.push(byte);
     at = end;
     if (message.length === 0) continue;
@@ -32,7 +39,7 @@ function helloOf(bytes: Uint8Array): Uint8Array | null | '' {
     if (length > maxHelloBytes) return '';
     if (message.length >= 4 + length) return Uint8Array.from(message.slice(4, 4 + length));
   }
-  return bytes.length > 2 * maxHelloBytes ? '' : null;
+  return null;
 }
 
 /** Offsets beyond the end read as zero, and end the search without a name. */
