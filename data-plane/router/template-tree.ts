@@ -92,12 +92,19 @@ export class Segments {
   /** The last segment, decoded; what is left of it while it is read with a verb. */
   last = '';
   #path = '';
+  #end = 0;
   #starts: number[] = [];
+  /** Of segments that have been asked for. */
+  #texts: (string | undefined)[] = [];
   #rawLast = '';
 
   /** Takes the path before `end`; `/` has no segments. */
   read(path: string, end: number): void {
+    // The trees of plain routes and of rules are walked one after the other.
+    if (path === this.#path && end === this.#end) return;
     this.#path = path;
+    this.#end = end;
+    this.#texts.length = 0;
     this.count = 0;
     this.last = '';
     if (end <= 1) return;
@@ -117,6 +124,7 @@ export class Segments {
   /** Lets go of the path, and of the room that a path of very many segments took. */
   clear(): void {
     this.#path = '';
+    this.#texts.length = 0;
     this.last = '';
     this.#rawLast = '';
     if (this.#starts.length > 256) this.#starts = [];
@@ -125,7 +133,7 @@ export class Segments {
   segment(index: number): string {
     if (index === this.count - 1) return this.last;
     const start = this.#starts[index] as number;
-    return decodeOctets(this.#path.slice(start, (this.#starts[index + 1] as number) - 1));
+    return (this.#texts[index] ??= decodeOctets(this.#path.slice(start, (this.#starts[index + 1] as number) - 1)));
   }
 
   /** Whether the octet at `index` of the decoded last segment was written as itself: `%3A` never begins a verb. */

@@ -41,13 +41,12 @@ export class BodyPlan {
     if (format === 'protobuf') return this.#writeMessage(body, out);
     if (isBlank(body)) return false;
     const options = { ignoreUnknown: !this.#habits.rejectUnknownFields, keepZeros };
-    if (this.path.length === 0) {
-      this.#codecs.readInto(out, this.#type, body, options);
-      return true;
+    if (this.path.length === 0) this.#codecs.readInto(out, this.#type, body, options);
+    else if (this.path.length === 1) this.#readField(this.#type, body, options, out);
+    else {
+      const parents = this.path.slice(0, -1);
+      within(parents, out, () => this.#readField(lastOf(parents).message(), body, options, out));
     }
-    const parents = this.path.slice(0, -1);
-    const parent = parents.length === 0 ? this.#type : lastOf(parents).message();
-    within(parents, out, () => this.#readField(parent, body, options, out));
     return true;
   }
 

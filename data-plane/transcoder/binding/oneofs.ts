@@ -23,7 +23,8 @@ export function checkOneofs(fields: readonly ParameterField[]): void {
 /** Refuses a body, between two positions of `bytes`, that sets another member of a oneof than a parameter does (BD11). */
 export function checkSiblings(fields: readonly ParameterField[], bytes: Uint8Array, start: number, end: number): void {
   for (const { path } of fields) {
-    for (const [index, field] of path.entries()) {
+    for (let index = 0; index < path.length; index++) {
+      const field = path[index] as Field;
       if (field.oneof < 0) continue;
       const parents = path.slice(0, index);
       for (const sibling of siblingsOf(field)) {

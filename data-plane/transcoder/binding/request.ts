@@ -35,7 +35,8 @@ export interface PatchMask {
   readonly type: MessageType;
 }
 
-const nothingBound: BoundParameters = { path: [], query: [] };
+const noFields: readonly ParameterField[] = [];
+const nothingBound: BoundParameters = { path: noFields, query: noFields };
 const headerBytes = 5;
 const bytesKind = 12;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -93,10 +94,12 @@ export class RequestPlan {
    */
   bind(variables: readonly string[], query: string): BoundParameters {
     if (variables.length === 0 && query === '') return nothingBound;
-    return asBadArgument(() => {
+    try {
       const path = this.#readPath(variables);
-      return this.#bound(path, query === '' || !this.#takesQuery(query) ? [] : this.#readQuery(query, path));
-    });
+      return bound(path, query === '' || !this.#takesQuery(query) ? noFields : this.#readQuery(query, path));
+    } catch (error) {
+      throw asBadArgument(error);
+    }
   }
 
   /**
@@ -104,12 +107,14 @@ export class RequestPlan {
    * whose body is the whole message has all of it from them.
    */
   bindParts(variables: readonly string[], query: string, parts: readonly Part[]): BoundParameters {
-    return asBadArgument(() => {
+    try {
       const path = this.#readPath(variables);
       const texts = parts.flatMap((part) => this.#parametersOf(part));
       if (query !== '' && !this.isWholeBody) texts.unshift(query);
-      return this.#bound(path, this.#readQuery(texts.join('&'), path));
-    });
+      return bound(path, this.#readQuery(texts.join('&'), path));
+    } catch (error) {
+      throw asBadArgument(error);
+    }
   }
 
   /** A part as parameters. */
@@ -121,11 +126,6 @@ export class RequestPlan {
       return [`${escaped}=${encodeURIComponent(textOf(data, name))}`];
     }
     return [`${escaped}.data=${base64Of(data)}`, `${escaped}.content_type=${encodeURIComponent(contentType)}`];
-  }
-
-  #bound(path: ParameterField[], fromQuery: ParameterField[]): BoundParameters {
-    checkOneofs([...path, ...fromQuery]);
-    return { path, query: fromQuery };
   }
 
   /**
@@ -150,7 +150,11 @@ export class RequestPlan {
   #write(bound: BoundParameters, body: Uint8Array, contentType: string): void {
     const out = this.#out;
     out.pos = headerBytes;
-    asBadArgument(() => this.#assemble(bound, body, contentType, out));
+    try {
+      this.#assemble(bound, body, contentType, out);
+    } catch (error) {
+      throw asBadArgument(error);
+    }
     const length = out.pos - headerBytes;
     const { buf } = out;
     buf[0] = 0;
@@ -160,20 +164,19 @@ export class RequestPlan {
     buf[4] = length;
   }
 
-  #assemble({ path, query }: BoundParameters, body: Uint8Array, contentType: string, out: WireWriter): void {
+  #assemble(bound: BoundParameters, body: Uint8Array, contentType: string, out: WireWriter): void {
+    const { path, query } = bound;
     const plan = this.#body;
     if (plan === null) {
       for (const field of query) writeAt(field.path, field.values, out);
+    } else if (query.length === 0) {
+      this.#writeBody(plan, bound, this.#habits.rejectCollisions, body, contentType, out);
     } else {
       const late = query.filter((field) => lastOf(field.path).repeated || isMessage(lastOf(field.path)));
       for (const field of query) if (!late.includes(field)) writeAt(field.path, field.values, out);
       const start = out.pos;
       const keepZeros = this.#habits.rejectCollisions || query.some((field) => startsWith(field.path, plan.path));
-      if (plan.write(body, contentType, keepZeros, out)) {
-        this.#settle(start, path, query, out);
-        if (this.#patchMask !== null && isJson(contentType))
-          this.#fillMask(this.#patchMask, plan.path, query, body, out);
-      }
+      this.#writeBody(plan, bound, keepZeros, body, contentType, out);
       const end = out.pos;
       for (const field of late) {
         // Of a message the body's fields would mix with the query's.
@@ -182,6 +185,20 @@ export class RequestPlan {
       }
     }
     for (const field of path) writeAt(field.path, field.values, out);
+  }
+
+  #writeBody(
+    plan: BodyPlan,
+    { path, query }: BoundParameters,
+    keepZeros: boolean,
+    body: Uint8Array,
+    contentType: string,
+    out: WireWriter,
+  ): void {
+    const start = out.pos;
+    if (!plan.write(body, contentType, keepZeros, out)) return;
+    this.#settle(start, path, query, out);
+    if (this.#patchMask !== null && isJson(contentType)) this.#fillMask(this.#patchMask, plan.path, query, body, out);
   }
 
   #fillMask(
@@ -202,7 +219,8 @@ export class RequestPlan {
   /** Settles what the body, written from `start` on, has in common with path and query. */
   #settle(start: number, path: readonly ParameterField[], query: readonly ParameterField[], out: WireWriter): void {
     if (path.length === 0 && query.length === 0) return;
-    checkSiblings([...path, ...query], out.buf, start, out.pos);
+    checkSiblings(path, out.buf, start, out.pos);
+    checkSiblings(query, out.buf, start, out.pos);
     if (this.#habits.rejectCollisions) this.#refuseOther([...path, ...query], start, out);
     for (const field of path) {
       const leaf = lastOf(field.path);
@@ -225,14 +243,20 @@ export class RequestPlan {
   }
 
   #readPath(texts: readonly string[]): ParameterField[] {
-    return this.#variables.map(({ path, name, multiSegment }, index) => {
-      const kept = !multiSegment ? 'none' : this.#habits.profile === 'envoy' ? 'reserved' : 'slash';
-      const text = decodeCapture(texts[index] ?? '', kept);
-      if (text === undefined) throw new ArgumentError(name, 'is not UTF-8 text without NUL');
-      const field = lastOf(path);
-      const pieces = field.repeated ? text.split(',') : [text];
-      return { path, values: pieces.map((piece) => this.#parameters.encode(field, piece, name)) };
-    });
+    const fields: ParameterField[] = [];
+    for (let i = 0; i < this.#variables.length; i++) {
+      fields.push(this.#readVariable(this.#variables[i] as BoundVariable, texts[i] ?? ''));
+    }
+    return fields;
+  }
+
+  #readVariable({ path, name, multiSegment }: BoundVariable, raw: string): ParameterField {
+    const kept = !multiSegment ? 'none' : this.#habits.profile === 'envoy' ? 'reserved' : 'slash';
+    const text = decodeCapture(raw, kept);
+    if (text === undefined) throw new ArgumentError(name, 'is not UTF-8 text without NUL');
+    const field = lastOf(path);
+    if (!field.repeated) return { path, values: [this.#parameters.encode(field, text, name)] };
+    return { path, values: text.split(',').map((piece) => this.#parameters.encode(field, piece, name)) };
   }
 
   /** A body that is the whole message leaves nothing to the query (BD1); strict says so. */
@@ -280,22 +304,23 @@ function textOf(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** Runs `work`; a value that does not fit becomes a bad_argument. A protobuf body may be no message at all. */
-function asBadArgument<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof WireFault) {
-      throw new ProxyError('bad_argument', error, {
-        violations: [{ field: '', description: 'is not a protobuf message' }],
-      });
-    }
-    if (!(error instanceof ArgumentError)) throw error;
-    const at = error.offset < 0 ? '' : ` (at byte ${error.offset} of the body)`;
-    throw new ProxyError('bad_argument', error, {
-      violations: [{ field: error.field, description: error.message + at }],
+/** A value that does not fit is a bad_argument. A protobuf body may be no message at all. */
+function asBadArgument(error: unknown): unknown {
+  if (error instanceof WireFault) {
+    return new ProxyError('bad_argument', error, {
+      violations: [{ field: '', description: 'is not a protobuf message' }],
     });
   }
+  if (!(error instanceof ArgumentError)) return error;
+  const at = error.offset < 0 ? '' : ` (at byte ${error.offset} of the body)`;
+  return new ProxyError('bad_argument', error, {
+    violations: [{ field: error.field, description: error.message + at }],
+  });
+}
+
+function bound(path: readonly ParameterField[], query: readonly ParameterField[]): BoundParameters {
+  if (path.length + query.length > 1) checkOneofs([...path, ...query]);
+  return { path, query };
 }
 
 /** Whether a record's value is the encoded one, which has its length in front where the record's has been taken off. */

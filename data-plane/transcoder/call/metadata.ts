@@ -194,6 +194,18 @@ const notReplied = new Set([
 ]);
 const fieldPrefix = 'x-http-header-';
 
+/** What becomes of fields that many replies have, by prefix: null when they are dropped. */
+const usualReplies = new Map(
+  ['', 'Grpc-Metadata-', 'Grpc-Trailer-'].map((prefix) => {
+    const names = [...notReplied, 'grpc-status', 'grpc-message', 'etag', 'last-modified', 'accept-ranges', 'vary'];
+    return [prefix, new Map(names.map((name) => [name, replyName(name, prefix)]))];
+  }),
+);
+
+function replyName(lowerName: string, prefix: string): string | null {
+  return lowerName.startsWith('grpc-') || notReplied.has(lowerName) ? null : prefix + lowerName;
+}
+
 /**
  * The header fields of an answer: its Content-Type, and what response metadata becomes. `x-http-header-NAME` is field NAME in every profile (RS5); the rest has
  * grpc-gateway's prefix there, and its own name elsewhere (HD6). Values are given on as they are, `-bin` in its base64 (HD7).
@@ -213,12 +225,19 @@ export function trailerFields(trailers: HeaderList, plainNames: boolean): Header
 }
 
 function rename(metadata: HeaderList, prefix: string, fields: HeaderList): void {
+  const usualNames = usualReplies.get(prefix);
   for (let i = 0; i < metadata.length; i += 2) {
-    const name = (metadata[i] as string).toLowerCase();
     const value = metadata[i + 1] as string;
-    if (name.startsWith(fieldPrefix)) renameField(name.slice(fieldPrefix.length), value, fields);
-    else if (!name.startsWith('grpc-') && !notReplied.has(name)) fields.push(prefix + name, value);
+    const usualName = usualNames?.get(metadata[i] as string);
+    if (usualName === undefined) renameUnusual((metadata[i] as string).toLowerCase(), value, prefix, fields);
+    else if (usualName !== null) fields.push(usualName, value);
   }
+}
+
+function renameUnusual(name: string, value: string, prefix: string, fields: HeaderList): void {
+  const replied = replyName(name, prefix);
+  if (name.startsWith(fieldPrefix)) renameField(name.slice(fieldPrefix.length), value, fields);
+  else if (replied !== null) fields.push(replied, value);
 }
 
 /** `x-http-header-content-type` takes the place of the type that the answer would have. */

@@ -23,10 +23,13 @@ export function httpStatusOf(code: number): number {
   return httpStatuses[code] ?? 500;
 }
 
+const ok: GrpcStatus = { code: 0, message: '', details: [] };
+
 /** Reads grpc-status and its companions; null when the fields hold none. */
 export function readStatus(fields: HeaderList): GrpcStatus | null {
   const text = headerValue(fields, 'grpc-status');
   if (text === undefined) return null;
+  if (text === '0') return ok;
   const code = /^[0-9]{1,9}$/.test(text) ? Number(text) : 2;
   if (code === 0) return { code, message: '', details: [] };
   const encoded = headerValue(fields, 'grpc-status-details-bin');

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { isPlain } from './plain-word.js';
+import { isPlain, type Words } from './plain-word.js';
 
 /** Where and why JSON text could not be read. The reader of a whole value turns it into an ArgumentError with a field path. */
 export class JsonFault extends Error {
@@ -94,6 +94,20 @@ export class JsonSource {
     while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = src[++pos] as number;
     this.pos = pos;
     return byte;
+  }
+
+  /** Passes over these bytes if they stand at the position. Four at a time, which halves the time of a usual key. */
+  pass({ words, length, lastMask }: Words): boolean {
+    const view = this.#view;
+    const last = words.length - 1;
+    let at = this.pos;
+    if (at + words.length * 4 > this.src.length) return false;
+    for (let i = 0; i < last; i++, at += 4) {
+      if (view.getInt32(at, true) !== words[i]) return false;
+    }
+    if (((view.getInt32(at, true) ^ (words[last] as number)) & lastMask) !== 0) return false;
+    this.pos += length;
+    return true;
   }
 
   fail(reason: string, at = this.pos): never {

@@ -115,17 +115,7 @@ export class JsonToWire implements MessageReader {
   #key(table: MessageTable, expected: number): number {
     const source = this.source;
     const guess = table.fields[expected];
-    if (guess !== undefined) {
-      const name = guess.quotedName;
-      const src = source.src;
-      const start = source.pos;
-      let i = 1;
-      while (i < name.length && src[start + i] === name[i]) i++;
-      if (i === name.length) {
-        source.pos = start + i;
-        return expected;
-      }
-    }
+    if (guess !== undefined && source.pass(guess.quotedName)) return expected;
     const slot = readName(source, table.names);
     return slot < 0 ? -1 : table.names.value(slot);
   }

@@ -10,6 +10,7 @@ import {
 } from '../schema/types.js';
 import { is64 } from './integer.js';
 import { NameTable } from './name-table.js';
+import { wordsOf, type Words } from './plain-word.js';
 import { wireTypeOf } from './text.js';
 
 /**
@@ -97,7 +98,7 @@ export class FieldTable {
   /** The tag of one value. */
   readonly tag: number;
   /** `"jsonName"` with its quotes, as the usual writers of JSON spell it. */
-  readonly quotedName: Uint8Array;
+  readonly quotedName: Words;
   /** `,"jsonName":` as 32-bit words, of which `keyLength` bytes count. */
   readonly keyWords: Int32Array;
   readonly keyLength: number;
@@ -123,7 +124,7 @@ export class FieldTable {
     this.oneofMark = field.oneof < 0 ? -1 : fieldCount + field.oneof;
     this.tag = ((field.number << 3) | (this.delimited ? 3 : isMessage(field) ? 2 : wireTypeOf[field.kind])) >>> 0;
     const quoted = JSON.stringify(field.jsonName);
-    this.quotedName = utf8.encode(quoted);
+    this.quotedName = wordsOf(utf8.encode(quoted));
     const key = utf8.encode(`,${quoted}:`);
     this.keyLength = key.length;
     this.keyWords = new Int32Array((key.length + 3) >>> 2);
