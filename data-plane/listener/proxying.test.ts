@@ -119,7 +119,7 @@ describe('requests through listener and transport', () => {
     const client = await fixture.client(port);
 
     client.write(
-      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-In: 1\r\nHost: b\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-In: 1\r\nHost: b\r\nx-forwarded-FOR: 6.6.6.6\r\nCookie: a=b\r\n\r\n',
     );
     const received = await client.until('\r\n\r\n', 2);
 

@@ -62,7 +62,7 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#parser = new MessageParser('response', owner.limits, this, true);
     this.#readTimer = new WheelTimer(() => this.#readTimedOut());
     this.#writeTimer = new WheelTimer(() => this.fail(new ProxyError('upstream_timeout', new Error('write'))));
-    this.#tryTimer = new WheelTimer(() => this.fail(new ProxyError('upstream_timeout', new Error('per try'))));
+    this.#tryTimer = new WheelTimer(() => this.#tryTimedOut());
     this.#socket = open(this);
     this.#writer = new RequestWriter(this.#socket, this);
     owner.wheel.set(this.#readTimer, connectMs);
@@ -75,12 +75,14 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
   /** Binds a call; it is sent at once, or as soon as the connection stands. */
   run(running: RunningCall): void {
     this.#running = running;
+    this.#owner.wheel.set(this.#tryTimer, running.call.timeouts.perTryMs);
     if (this.#state === 'ready') this.#send(running.call);
   }
 
   /** The call's observer has lost interest. A connection that was not used for it yet is kept. */
   abandon(): void {
     this.#running = null;
+    this.#owner.wheel.clear(this.#tryTimer);
     if (this.#state === 'connecting') return;
     this.#body = null;
     this.#writer.cancel(new ProxyError('client_closed'));
@@ -111,7 +113,6 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#answerDone = false;
     this.#interim = 0;
     this.#parser.answersHead = call.method === 'HEAD';
-    this.#owner.wheel.set(this.#tryTimer, call.timeouts.perTryMs);
     this.#owner.wheel.clear(this.#readTimer);
     this.#writer.start(call);
   }
@@ -340,6 +341,11 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#body = null;
     this.#writer.cancel(reason);
     this.destroy();
+  }
+
+  #tryTimedOut(): void {
+    const cause = new Error('per try');
+    this.fail(new ProxyError(this.#state === 'connecting' ? 'connect_timeout' : 'upstream_timeout', cause));
   }
 
   #readTimedOut(): void {

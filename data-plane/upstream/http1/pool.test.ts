@@ -90,16 +90,19 @@ describe('failures are named after what they prove', () => {
     expect(outcome.events).toEqual(['failed connect_failed']);
   });
 
-  test('the handshake is not answered: connect_timeout', async () => {
-    // A blackhole address of RFC 5737; a network that refuses it at once is no less right.
-    const { createHttp1Transport } = await import('./pool.js');
-    const transport = createHttp1Transport({ address: '192.0.2.1', port: 81, wheel: fixture.wheel });
-    const outcome = send(transport, { timeouts: { ...testTimeouts, connectMs: 60 } });
-    await outcome.over;
+  test.each([{ connectMs: 60 }, { connectMs: 60_000, perTryMs: 60 }])(
+    'the handshake is not answered within %j: connect_timeout',
+    async (timeouts) => {
+      // A blackhole address of RFC 5737; a network that refuses it at once is no less right.
+      const { createHttp1Transport } = await import('./pool.js');
+      const transport = createHttp1Transport({ address: '192.0.2.1', port: 81, wheel: fixture.wheel });
+      const outcome = send(transport, { timeouts: { ...testTimeouts, ...timeouts } });
+      await outcome.over;
 
-    expect(['failed connect_timeout', 'failed connect_failed']).toContain(outcome.events[0]);
-    expect(new ProxyError('connect_timeout').retry).toBe('if-unsent');
-  });
+      expect(['failed connect_timeout', 'failed connect_failed']).toContain(outcome.events[0]);
+      expect(new ProxyError('connect_timeout').retry).toBe('if-unsent');
+    },
+  );
 
   const phases: readonly [name: string, answer: string, expected: string[]][] = [
     ['before a byte', '', ['failed upstream_reset']],

@@ -86,6 +86,17 @@ const notInTrailers: ReadonlySet<string> = new Set([
   'content-type',
   'content-range',
   'location',
+  // A service that merges trailers into its fields would take them for the gateway's word, or for a session.
+  'cookie',
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'x-request-id',
 ]);
 
 /** A request target that comes out of rewrite rules: what cannot stand in a request line is percent-encoded as UTF-8. */
