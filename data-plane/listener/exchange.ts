@@ -189,6 +189,9 @@ export class Http1Exchange implements Exchange, BodySink {
     // The head has gone out, so the client can only be told by cutting the connection before the body's end.
     this.#source?.cancel(error);
     this.#complete();
+    // What the body had up to here is the client's, unless its end is that of the connection: some take bytes with a reset behind
+    // them for all there is.
+    if (this.#framing === 'chunked' || this.#framing === 'length') this.#connection.flush();
     this.#connection.cut();
   }
 

@@ -353,6 +353,23 @@ describe('a failing upstream', () => {
     expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
+  it('whose answer goes wrong in the middle: what came before is with the client, the rest is cut', async () => {
+    const answer = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nno size\r\n';
+    const raw = await startRawUpstream((socket) => socket.once('data', () => socket.write(answer)));
+    closing.push(() => raw.close());
+    const { port } = await plainGateway([raw.port]);
+
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    socket.on('error', () => {});
+    socket.write('GET /app HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'close');
+
+    expect(received).toContain('part');
+    expect(received).not.toContain('0\r\n\r\n');
+  });
+
   it('that answers with garbage gives 502', async () => {
     const raw = await startRawUpstream((socket) => socket.end('SSH-2.0-OpenSSH\r\n'));
     closing.push(() => raw.close());
