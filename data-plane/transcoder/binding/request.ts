@@ -96,7 +96,7 @@ export class RequestPlan {
     if (variables.length === 0 && query === '') return nothingBound;
     try {
       const path = this.#readPath(variables);
-      return bound(path, query === '' || !this.#takesQuery(query) ? noFields : this.#readQuery(query, path));
+      return checkedOf(path, query === '' || !this.#takesQuery(query) ? noFields : this.#readQuery(query, path));
     } catch (error) {
       throw asBadArgument(error);
     }
@@ -111,7 +111,7 @@ export class RequestPlan {
       const path = this.#readPath(variables);
       const texts = parts.flatMap((part) => this.#parametersOf(part));
       if (query !== '' && !this.isWholeBody) texts.unshift(query);
-      return bound(path, this.#readQuery(texts.join('&'), path));
+      return checkedOf(path, this.#readQuery(texts.join('&'), path));
     } catch (error) {
       throw asBadArgument(error);
     }
@@ -318,7 +318,7 @@ function asBadArgument(error: unknown): unknown {
   });
 }
 
-function bound(path: readonly ParameterField[], query: readonly ParameterField[]): BoundParameters {
+function checkedOf(path: readonly ParameterField[], query: readonly ParameterField[]): BoundParameters {
   if (path.length + query.length > 1) checkOneofs([...path, ...query]);
   return { path, query };
 }

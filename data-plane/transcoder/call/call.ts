@@ -1,5 +1,5 @@
 import { BufferedBody, emptyBody, type BodySink, type BodySource } from '../../body.js';
-import { ProxyError } from '../../errors.js';
+import { asProxyError, ProxyError } from '../../errors.js';
 import { headerValue, type HeaderList } from '../../headers.js';
 import { TrackedBody } from '../../tracked-body.js';
 import { isAcceptable, isForm } from '../binding/content.js';
@@ -10,7 +10,7 @@ import { ReplyStream } from '../stream/reply-stream.js';
 import { RequestStream } from '../stream/request-stream.js';
 import { StreamAnswer } from '../stream/stream-answer.js';
 import { notGrpc, statusAnswer, unaryAnswer } from './answer.js';
-import { Gather } from './gather.js';
+import { Gather, type GatherObserver } from './gather.js';
 import { addRequestMetadata, callerTimeoutMs } from './metadata.js';
 import { queryOf, type Answer, type GrpcCall, type InflateMessage, type TranscodedRequest } from './request.js';
 
@@ -52,57 +52,57 @@ export function prepareCall(sent: TranscodedRequest, observer: CallReadiness): C
   }
   const { method, request: plan } = request.binding;
   const contentType = contentTypeOf(request);
-  if (isForm(contentType) && !plan.isWholeBody) return prepareForm(request, observer, formCall);
+  if (isForm(contentType) && !plan.isWholeBody) return prepare(request, observer, formCall);
   if (isMultipart(contentType) && !plan.isHttpBody && !method.clientStreaming) {
-    return prepareForm(request, observer, multipartCall);
+    return prepare(request, observer, multipartCall);
   }
   if (!plan.usesBody) {
     request.body.start(drain);
-    attempt(
-      observer,
-      () => unaryCall(request, emptyBody.bytes),
-      (call) => observer.ready(call),
-    );
+    new Preparation(request, observer, unaryCall).gathered(emptyBody.bytes);
     return request.body;
   }
   if (method.clientStreaming) {
-    attempt(
-      observer,
-      () => streamedCall(request),
-      (call) => observer.ready(call),
-    );
+    new Preparation(request, observer, streamedCall).gathered(emptyBody.bytes);
     return nothingToCancel;
   }
-  const gather = new Gather(request.body, request.maxMessageBytes, 'payload_too_large', {
-    gathered: (body) =>
-      attempt(
-        observer,
-        () => unaryCall(request, body),
-        (call) => observer.ready(call),
-      ),
-    failed: (error) => observer.failed(error),
-  });
+  return prepare(request, observer, unaryCall);
+}
+
+function prepare(request: TranscodedRequest, observer: CallReadiness, callOf: CallMaker): Cancel {
+  const preparation = new Preparation(request, observer, callOf);
+  const gather = new Gather(request.body, request.maxMessageBytes, 'payload_too_large', preparation);
   gather.start();
   return gather;
 }
 
-/** A form is parameters, as if they stood in the query (BD14, BD15). */
-function prepareForm(
-  request: TranscodedRequest,
-  observer: CallReadiness,
-  callOf: (request: TranscodedRequest, form: Uint8Array) => GrpcCall,
-): Cancel {
-  const gather = new Gather(request.body, request.maxMessageBytes, 'payload_too_large', {
-    gathered: (form) =>
-      attempt(
-        observer,
-        () => callOf(request, form),
-        (call) => observer.ready(call),
-      ),
-    failed: (error) => observer.failed(error),
-  });
-  gather.start();
-  return gather;
+type CallMaker = (request: TranscodedRequest, body: Uint8Array) => GrpcCall;
+
+/** Makes the call when the body is there; what that throws is reported, and not what its observer does. */
+class Preparation implements GatherObserver {
+  readonly #request: TranscodedRequest;
+  readonly #observer: CallReadiness;
+  readonly #callOf: CallMaker;
+
+  constructor(request: TranscodedRequest, observer: CallReadiness, callOf: CallMaker) {
+    this.#request = request;
+    this.#observer = observer;
+    this.#callOf = callOf;
+  }
+
+  gathered(body: Uint8Array): void {
+    let call: GrpcCall;
+    try {
+      call = this.#callOf(this.#request, body);
+    } catch (error) {
+      this.#observer.failed(asProxyError(error));
+      return;
+    }
+    this.#observer.ready(call);
+  }
+
+  failed(error: ProxyError): void {
+    this.#observer.failed(error);
+  }
 }
 
 /** The request with its body as it was before it was compressed (CP1). */
@@ -161,25 +161,50 @@ export function readReply(
     observer.failed(inflate);
     return noReply;
   }
-  const gather = new Gather(body, request.maxMessageBytes + 5, 'upstream_too_large', {
-    gathered: (bytes, trailers) =>
-      attempt(
-        observer,
-        () => unaryAnswer(request, headers, bytes, trailers ?? [], inflate),
-        (answer) => observer.answered(answer),
-      ),
-    failed: (error) => observer.failed(error),
-  });
-  gather.start();
-  return new GatheredReply(gather);
+  const reply = new UnaryReply(request, headers, body, inflate, observer);
+  reply.start();
+  return reply;
 }
 
 /** The answer to it begins when all of it is there. */
-class GatheredReply implements Reply {
+class UnaryReply implements Reply, GatherObserver {
+  readonly #request: TranscodedRequest;
+  readonly #headers: HeaderList;
+  readonly #inflate: InflateMessage | null;
+  readonly #observer: ReplyObserver;
   readonly #gather: Gather;
 
-  constructor(gather: Gather) {
-    this.#gather = gather;
+  constructor(
+    request: TranscodedRequest,
+    headers: HeaderList,
+    body: BodySource,
+    inflate: InflateMessage | null,
+    observer: ReplyObserver,
+  ) {
+    this.#request = request;
+    this.#headers = headers;
+    this.#inflate = inflate;
+    this.#observer = observer;
+    this.#gather = new Gather(body, request.maxMessageBytes + 5, 'upstream_too_large', this);
+  }
+
+  start(): void {
+    this.#gather.start();
+  }
+
+  gathered(bytes: Uint8Array, trailers: HeaderList | null): void {
+    let answer: Answer;
+    try {
+      answer = unaryAnswer(this.#request, this.#headers, bytes, trailers ?? [], this.#inflate);
+    } catch (error) {
+      this.#observer.failed(asProxyError(error));
+      return;
+    }
+    this.#observer.answered(answer);
+  }
+
+  failed(error: ProxyError): void {
+    this.#observer.failed(error);
   }
 
   cancel(error: ProxyError): void {
@@ -228,18 +253,6 @@ export function inflaterOf({ codings }: TranscodedRequest, headers: HeaderList):
   return inflate ?? new ProxyError('upstream_malformed', new Error('the service sent an unknown grpc-encoding'));
 }
 
-/** Reports what `make` throws; what it makes goes to `done`, whose own exceptions are not taken for it. */
-function attempt<T>(observer: { failed(error: ProxyError): void }, make: () => T, done: (made: T) => void): void {
-  let made: T;
-  try {
-    made = make();
-  } catch (error) {
-    observer.failed(error instanceof ProxyError ? error : new ProxyError('internal', error));
-    return;
-  }
-  done(made);
-}
-
 function unaryCall(request: TranscodedRequest, body: Uint8Array): GrpcCall {
   return callOfOne(request, body, contentTypeOf(request));
 }
@@ -257,6 +270,7 @@ export function boundOf({ binding, variables, target }: TranscodedRequest): Boun
   return binding.request.bind(variables, queryOf(target));
 }
 
+/** A form is parameters, as if they stood in the query (BD14, BD15). */
 function formCall(request: TranscodedRequest, form: Uint8Array): GrpcCall {
   const { request: plan, habits } = request.binding;
   if (habits.profile === 'grpc-gateway' && plan.usesBody && isJsonAllTheSame(form)) return unaryCall(request, form);
