@@ -88,6 +88,7 @@ export function* compileSteps<T>(entries: readonly RouteEntry<T>[]): Generator<v
 class TableRouter<T> implements Router<T> {
   readonly #compiled: readonly CompiledEntry<T>[];
   readonly #hosts: HostTable<HostRoutes<T>>;
+  readonly #hasRules: boolean;
   // Matching is synchronous and never re-entered, so one of each serves every request.
   readonly #search = new Search<T>();
   readonly #segments = new Segments();
@@ -99,6 +100,7 @@ class TableRouter<T> implements Router<T> {
   constructor(compiled: readonly CompiledEntry<T>[], hosts: HostTable<HostRoutes<T>>) {
     this.#compiled = compiled;
     this.#hosts = hosts;
+    this.#hasRules = compiled.some(({ rule }) => rule);
   }
 
   match(request: RouteRequest): Match<T> | NoMatch {
@@ -137,6 +139,7 @@ class TableRouter<T> implements Router<T> {
   #walk(): void {
     const search = this.#search;
     for (let i = 0; i < this.#foundCount; i += 1) (this.#found[i] as HostRoutes<T>).walk(search, this.#segments);
+    if (!this.#hasRules) return;
     search.turnToRules();
     for (let i = 0; i < this.#foundCount; i += 1) (this.#found[i] as HostRoutes<T>).rules?.walk(search, this.#segments);
     search.decide();

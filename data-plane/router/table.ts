@@ -118,7 +118,7 @@ class Table<T> {
 /** All that matches one host pattern: plain routes, and apart from them the rules of transcoded methods. */
 export class HostRoutes<T> {
   rules: HostRoutes<T> | null = null;
-  readonly literals = new LiteralTree<T>();
+  #literals: LiteralTree<T> | null = null;
   templates: TemplateTree<T> | null = null;
   /** Templates that also take slashes at the end of a path. */
   stripTemplates: TemplateTree<T> | null = null;
@@ -128,13 +128,13 @@ export class HostRoutes<T> {
     if (path === null) return (this.pathless ??= []);
     switch (path.kind) {
       case 'prefix':
-        return (this.literals.node(path.text).prefix ??= []);
+        return (this.#literalNode(path.text).prefix ??= []);
       case 'segment_prefix':
-        return (this.literals.node(path.text).segmentPrefix ??= []);
+        return (this.#literalNode(path.text).segmentPrefix ??= []);
       case 'exact':
-        return (this.literals.node(path.text).exact ??= []);
+        return (this.#literalNode(path.text).exact ??= []);
       case 'regex':
-        return (this.literals.node(path.regex.literalPrefix).regex ??= []);
+        return (this.#literalNode(path.regex.literalPrefix).regex ??= []);
       case 'template': {
         const tree = path.strip
           ? (this.stripTemplates ??= new TemplateTree())
@@ -144,10 +144,14 @@ export class HostRoutes<T> {
     }
   }
 
+  #literalNode(text: string): ReturnType<LiteralTree<T>['node']> {
+    return (this.#literals ??= new LiteralTree()).node(text);
+  }
+
   /** Offers every plain candidate whose path matches `search.path`. */
   walk(search: Search<T>, segments: Segments): void {
     if (search.path.charCodeAt(0) === slash) {
-      this.literals.walk(search);
+      this.#literals?.walk(search);
       if (this.templates !== null) walkTemplates(this.templates, false, search, segments);
       if (this.stripTemplates !== null) walkTemplates(this.stripTemplates, true, search, segments);
     }

@@ -94,8 +94,6 @@ export class Segments {
   #path = '';
   #end = 0;
   #starts: number[] = [];
-  /** Of segments that have been asked for. */
-  #texts: (string | undefined)[] = [];
   #rawLast = '';
 
   /** Takes the path before `end`; `/` has no segments. */
@@ -104,7 +102,6 @@ export class Segments {
     if (path === this.#path && end === this.#end) return;
     this.#path = path;
     this.#end = end;
-    this.#texts.length = 0;
     this.count = 0;
     this.last = '';
     if (end <= 1) return;
@@ -124,7 +121,6 @@ export class Segments {
   /** Lets go of the path, and of the room that a path of very many segments took. */
   clear(): void {
     this.#path = '';
-    this.#texts.length = 0;
     this.last = '';
     this.#rawLast = '';
     if (this.#starts.length > 256) this.#starts = [];
@@ -133,7 +129,7 @@ export class Segments {
   segment(index: number): string {
     if (index === this.count - 1) return this.last;
     const start = this.#starts[index] as number;
-    return (this.#texts[index] ??= decodeOctets(this.#path.slice(start, (this.#starts[index + 1] as number) - 1)));
+    return decodeOctets(this.#path.slice(start, (this.#starts[index + 1] as number) - 1));
   }
 
   /** Whether the octet at `index` of the decoded last segment was written as itself: `%3A` never begins a verb. */
