@@ -36,11 +36,10 @@ export async function startCallUpstream(): Promise<Upstream> {
 }
 
 /**
- * nginx refuses to serve a file to a POST, and answers it before it has read its body. Only a request that goes on to another
- * server, here the one on port `files`, is read before.
+ * nginx refuses to serve a file to a POST, and answers it before it has read its body, which nginx as a client does not bear. Only a
+ * request that goes on to another server, here the one on port `files`, is read before.
  */
 function configuration(files: number, ports: readonly number[]): string {
-  const chunk = `http2_chunk_size ${streamedBytes + 5};`;
   return `
   http2_max_concurrent_streams 1000;
   client_max_body_size 0;
@@ -58,16 +57,13 @@ function configuration(files: number, ports: readonly number[]): string {
   server {
     ${ports.map((port) => `listen 127.0.0.1:${port} http2 backlog=4096;`).join('\n    ')}
     add_trailer grpc-status 0;
-    location = /bench.v1.Bench/Empty { try_files /Empty =404; error_page 405 =200 /Empty; }
-    location = /bench.v1.Bench/Stream { ${chunk} try_files /Stream =404; error_page 405 =200 /Stream; }
-    location /bench.v1.Bench/ {
-      proxy_method GET;
-      proxy_pass_request_body off;
-      proxy_set_header Content-Length '';
-      proxy_set_header Connection '';
-      proxy_http_version 1.1;
-      proxy_buffers 8 16k;
-      proxy_pass http://files/;
-    }
+    proxy_method GET;
+    proxy_pass_request_body off;
+    proxy_set_header Content-Length '';
+    proxy_set_header Connection '';
+    proxy_http_version 1.1;
+    proxy_buffers 8 16k;
+    location /bench.v1.Bench/ { proxy_pass http://files/; }
+    location = /bench.v1.Bench/Stream { http2_chunk_size ${streamedBytes + 5}; proxy_pass http://files/Stream; }
   }`;
 }
