@@ -125,6 +125,20 @@ const bodies: readonly Row[] = [
   { title: 'BD13 a bad path value with an empty body', send: 'PUT /v1/put/x', body: '', sees: bad('kinds.i32') },
   { title: 'BD13 a bad path value with a body', send: 'PUT /v1/put/x', body: '{"i32":1}', sees: bad('kinds.i32') },
   {
+    title: 'BD9 a protobuf body whose last field would swallow the path',
+    send: 'PUT /v1/all/1',
+    type: 'application/x-protobuf',
+    body: '\x7a\x04',
+    sees: bad('is not a protobuf message'),
+  },
+  {
+    title: 'BD9 a protobuf body and the path',
+    send: 'PUT /v1/all/1',
+    type: 'application/x-protobuf',
+    body: '\x7a\x01x',
+    sees: { kinds: { i32: 1 } },
+  },
+  {
     title: 'BD14 a form is parameters',
     send: 'POST /v1/shelves/7/books?request_id=r',
     type: form,

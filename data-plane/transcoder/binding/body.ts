@@ -5,6 +5,7 @@ import type { WireWriter } from '../codec/writer.js';
 import type { Habits } from '../habits.js';
 import { isMessage, type Field, type MessageType } from '../schema/types.js';
 import { bodyFormat } from './content.js';
+import { checkRecords } from './records.js';
 import { dottedName, lastOf, within, type FieldPath } from './fieldpath.js';
 
 /** Writes the bytes of a request's body into the message: as the whole of it, or as one field. */
@@ -52,6 +53,7 @@ export class BodyPlan {
 
   #writeMessage(body: Uint8Array, out: WireWriter): boolean {
     if (this.#content === null) throw new ProxyError('unsupported_media_type');
+    checkRecords(body);
     if (body.length > 0) within(this.path, out, () => out.raw(body));
     return body.length > 0;
   }

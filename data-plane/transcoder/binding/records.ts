@@ -37,6 +37,14 @@ export function withoutRecords(message: Uint8Array, path: FieldPath): Uint8Array
   return joined(parts);
 }
 
+/**
+ * Throws WireFault unless the bytes are whole records. What stands behind a record that breaks off would be taken for the rest of
+ * it: path variables, when a caller makes it so.
+ */
+export function checkRecords(bytes: Uint8Array): void {
+  eachRecord(bytes, 0, bytes.length, () => {});
+}
+
 type Visit = (number: number, from: number, valueStart: number, valueEnd: number, to: number) => void;
 
 /** Calls `visit` for each record; the value of a length-delimited one is what its length counts. */
