@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { fromBinary, fromJsonString, toBinary, toJson, type DescMessage, type FileRegistry } from '@bufbuild/protobuf';
 import { ArgumentError } from '../../../data-plane/transcoder/codec/errors.js';
 import { WireFault } from '../../../data-plane/transcoder/codec/wire-source.js';
@@ -27,7 +28,7 @@ export function checkWire(
   if (expected instanceof Error) return undefined;
   if (hasForeignWireType(desc, wire) || hasOtherPrefix(text.decode(printed))) return undefined;
   // Not all that is printed alike is read as it was: a comma in a path of a FieldMask, a NullValue of another number.
-  if (text.decode(printed) === JSON.stringify(expected)) return undefined;
+  if (isDeepStrictEqual(JSON.parse(text.decode(printed)), expected)) return undefined;
   const read = attempt(() => fromJsonString(desc, text.decode(printed), { registry }), Error);
   if (read instanceof Error) return `prints ${text.decode(printed)} for ${hex(wire)}: ${read.message}`;
   // The bits of a NaN are nobody's business.
