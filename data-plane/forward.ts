@@ -61,7 +61,9 @@ function forward(
 function wantedUpgrade({ version, headers }: RequestHead): string | null {
   if (version === '1.0') return null;
   if (headerValue(headers, 'upgrade') === undefined) return null;
-  const upgrade = headerValues(headers, 'upgrade').join(', ');
+  // Lists have no empty members (RFC 9110 section 5.6.1.1), and a wish for no protocol is none.
+  const lines = headerValues(headers, 'upgrade').filter((value) => /[^ \t,]/.test(value));
+  const upgrade = lines.join(', ');
   if (upgrade === '' || hasToken(upgrade, 'h2c')) return null;
   return hasToken(headerValues(headers, 'connection').join(), 'upgrade') ? upgrade : null;
 }

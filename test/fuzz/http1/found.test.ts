@@ -20,6 +20,11 @@ const found: readonly [name: string, kind: CaseKind, input: string][] = [
     'request',
     'T / HTTP/1.1\r\nHost: 0\r\nTransfer-Encoding: chunked\r\nConnection: Upgrade\r\nUpgrade:\r\n\r\n',
   ],
+  [
+    'two empty Upgrades',
+    'request',
+    'T / HTTP/1.1\r\nUpgrade:\r\nConnection:Upgrade\r\nHost:0\r\ne:\r\nUpgrade:\r\n\r\n',
+  ],
   ['the method of the HTTP/2 preface', 'request', 'PRI / HTTP/1.1\r\nHost: a\r\n\r\n'],
   [
     'an empty chunk extension',
