@@ -555,6 +555,7 @@ describe('the phase of a node', () => {
     await put(a.store, routeResource('r'));
     const node = await world.node('n1', undefined, { detachedMs: 300 });
     await expect.poll(() => node.follower.status.phase, soon).toBe(NodePhase.LIVE);
+    await expect.poll(() => node.runtime.names, soon).toEqual(['r']);
 
     await a.kill();
     await expect.poll(() => node.follower.status.phase, soon).toBe(NodePhase.DETACHED);

@@ -392,10 +392,13 @@ describe('transcode try', () => {
       '  message {"shelf":{"id":"5"}}',
       '  wire    4 bytes 0a020805',
     ]);
-    expect((await linesOf(...args, '--body', body([255]))).slice(2)).toEqual([
+    expect((await linesOf(...args, '--body', body([18, 1, 255]))).slice(2)).toEqual([
       '  message (not one of the method)',
-      '  wire    3 bytes 0a01ff',
+      '  wire    5 bytes 0a031201ff',
     ]);
+    const broken = await sluice(...args, '--body', body([18, 9]));
+    expect(broken.code).toBe(1);
+    expect(broken.out).toContain('is not a protobuf message');
   });
 
   test('refuses a body file that is not there, and a header without a colon', async () => {
