@@ -103,9 +103,13 @@ export function removeHeader(headers: HeaderList, lowerName: string): void {
  * letter decide nearly every call, and a lower-case copy costs three times the loop.
  */
 export function isHeader(name: string, lowerName: string): boolean {
-  if (name.length !== lowerName.length) return false;
-  for (let i = 0; i < name.length; i++) {
-    if ((name.charCodeAt(i) | 0x20) !== lowerName.charCodeAt(i)) return false;
+  return name.length === lowerName.length && isHeaderAt(name, 0, lowerName);
+}
+
+/** Whether text goes on with `lowerName` at a place, in any case; the caller knows that a name is there, and how long it is. */
+export function isHeaderAt(text: string, at: number, lowerName: string): boolean {
+  for (let i = 0; i < lowerName.length; i++) {
+    if ((text.charCodeAt(at + i) | 0x20) !== lowerName.charCodeAt(i)) return false;
   }
   return true;
 }

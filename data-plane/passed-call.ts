@@ -55,20 +55,20 @@ export class PassedCall {
   }
 
   replied(status: number, headers: HeaderList, body: BodySource): void {
-    if (status === 200 && body.length !== 0 && isGrpcType(headerValue(headers, 'content-type') ?? '')) {
+    const isCall = isGrpcType(headerValue(headers, 'content-type') ?? '');
+    if (status === 200 && body.length !== 0 && isCall) {
       this.#reply = new CallReply(body, this.#observer, statusCodeIn(headers));
-      this.#pass(status, headers, this.#reply);
+      this.#pass(status, headers, this.#reply, this.#web);
       return;
     }
     // A status without messages, or no gRPC at all: clients know what to make of either.
     const code = status === 200 ? (statusCodeIn(headers) ?? grpcCode.unknown) : grpcCodeOfHttp(status);
     this.#observer.ended(code);
-    this.#pass(status, headers, body);
+    this.#pass(status, headers, body, isCall ? this.#web : null);
   }
 
-  #pass(status: number, headers: HeaderList, body: BodySource): void {
-    const isCall = isGrpcType(headerValue(headers, 'content-type') ?? '');
-    const reply = isCall && this.#web !== null ? this.#web.reply(headers, body) : { headers, body };
+  #pass(status: number, headers: HeaderList, body: BodySource, web: WebCall | null): void {
+    const reply = web === null ? { headers, body } : web.reply(headers, body);
     this.#observer.passed(status, reply.headers, reply.body);
   }
 

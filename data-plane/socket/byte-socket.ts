@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { TurnWrites } from './turn-writes.js';
+import type { TurnEnd, TurnWrites } from './turn-writes.js';
 
 /** What a socket tells its connection. */
 export interface SocketEvents {
@@ -83,6 +83,11 @@ export class ByteSocket {
     this.#turnBytes += data.length;
     if (this.#turnBytes >= turnBytes) this.flush();
     return !this.#socket.writableNeedDrain;
+  }
+
+  /** For who gathers bytes of its own for this socket: `writer.flush` is called when this turn's writes leave. */
+  atTurnEnd(writer: TurnEnd): void {
+    this.#turn.add(writer);
   }
 
   #cork(): void {

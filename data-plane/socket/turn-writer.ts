@@ -1,5 +1,6 @@
 import type { FrameWriter } from '../wire/http2/http2.js';
 import type { ByteSocket } from './byte-socket.js';
+import type { TurnEnd } from './turn-writes.js';
 
 /** What writes frames for a socket. */
 export interface FrameSource {
@@ -12,13 +13,12 @@ export interface FrameSource {
  * Writes the frames that gather in one turn of the event loop by one call, after all its reads: many requests of many
  * clients leave together. The buffer is used again when the kernel has taken all of it at once, as it mostly does.
  */
-export class TurnWriter {
+export class TurnWriter implements TurnEnd {
   readonly #source: FrameSource;
-  readonly #socket: () => ByteSocket;
-  readonly #run = (): void => this.writeNow();
+  readonly #socket: ByteSocket;
   #scheduled = false;
 
-  constructor(source: FrameSource, socket: () => ByteSocket) {
+  constructor(source: FrameSource, socket: ByteSocket) {
     this.#source = source;
     this.#socket = socket;
   }
@@ -26,7 +26,7 @@ export class TurnWriter {
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#run);
+    this.#socket.atTurnEnd(this);
   }
 
   /** For the socket's `onDrain`: the kernel has taken what it could not before. */
@@ -35,18 +35,16 @@ export class TurnWriter {
     this.#source.flushed(false);
   }
 
-  writeNow(): void {
+  flush(): void {
     this.#scheduled = false;
     const { writer } = this.#source;
-    const byteSocket = this.#socket();
     const chunks = writer.take();
-    const first = chunks[0];
-    if (first === undefined || !byteSocket.isOpen) return;
-    const { socket } = byteSocket;
+    if (chunks.length === 0 || !this.#socket.isOpen) return;
+    const { socket } = this.#socket;
     if (chunks.length > 1) socket.cork();
     for (const bytes of chunks) socket.write(bytes);
     if (chunks.length > 1) socket.uncork();
     if (socket.writableLength === 0) writer.recycle();
-    this.#source.flushed(byteSocket.isFull);
+    this.#source.flushed(this.#socket.isFull);
   }
 }

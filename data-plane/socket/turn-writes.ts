@@ -1,5 +1,5 @@
 /** What has something to write at the end of the turn. */
-export interface TurnWriter {
+export interface TurnEnd {
   flush(): void;
 }
 
@@ -10,15 +10,15 @@ export interface TurnWriter {
 export class TurnWrites {
   readonly #atTurnEnd: (run: () => void) => void;
   readonly #run = (): void => this.flush();
-  #waiting: TurnWriter[] = [];
-  #flushing: TurnWriter[] = [];
+  #waiting: TurnEnd[] = [];
+  #flushing: TurnEnd[] = [];
 
   constructor(atTurnEnd: (run: () => void) => void = setImmediate) {
     this.#atTurnEnd = atTurnEnd;
   }
 
   /** `writer.flush` will be called once, at the end of this turn. */
-  add(writer: TurnWriter): void {
+  add(writer: TurnEnd): void {
     if (this.#waiting.push(writer) === 1) this.#atTurnEnd(this.#run);
   }
 

@@ -80,7 +80,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     this.#context = context;
     this.#core = new Connection(this, { role: 'server', own: limits, flood: limits, encoder, texts });
     this.#socket = open(this);
-    this.#turns = new TurnWriter(this, () => this.#socket);
+    this.#turns = new TurnWriter(this, this.#socket);
     this.peer = peerOf(this.#socket.socket, source);
     this.#sinceMs = performance.now();
     this.#heardMs = this.#sinceMs;
@@ -246,7 +246,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
 
   #end(): void {
     this.#become('ending');
-    this.#turns.writeNow();
+    this.#turns.flush();
     this.#socket.end();
     this.#context.wheel.set(this.#timer, lastWordsMs);
   }

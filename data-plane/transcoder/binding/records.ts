@@ -1,3 +1,4 @@
+import { joined } from '../../joined.js';
 import { maxWireDepth, WireSource } from '../codec/wire-source.js';
 import type { Field } from '../schema/types.js';
 import type { FieldPath } from './fieldpath.js';
@@ -82,14 +83,4 @@ function prefixed(bytes: Uint8Array): Uint8Array {
   let rest = bytes.length;
   for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80);
   return joined([Uint8Array.from([...length, rest]), bytes]);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

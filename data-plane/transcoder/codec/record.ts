@@ -1,3 +1,4 @@
+import { joined } from '../../joined.js';
 import type { EnumTable, FieldTable } from './table.js';
 import { maxWireDepth, type WireSource } from './wire-source.js';
 
@@ -49,15 +50,5 @@ export function joinedRecords(
       source.pos = after;
     }
   }
-  return joinParts(parts);
-}
-
-function joinParts(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+  return joined(parts);
 }

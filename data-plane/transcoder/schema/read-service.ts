@@ -1,3 +1,4 @@
+import { joined } from '../../joined.js';
 import type { Cursor } from './cursor.js';
 import { limits, plainName, quote } from './limits.js';
 import { fullName, type Place } from './linked.js';
@@ -102,16 +103,9 @@ function readRawMethod(cursor: Cursor): RawMethod {
 function readHttpOption(options: Cursor, before: Uint8Array | null): Uint8Array | null {
   let rule = before;
   for (let tag = options.tag(); tag !== 0; tag = options.tag()) {
-    if (tag === httpOptionTag) rule = rule === null ? options.bytes() : joined(rule, options.bytes());
+    // Joined encodings of a message are the encoding of the merged message.
+    if (tag === httpOptionTag) rule = rule === null ? options.bytes() : joined([rule, options.bytes()]);
     else options.skip(tag);
   }
   return rule;
-}
-
-/** Joined encodings of a message are the encoding of the merged message. */
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

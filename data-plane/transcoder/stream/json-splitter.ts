@@ -1,3 +1,4 @@
+import { joined } from '../../joined.js';
 import { ArgumentError } from '../codec/errors.js';
 
 const quote = 0x22;
@@ -137,7 +138,7 @@ export class JsonSplitter {
 
   #finish(): void {
     const [first] = this.#parts;
-    const value = this.#parts.length === 1 && first !== undefined ? first : joined(this.#parts, this.#partsLength);
+    const value = this.#parts.length === 1 && first !== undefined ? first : joined(this.#parts);
     this.#parts = [];
     this.#partsLength = 0;
     this.#state = this.#isArray ? 'separator' : 'value';
@@ -158,14 +159,4 @@ export class TooLarge extends Error {}
 
 function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -81,9 +81,9 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
       maxConcurrentStreams: 0,
     };
     this.#core = new Connection(this, { role: 'client', own, flood: limits, encoder, texts });
-    this.#writer = new TurnWriter(this.#core, () => this.#socket);
     this.#timer = new WheelTimer(() => this.#tick());
     this.#socket = openSocket(context.address, context.port, context.tls, context.reads, this);
+    this.#writer = new TurnWriter(this.#core, this.#socket);
     context.wheel.set(this.#timer, busyTickMs);
   }
 
@@ -224,7 +224,7 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
   #close(): void {
     if (this.#state !== 'connecting') this.#state = 'retired';
     this.#context.retired(this);
-    this.#writer.writeNow();
+    this.#writer.flush();
     this.#socket.end();
     this.#context.wheel.set(this.#timer, lastWordsMs);
   }

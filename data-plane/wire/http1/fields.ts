@@ -1,4 +1,4 @@
-import { FieldLines, isHeader, trimBlanks, type HeaderList } from '../../headers.js';
+import { FieldLines, isHeader, isHeaderAt, trimBlanks, type HeaderList } from '../../headers.js';
 import { COLON, CR, DEL, isTokenByte, LF, SPACE, TAB } from './bytes.js';
 import { malformed, Violation } from './violation.js';
 
@@ -149,39 +149,32 @@ export class FieldIndex {
 function fateOf(text: string, start: number, end: number): 'kept' | 'date' | 'connection' | 'framing' | 'odd' {
   switch (end - start) {
     case 2:
-      return isAt(text, start, 'te') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'te') ? 'odd' : 'kept';
     case 3:
-      return isAt(text, start, 'via') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'via') ? 'odd' : 'kept';
     case 4:
-      if (isAt(text, start, 'date')) return 'date';
-      return isAt(text, start, 'host') ? 'odd' : 'kept';
+      if (isHeaderAt(text, start, 'date')) return 'date';
+      return isHeaderAt(text, start, 'host') ? 'odd' : 'kept';
     case 6:
-      return isAt(text, start, 'expect') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'expect') ? 'odd' : 'kept';
     case 7:
-      return isAt(text, start, 'upgrade') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'upgrade') ? 'odd' : 'kept';
     case 10:
-      if (isAt(text, start, 'connection')) return 'connection';
-      return isAt(text, start, 'keep-alive') ? 'framing' : 'kept';
+      if (isHeaderAt(text, start, 'connection')) return 'connection';
+      return isHeaderAt(text, start, 'keep-alive') ? 'framing' : 'kept';
     case 14:
-      if (isAt(text, start, 'content-length')) return 'framing';
-      return isAt(text, start, 'http2-settings') || isAt(text, start, 'x-sluice-error') ? 'odd' : 'kept';
+      if (isHeaderAt(text, start, 'content-length')) return 'framing';
+      return isHeaderAt(text, start, 'http2-settings') || isHeaderAt(text, start, 'x-sluice-error') ? 'odd' : 'kept';
     case 17:
-      return isAt(text, start, 'transfer-encoding') ? 'framing' : 'kept';
+      return isHeaderAt(text, start, 'transfer-encoding') ? 'framing' : 'kept';
     case 16:
     case 18:
     case 19:
     case 25:
-      return isAt(text, start, 'proxy-') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'proxy-') ? 'odd' : 'kept';
     default:
       return 'kept';
   }
-}
-
-function isAt(text: string, at: number, lowerName: string): boolean {
-  for (let i = 0; i < lowerName.length; i++) {
-    if ((text.charCodeAt(at + i) | 0x20) !== lowerName.charCodeAt(i)) return false;
-  }
-  return true;
 }
 
 /** Comparisons are faster than a look-up here: values are most of a head, and nearly all of their bytes pass the first two. */

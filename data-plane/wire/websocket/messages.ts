@@ -1,3 +1,5 @@
+import { joined } from '../../joined.js';
+
 /** Who hears of what a WebSocket's client sends (RFC 6455). */
 export interface MessageObserver {
   /** A whole message, its fragments joined; the bytes are the observer's. */
@@ -163,18 +165,6 @@ function isUtf8(bytes: Uint8Array): boolean {
   } catch {
     return false;
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** The header of a frame from a server, whose payload is `length` bytes: a whole message. */
