@@ -5,7 +5,7 @@
 export class RequestIds {
   readonly #prefix: string;
   #high = 0;
-  #low = lowStart;
+  #low = 0;
   #start: string;
 
   constructor(nowMs: number, random: number) {
@@ -14,18 +14,17 @@ export class RequestIds {
   }
 
   next(): string {
-    if (++this.#low > lowEnd) {
-      this.#low = lowStart + 1;
+    if (this.#low === pairs.length) {
+      this.#low = 0;
       this.#start = this.#startOf(++this.#high);
     }
-    return this.#start + this.#low.toString(16);
+    return this.#start + (pairs[this.#low++] as string);
   }
 
   #startOf(high: number): string {
-    return `${this.#prefix}-${high.toString(16).padStart(6, '0')}`;
+    return `${this.#prefix}-${high.toString(16).padStart(11, '0')}`;
   }
 }
 
-/** All seven-digit hex numbers that begin with 1 to f sort as they count. */
-const lowStart = 0x1000000;
-const lowEnd = 0xfffffff;
+/** The last two digits of a count in hex. */
+const pairs: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));

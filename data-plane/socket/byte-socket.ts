@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { HandleWriter } from './handle-writer.js';
 import type { TurnEnd, TurnWrites } from './turn-writes.js';
 
 /** What a socket tells its connection. */
@@ -18,6 +19,12 @@ export interface SocketEvents {
   onClose(error: Error | null): void;
 }
 
+/** What reads a socket, and can be told to stop. */
+export interface Reads {
+  pause(): unknown;
+  resume(): unknown;
+}
+
 /** Bytes that a socket holds before it asks its writer to stop: two full reads of the other side. */
 export const socketBufferBytes = 131_072;
 
@@ -32,10 +39,14 @@ export class ByteSocket {
   readonly #socket: Socket;
   readonly #turn: TurnWrites;
   #events: SocketEvents;
+  #reads: Reads;
   /** The turn's first write, which needs no cork when it stays the only one. */
   #first: string | Uint8Array | null = null;
   #corked = false;
   #turnBytes = 0;
+  #direct: HandleWriter | null = null;
+  /** Bytes that the handle has taken and the kernel has not. */
+  #inFlight = 0;
   #flushes = 0;
   #failedFlush = -1;
   #error: Error | null = null;
@@ -47,11 +58,18 @@ export class ByteSocket {
     this.#socket = socket;
     this.#turn = turn;
     this.#events = events;
+    this.#reads = socket;
     socket.once('connect', () => (this.#reachedPeer = true));
     socket.on('drain', () => this.#events.onDrain());
     socket.on('end', () => this.#events.onPeerEnd());
     socket.on('error', (error: Error) => (this.#error = error));
     socket.on('close', () => this.#events.onClose(this.#error));
+  }
+
+  /** Who reads the socket, if not its stream. */
+  readBy(reads: Reads): this {
+    this.#reads = reads;
+    return this;
   }
 
   /** From now on somebody else is told what happens, because the connection speaks another protocol. */
@@ -82,7 +100,7 @@ export class ByteSocket {
     }
     this.#turnBytes += data.length;
     if (this.#turnBytes >= turnBytes) this.flush();
-    return !this.#socket.writableNeedDrain;
+    return !this.isFull;
   }
 
   /** For who gathers bytes of its own for this socket: `writer.flush` is called when this turn's writes leave. */
@@ -95,6 +113,25 @@ export class ByteSocket {
     this.#socket.cork();
     this.#writeNow(this.#first as string | Uint8Array);
     this.#first = null;
+  }
+
+  /** What is all of this turn's, as it mostly is. */
+  #writeAlone(data: string | Uint8Array): void {
+    const isIdle =
+      !this.#socket.connecting && !this.#ended && this.#inFlight === 0 && this.#socket.writableLength === 0;
+    if (isIdle) this.#direct ??= HandleWriter.of(this.#socket, this);
+    if (isIdle && this.#direct !== null) this.#inFlight = this.#direct.write(data);
+    else this.#writeNow(data);
+  }
+
+  written(bytes: number): void {
+    this.#inFlight = 0;
+    if (bytes >= socketBufferBytes && !this.#socket.writableNeedDrain) this.#events.onDrain();
+  }
+
+  writeFailed(error: Error): void {
+    this.#inFlight = 0;
+    this.#socket.destroy(error);
   }
 
   #writeNow(data: string | Uint8Array): void {
@@ -112,7 +149,7 @@ export class ByteSocket {
       this.#corked = false;
       this.#socket.uncork();
     } else if (first !== null && !this.#socket.destroyed) {
-      this.#writeNow(first);
+      this.#writeAlone(first);
     }
     if (this.#failedFlush < 0 && (this.#socket.destroyed || this.#socket.errored !== null))
       this.#failedFlush = this.#flushes;
@@ -121,12 +158,12 @@ export class ByteSocket {
 
   /** The kernel has taken everything that was written. */
   get isDrained(): boolean {
-    return this.#turnBytes === 0 && this.#socket.writableLength === 0;
+    return this.unsentBytes === 0;
   }
 
   /** What the kernel has yet to take. */
   get unsentBytes(): number {
-    return this.#turnBytes + this.#socket.writableLength;
+    return this.#turnBytes + this.#inFlight + this.#socket.writableLength;
   }
 
   /** Which flush takes what is written next; for `hasLeft`. */
@@ -150,19 +187,19 @@ export class ByteSocket {
 
   /** The peer has yet to take much of what was written; `onDrain` will tell when it has. */
   get isFull(): boolean {
-    return this.#socket.writableNeedDrain;
+    return this.#socket.writableNeedDrain || this.#inFlight >= socketBufferBytes;
   }
 
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#socket.pause();
+    this.#reads.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#socket.resume();
+    this.#reads.resume();
   }
 
   /** Sends what is written, then says that no more comes. Reading goes on. */

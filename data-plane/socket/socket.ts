@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { ByteSocket, socketBufferBytes, type SocketEvents } from './byte-socket.js';
-import { fillOnRead, SocketReader } from './on-read.js';
+import { SocketReader } from './on-read.js';
 import type { SharedReadBuffer } from './read-buffer.js';
 
 export { ByteSocket, socketBufferBytes, type SocketEvents } from './byte-socket.js';
@@ -25,14 +25,17 @@ export function openSocket(
     onread: reader.options,
   };
   const socket = tls === null ? connectTcp(options) : connectTls({ ...options, ...tls } as ConnectionOptions);
-  socket.once(tls === null ? 'connect' : 'secureConnect', () => events.onConnect());
+  socket.once(tls === null ? 'connect' : 'secureConnect', () => {
+    reader.takeOver(socket);
+    events.onConnect();
+  });
   return reader.readsFor(new ByteSocket(socket, reads.turn, events));
 }
 
 /** Takes over a socket that a server accepted, of which nothing has been read; a TLS connection as its handshake completes. */
 export function adoptSocket(socket: Socket, reads: SharedReadBuffer, events: SocketEvents): ByteSocket {
   const reader = new SocketReader(reads);
-  if (!fillOnRead(socket, reader)) return readEvents(socket, reads, events);
+  if (!reader.takeOver(socket)) return readEvents(socket, reads, events);
   const byteSocket = reader.readsFor(new ByteSocket(socket, reads.turn, events));
   socket.resume();
   return byteSocket;

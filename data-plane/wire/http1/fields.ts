@@ -1,4 +1,4 @@
-import { FieldLines, isHeader, isHeaderAt, trimBlanks, type HeaderList } from '../../headers.js';
+import { FieldLines, isHeaderAt, trimBlanks, type HeaderList } from '../../headers.js';
 import { COLON, CR, DEL, isTokenByte, LF, SPACE, TAB } from './bytes.js';
 import { malformed, Violation } from './violation.js';
 
@@ -47,6 +47,8 @@ export interface FieldLimits {
 export class FieldIndex {
   readonly #marks: number[] = [];
   #length = 0;
+  /** The Host of the head before, which is nearly always that of the next. */
+  #host = '';
 
   /**
    * Checks the field lines from bytes[from] up to and with the empty line, and notes where they are. `origin` is the index of
@@ -100,17 +102,17 @@ export class FieldIndex {
     let hasDate = false;
     for (let i = 0; i < this.#length; i += 4) {
       const nameStart = marks[i] as number;
-      const fate = fateOf(text, nameStart, marks[i + 1] as number);
+      const kind = kindOf(text, nameStart, marks[i + 1] as number);
       const next = i + 4 < this.#length ? (marks[i + 4] as number) : headEnd - 2;
-      if (fate === 'kept' || fate === 'date') {
+      if (kind === 'plain' || kind === 'date') {
         if (!this.#isPlain(text, i, next)) return null;
-        hasDate ||= fate === 'date';
+        hasDate ||= kind === 'date';
         continue;
       }
-      if (fate === 'odd') return null;
+      if (kind === 'special' || kind === 'host' || kind === 'expect') return null;
       const value = text.slice(marks[i + 2], marks[i + 3]);
-      if (fate === 'connection' && value !== 'keep-alive' && value !== 'close') return null;
-      this.#note(text, i, text.slice(nameStart, marks[i + 1]), value, facts);
+      if (kind === 'connection' && value !== 'keep-alive' && value !== 'close') return null;
+      this.#note(kind, text, i, value, facts);
       kept += text.slice(from, nameStart);
       from = next;
     }
@@ -129,52 +131,114 @@ export class FieldIndex {
     const marks = this.#marks;
     const headers: HeaderList = [];
     for (let i = 0; i < this.#length; i += 4) {
-      const name = text.slice(marks[i], marks[i + 1]);
-      const value = text.slice(marks[i + 2], marks[i + 3]);
-      headers.push(name, value);
-      if (facts !== null) this.#note(text, i, name, value, facts);
+      const kind = facts === null ? 'plain' : kindOf(text, marks[i] as number, marks[i + 1] as number);
+      const value = kind === 'host' ? this.#hostAt(text, i) : text.slice(marks[i + 2], marks[i + 3]);
+      headers.push(text.slice(marks[i], marks[i + 1]), value);
+      if (facts !== null && kind !== 'plain') this.#note(kind, text, i, value, facts);
     }
     return headers;
   }
 
-  #note(text: string, i: number, name: string, value: string, facts: FieldFacts): void {
+  /** A slice would keep its whole head alive as long as a connection is idle, and takes longer to compare. */
+  #hostAt(text: string, i: number): string {
+    const [start, end] = [this.#marks[i + 2] as number, this.#marks[i + 3] as number];
+    const before = this.#host;
+    if (before.length !== end - start || !startsAt(text, start, before))
+      this.#host = Buffer.from(text.slice(start, end), 'latin1').toString('latin1');
+    return this.#host;
+  }
+
+  #note(kind: Kind, text: string, i: number, value: string, facts: FieldFacts): void {
+    switch (kind) {
+      case 'host':
+        this.#refuseTabs(text, i);
+        noteHost(value, facts);
+        break;
+      case 'content-length':
+        this.#refuseTabs(text, i);
+        noteContentLength(value, facts);
+        break;
+      case 'transfer-encoding':
+        this.#refuseTabs(text, i);
+        noteTransferEncoding(value, facts);
+        break;
+      case 'connection':
+        noteConnection(value, facts);
+        break;
+      case 'keep-alive':
+        noteKeepAlive(value, facts);
+        break;
+      case 'expect':
+        facts.expect = value;
+        break;
+      case 'plain':
+      case 'date':
+      case 'special':
+    }
+  }
+
+  /**
+   * RFC 9110 section 5.5 lets tabs stand around a value; node and nginx refuse them there, and might be behind us. By these fields
+   * recipients tell whose request it is and where it ends.
+   */
+  #refuseTabs(text: string, i: number): void {
     const marks = this.#marks;
-    if (isDelimiting(name))
-      refuseTabs(text, (marks[i + 1] as number) + 1, marks[i + 2] as number, marks[i + 3] as number);
-    noteField(name, value, facts);
+    for (let at = (marks[i + 1] as number) + 1; at < (marks[i + 2] as number); at++)
+      if (text.charCodeAt(at) === TAB) throw malformed('tab before the value');
+    for (let at = marks[i + 3] as number; text.charCodeAt(at) !== CR; at++)
+      if (text.charCodeAt(at) === TAB) throw malformed('tab behind the value');
   }
 }
 
-/** What `pass` does with a field: by the length of its name and its first letter nearly every one is told. */
-function fateOf(text: string, start: number, end: number): 'kept' | 'date' | 'connection' | 'framing' | 'odd' {
+/** What the engine does with a field. `special` ones are looked at by others, and never pass unseen. */
+type Kind =
+  | 'plain'
+  | 'date'
+  | 'host'
+  | 'expect'
+  | 'connection'
+  | 'keep-alive'
+  | 'content-length'
+  | 'transfer-encoding'
+  | 'special';
+
+/** By the length of its name and its first letter nearly every field is told. */
+function kindOf(text: string, start: number, end: number): Kind {
   switch (end - start) {
     case 2:
-      return isHeaderAt(text, start, 'te') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'te') ? 'special' : 'plain';
     case 3:
-      return isHeaderAt(text, start, 'via') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'via') ? 'special' : 'plain';
     case 4:
       if (isHeaderAt(text, start, 'date')) return 'date';
-      return isHeaderAt(text, start, 'host') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'host') ? 'host' : 'plain';
     case 6:
-      return isHeaderAt(text, start, 'expect') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'expect') ? 'expect' : 'plain';
     case 7:
-      return isHeaderAt(text, start, 'upgrade') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'upgrade') ? 'special' : 'plain';
     case 10:
       if (isHeaderAt(text, start, 'connection')) return 'connection';
-      return isHeaderAt(text, start, 'keep-alive') ? 'framing' : 'kept';
+      return isHeaderAt(text, start, 'keep-alive') ? 'keep-alive' : 'plain';
     case 14:
-      if (isHeaderAt(text, start, 'content-length')) return 'framing';
-      return isHeaderAt(text, start, 'http2-settings') || isHeaderAt(text, start, 'x-sluice-error') ? 'odd' : 'kept';
+      if (isHeaderAt(text, start, 'content-length')) return 'content-length';
+      return isHeaderAt(text, start, 'http2-settings') || isHeaderAt(text, start, 'x-sluice-error')
+        ? 'special'
+        : 'plain';
     case 17:
-      return isHeaderAt(text, start, 'transfer-encoding') ? 'framing' : 'kept';
+      return isHeaderAt(text, start, 'transfer-encoding') ? 'transfer-encoding' : 'plain';
     case 16:
     case 18:
     case 19:
     case 25:
-      return isHeaderAt(text, start, 'proxy-') ? 'odd' : 'kept';
+      return isHeaderAt(text, start, 'proxy-') ? 'special' : 'plain';
     default:
-      return 'kept';
+      return 'plain';
   }
+}
+
+function startsAt(text: string, at: number, part: string): boolean {
+  for (let i = 0; i < part.length; i++) if (text.charCodeAt(at + i) !== part.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Comparisons are faster than a look-up here: values are most of a head, and nearly all of their bytes pass the first two. */
@@ -184,49 +248,6 @@ function isValue(byte: number): boolean {
 
 function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB;
-}
-
-/** By these fields recipients tell whose request it is and where it ends. */
-function isDelimiting(name: string): boolean {
-  switch (name.length) {
-    case 4:
-      return isHeader(name, 'host');
-    case 14:
-      return isHeader(name, 'content-length');
-    case 17:
-      return isHeader(name, 'transfer-encoding');
-    default:
-      return false;
-  }
-}
-
-/** RFC 9110 section 5.5 lets tabs stand around a value; node and nginx refuse them there, and might be behind us. */
-function refuseTabs(text: string, from: number, valueStart: number, valueEnd: number): void {
-  for (let at = from; at < valueStart; at++) if (text.charCodeAt(at) === TAB) throw malformed('tab before the value');
-  for (let at = valueEnd; text.charCodeAt(at) !== CR; at++)
-    if (text.charCodeAt(at) === TAB) throw malformed('tab behind the value');
-}
-
-/** The length of a name rules out nearly every field before its letters are looked at. */
-function noteField(name: string, value: string, facts: FieldFacts): void {
-  switch (name.length) {
-    case 4:
-      if (isHeader(name, 'host')) noteHost(value, facts);
-      break;
-    case 6:
-      if (isHeader(name, 'expect')) facts.expect = value;
-      break;
-    case 10:
-      if (isHeader(name, 'connection')) noteConnection(value, facts);
-      else if (isHeader(name, 'keep-alive')) noteKeepAlive(value, facts);
-      break;
-    case 14:
-      if (isHeader(name, 'content-length')) noteContentLength(value, facts);
-      break;
-    case 17:
-      if (isHeader(name, 'transfer-encoding')) noteTransferEncoding(value, facts);
-      break;
-  }
 }
 
 function noteHost(value: string, facts: FieldFacts): void {

@@ -103,7 +103,7 @@ export class MemoryGateway implements RequestHandler {
   handle(exchange: Exchange): RequestObserver {
     this.#begun++;
     // Ids count the connection's requests, also those that are refused before they come here.
-    this.#message = parseInt(exchange.id.slice(-7), 16) - 0x1000001;
+    this.#message = parseInt(exchange.id.slice(-7), 16);
     const observer = this.#proxy.handle(exchange);
     return {
       aborted: (error) => observer.aborted(error),
