@@ -1,6 +1,6 @@
 import type { BodySource } from './body.js';
 import type { ProxyError } from './errors.js';
-import type { FieldBlock, HeaderList, ReplyFields } from './headers.js';
+import type { FieldBlock, FieldLines, HeaderList, MessageFields } from './headers.js';
 
 /** The head of a request as a listener read it, whatever the protocol. */
 export interface RequestHead {
@@ -12,6 +12,8 @@ export interface RequestHead {
   readonly version: '1.0' | '1.1' | '2';
   /** Field lines as they came, without pseudo-header fields. */
   readonly headers: HeaderList;
+  /** The same over HTTP/1 where none asks for a closer look: as they can be passed on, without Host. */
+  readonly lines?: FieldLines | null;
 }
 
 /** The two ends of the client's connection. */
@@ -39,7 +41,7 @@ export interface Exchange {
   /** Sends a 1xx (not 100 or 101) that came from upstream. */
   inform(status: number, headers: HeaderList): void;
   /** Sends head and body; `added` behind `headers`. Framing fields (Content-Length, Transfer-Encoding, Connection) are the listener's: it derives them from body.length. */
-  respond(status: number, headers: ReplyFields, body: BodySource, added?: FieldBlock): void;
+  respond(status: number, headers: MessageFields, body: BodySource, added?: FieldBlock): void;
   /** Answers 101 (or 200 on HTTP/2) with these headers and joins the two byte streams: the client's bytes go to `tunnel.send`, the upstream's come from `tunnel.received`. */
   upgrade(status: number, headers: HeaderList, tunnel: Tunnel): void;
   /** The gateway's own answer for an error; a reset when a head has gone out already. The only way to answer an error. */

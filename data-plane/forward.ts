@@ -1,10 +1,10 @@
 import { BufferedBody, type BodySource } from './body.js';
 import type { Exchange, RequestHead } from './exchange.js';
-import { headerValue, headerValues, removeHeader } from './headers.js';
+import { fieldList, headerValue, headerValues, removeHeader, type MessageFields } from './headers.js';
 import { ReplayBody } from './replay-body.js';
 import type { Match } from './router/router.js';
 import type { RouteTarget } from './runtime/runtime.js';
-import { upstreamFields, upstreamTarget, type ClientFacts } from './shape.js';
+import { upstreamFields, upstreamLines, upstreamTarget, type ClientFacts, type ShapedFields } from './shape.js';
 import { TrackedBody } from './tracked-body.js';
 import { hasToken, stripHopByHop } from './upstream/hop-by-hop.js';
 import type { Call } from './upstream/transport.js';
@@ -27,9 +27,10 @@ export function forwardRequest(exchange: Exchange, match: Match<RouteTarget>, fa
 export function forwardCall(exchange: ForwardedCall, match: Match<RouteTarget>, facts: ClientFacts): Outgoing {
   const { body } = exchange;
   const outgoing = forward(exchange, match, facts, body.length === 0 ? body : new ReplayBody(body), null);
-  removeHeader(outgoing.headers, 'grpc-timeout');
-  if (headerValue(outgoing.headers, 'te') === undefined) outgoing.headers.push('te', 'trailers');
-  return outgoing;
+  const headers = fieldList(outgoing.headers);
+  removeHeader(headers, 'grpc-timeout');
+  if (headerValue(headers, 'te') === undefined) headers.push('te', 'trailers');
+  return { ...outgoing, headers };
 }
 
 function forward(
@@ -47,19 +48,27 @@ function forward(
     method: head.method,
     target: upstreamTarget(head.target, matchedText, rewritten, route.pathRule),
     authority: route.settings.preserveHost ? head.authority : route.settings.service.host,
-    ...upstreamFields(stripHopByHop(head.headers), head, facts, id, prefix),
+    ...shapedFields(head, facts, id, prefix),
     body,
     upgrade,
   };
 }
 
+function shapedFields(head: RequestHead, facts: ClientFacts, id: string, prefix: string): ShapedFields<MessageFields> {
+  const { lines } = head;
+  if (lines === undefined || lines === null)
+    return upstreamFields(stripHopByHop(head.headers), head, facts, id, prefix);
+  return upstreamLines(lines, head, facts, id, prefix);
+}
+
 /**
  * The protocol that a client asks to switch to (RFC 9110 section 7.8; over HTTP/2 only by extended CONNECT), or null. The caller
  * passes a request with a body on without the wish: its body comes before the switch, and a server may always ignore the wish. A
- * wish for h2c is not passed on: what followed would be requests that no route has been asked about.
+ * wish for h2c is not passed on: what followed would be requests that no route has been asked about. Lines have no Upgrade.
  */
-function wantedUpgrade({ version, headers }: RequestHead): string | null {
-  if (version === '1.0') return null;
+function wantedUpgrade(head: RequestHead): string | null {
+  if (head.version === '1.0' || (head.lines ?? null) !== null) return null;
+  const { headers } = head;
   if (headerValue(headers, 'upgrade') === undefined) return null;
   // Lists have no empty members (RFC 9110 section 5.6.1.1), and a wish for no protocol is none.
   const lines = headerValues(headers, 'upgrade').filter((value) => /[^ \t,]/.test(value));

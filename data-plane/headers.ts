@@ -10,46 +10,75 @@ export type HeaderList = string[];
 export class FieldBlock {
   readonly fields: HeaderList;
   #text = '';
+  #lastText = '';
 
   constructor(fields: HeaderList) {
     this.fields = fields;
   }
 
   get text(): string {
-    if (this.#text !== '') return this.#text;
-    const { fields } = this;
-    for (let i = 0; i < fields.length; i += 2) this.#text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+    if (this.#text === '') this.#text = fieldText(this.fields);
     return this.#text;
   }
+
+  /** With the empty line that ends a head. */
+  get lastText(): string {
+    if (this.#lastText === '') this.#lastText = `${fieldText(this.fields)}\r\n`;
+    return this.#lastText;
+  }
+}
+
+function fieldText(fields: HeaderList): string {
+  let text = '';
+  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  return text;
 }
 
 /**
- * Fields of an answer that go on as they came: the field lines of HTTP/1, without what belongs to one connection. They become a
- * list only for who looks at them one by one.
+ * Fields that go on as they came: the field lines of HTTP/1, without what belongs to one connection. They become a list only for
+ * who looks at them one by one.
  */
 export class FieldLines {
-  /** Each with its line end. There is no Via among them, and no X-Sluice-Error. */
+  /** Each with its line end. None is one that the proxy joins, replaces or takes out. */
   readonly text: string;
   readonly hasDate: boolean;
+  /** Of the Content-Length among them, which frames their message; -1 when there is none. */
+  readonly contentLength: number;
 
-  constructor(text: string, hasDate: boolean) {
+  constructor(text: string, hasDate: boolean, contentLength: number) {
     this.text = text;
     this.hasDate = hasDate;
+    this.contentLength = contentLength;
   }
 
+  /** Without Content-Length. */
   get list(): HeaderList {
-    const list: HeaderList = [];
-    for (const line of this.text.split('\r\n')) {
-      const colon = line.indexOf(':');
-      if (colon > 0) list.push(line.slice(0, colon), trimBlanks(line.slice(colon + 1)));
-    }
+    const list = fieldsOf(this.text);
+    if (this.contentLength >= 0) removeHeader(list, 'content-length');
     return list;
+  }
+
+  /** With a field more. */
+  plus(name: string, value: string): FieldLines {
+    return new FieldLines(this.text + name + ': ' + value + '\r\n', this.hasDate, this.contentLength);
   }
 }
 
-export type ReplyFields = HeaderList | FieldLines;
+/** A list of checked field lines. */
+export function fieldsOf(lines: string): HeaderList {
+  const list: HeaderList = [];
+  for (let at = 0; at < lines.length;) {
+    const colon = lines.indexOf(':', at);
+    const end = lines.indexOf('\r\n', colon);
+    list.push(lines.slice(at, colon), trimBlanks(lines.slice(colon + 1, end)));
+    at = end + 2;
+  }
+  return list;
+}
 
-export function fieldList(fields: ReplyFields): HeaderList {
+export type MessageFields = HeaderList | FieldLines;
+
+export function fieldList(fields: MessageFields): HeaderList {
   return fields instanceof FieldLines ? fields.list : fields;
 }
 

@@ -5,7 +5,7 @@ import { asProxyError, ProxyError } from './errors.js';
 import type { Exchange, ExchangeSummary, RequestHandler, RequestObserver, Tunnel } from './exchange.js';
 import { forwardRequest, isReplayable, releaseBody, type Outgoing } from './forward.js';
 import { grpcCode, isServiceFault, withTimeout } from './grpc/grpc.js';
-import { fieldList, type HeaderList, type ReplyFields } from './headers.js';
+import { fieldList, type HeaderList, type MessageFields } from './headers.js';
 import { judgeAnswer, judgeFailure } from './health/health.js';
 import type { Metrics } from './ops/ops.js';
 import { isNativeCall, PassedCall, type PassedCallObserver } from './passed-call.js';
@@ -156,7 +156,8 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
         method: outgoing.method,
         target: outgoing.target,
         authority: outgoing.authority === '' ? endpoint.authority : outgoing.authority,
-        headers: this.#call === null ? outgoing.headers : withTimeout(outgoing.headers, this.#deadlineMs - nowMs),
+        headers:
+          this.#call === null ? outgoing.headers : withTimeout(fieldList(outgoing.headers), this.#deadlineMs - nowMs),
         added: outgoing.added,
         body: outgoing.body,
         upgrade: outgoing.upgrade,
@@ -170,7 +171,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     if (this.#call === null) this.#exchange.inform(status, headers);
   }
 
-  replied(status: number, headers: ReplyFields, body: BodySource): void {
+  replied(status: number, headers: MessageFields, body: BodySource): void {
     if (this.#call === null) {
       const nowMs = this.#context.nowMs();
       this.#judge(status >= 500, nowMs);
@@ -315,7 +316,7 @@ class ProxiedRequest implements RequestObserver, CallObserver, TranscodedObserve
     judgeAnswer(this.#endpoint as Endpoint, upstream.endpoints, failed, nowMs);
   }
 
-  #respond(status: number, headers: ReplyFields, body: BodySource, nowMs = this.#context.nowMs()): void {
+  #respond(status: number, headers: MessageFields, body: BodySource, nowMs = this.#context.nowMs()): void {
     const latency = this.#context.latencyHeaders ? this.#latency(nowMs) : null;
     this.#exchange.respond(status, headers, body, this.#blocks.replies.blockFor(headers, latency));
   }

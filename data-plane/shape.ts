@@ -7,7 +7,7 @@ import {
   isHeader,
   removeHeader,
   type HeaderList,
-  type ReplyFields,
+  type MessageFields,
 } from './headers.js';
 
 /** The name by which the gateway signs Via, and with which its other fields begin. */
@@ -38,8 +38,8 @@ interface AddedBefore {
 }
 
 /** What goes upstream: the client's own fields, and what is added behind them. */
-export interface ShapedFields {
-  readonly headers: HeaderList;
+export interface ShapedFields<Fields = HeaderList> {
+  readonly headers: Fields;
   readonly added: FieldBlock;
 }
 
@@ -127,6 +127,19 @@ export function upstreamFields(
   return { headers, added: addedFields(headers, head, facts, forwardedFor, via) };
 }
 
+/** The same of lines, among which there is nothing that another field takes the place of. */
+export function upstreamLines(
+  lines: FieldLines,
+  head: RequestHead,
+  facts: ClientFacts,
+  id: string,
+  strippedPrefix: string,
+): ShapedFields<FieldLines> {
+  const hasPrefix = strippedPrefix !== '' && strippedPrefix !== '/';
+  const headers = hasPrefix ? lines.plus('X-Forwarded-Prefix', strippedPrefix) : lines;
+  return { headers: headers.plus('X-Request-Id', id), added: addedFields([], head, facts, '', '') };
+}
+
 function addedFields(
   sent: HeaderList,
   head: RequestHead,
@@ -209,7 +222,7 @@ export class ReplyBlocks {
   readonly #usual: (FieldBlock | undefined)[] = [];
 
   /** For a reply with these fields, from which Via is taken to be joined, and the gateway's own mark, which is no service's. */
-  blockFor(fields: ReplyFields, latency: Latency | null): FieldBlock {
+  blockFor(fields: MessageFields, latency: Latency | null): FieldBlock {
     const via = fields instanceof FieldLines ? null : takeOwn(fields);
     if (via !== null) return replyBlock(`${via}, 1.1 sluice`, latency);
     if (latency === null) return this.#plain;

@@ -3,7 +3,7 @@ import { ClientTrust } from '../client-trust.js';
 import { errorTable, ProxyError } from '../errors.js';
 import type { Exchange, RequestHead } from '../exchange.js';
 import { isGrpcType } from '../grpc/grpc.js';
-import { headerValue, type HeaderList } from '../headers.js';
+import { fieldList, headerValue, type HeaderList } from '../headers.js';
 import { Metrics } from '../ops/ops.js';
 import { isNativeCall } from '../passed-call.js';
 import { Proxy } from '../proxy.js';
@@ -202,7 +202,7 @@ function withoutEndpoint({ method, target, authority, headers, added, upgrade }:
     method,
     target,
     authority: authority === someEndpoint.address ? '' : authority,
-    headers: [...headers, ...(added?.fields ?? [])],
+    headers: [...fieldList(headers), ...(added?.fields ?? [])],
     upgrade,
   };
 }

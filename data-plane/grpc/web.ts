@@ -29,7 +29,7 @@ export function webCall(head: RequestHead, body: BodySource): WebCall | null {
   const native = `application/grpc${type[2] ?? ''}`;
   const wantsText = wantedText(head.headers) ?? isText;
   return {
-    head: { ...head, headers: nativeFields(head.headers, native) },
+    head: { ...head, headers: nativeFields(head.headers, native), lines: null },
     body: isText && body.length !== 0 ? new FromBase64(body) : body,
     reply: (headers, replyBody) => ({
       headers: webFields(headers, wantsText),

@@ -1,6 +1,6 @@
 import type { BufferedBody } from '../body.js';
 import { ProxyError } from '../errors.js';
-import type { Peer, RequestHandler, RequestHead, Tunnel } from '../exchange.js';
+import type { Peer, RequestHandler, Tunnel } from '../exchange.js';
 import type { ByteSocket, SocketEvents } from '../socket/socket.js';
 import { StreamBody } from '../socket/stream-body.js';
 import { TunnelEnd, type TunnelOwner } from '../socket/tunnel-end.js';
@@ -11,6 +11,7 @@ import { beginsHttp2 } from './http2/http2.js';
 import type { HttpDate } from './http-date.js';
 import type { ListenerLimits } from './limits.js';
 import { peerOf, type PeerSource } from './peer.js';
+import { Http1RequestHead } from './request-head.js';
 import type { RequestIds } from './request-id.js';
 import { RequestReader, type ReaderOwner } from './request-reader.js';
 import { errorAnswer } from './respond.js';
@@ -186,8 +187,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   requestRead(head: MessageHead, facts: MessageFacts, body: BufferedBody | StreamBody): void {
     const { authority, target } = splitTarget(head.method, head.target, facts.host, head.minor, this.#host);
     this.#host = facts.host;
-    const version = head.minor === 1 ? '1.1' : '1.0';
-    const request: RequestHead = { method: head.method, target, authority, version, headers: head.headers };
+    const request = new Http1RequestHead(head, target, authority);
     this.#keepAlive &&= facts.persists && ++this.#requests < this.#context.limits.maxRequestsPerConnection;
     const exchange = new Http1Exchange(this, this.#context.ids.next(), request, body, performance.now());
     this.#exchange = exchange;

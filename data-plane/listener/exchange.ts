@@ -1,7 +1,7 @@
 import { BufferedBody, type BodySink, type BodySource } from '../body.js';
 import { ProxyError } from '../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../exchange.js';
-import { headerValue, type FieldBlock, type HeaderList, type ReplyFields } from '../headers.js';
+import { headerValue, type FieldBlock, type HeaderList, type MessageFields } from '../headers.js';
 import { bulkBytes } from '../socket/read-buffer.js';
 import type { StreamBody } from '../socket/stream-body.js';
 import {
@@ -9,7 +9,7 @@ import {
   chunkStart,
   statusLine,
   writeFields,
-  writeReply,
+  writeMessageFields,
   type FieldsWritten,
 } from '../wire/http1/http1.js';
 import { errorAnswer } from './respond.js';
@@ -91,7 +91,7 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#connection.write(`${writeFields(statusLine(status), headers).text}\r\n`);
   }
 
-  respond(status: number, headers: ReplyFields, body: BodySource, added?: FieldBlock): void {
+  respond(status: number, headers: MessageFields, body: BodySource, added?: FieldBlock): void {
     if (this.#phase !== 'waiting') {
       body.cancel(new ProxyError('internal', new Error('answered twice')));
       return;
@@ -100,7 +100,8 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#status = status;
     this.#framing = this.#framingOf(status, body);
     this.#keepAlive = this.#framing !== 'close' && this.#connection.mayKeepAlive();
-    const head = this.#headText(writeReply(statusLine(status), headers), added, body);
+    const length = this.#framing === 'length' ? this.#announced : null;
+    const head = this.#headText(writeMessageFields(statusLine(status), headers, length), added, body);
     if (this.#framing === 'none') {
       if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
       this.#connection.write(head);
@@ -131,14 +132,30 @@ export class Http1Exchange implements Exchange, BodySink {
   }
 
   #headText(written: FieldsWritten, added: FieldBlock | undefined, body: BodySource): string {
-    let text = added === undefined ? written.text : written.text + added.text;
-    if (!written.hasDate) text += this.#connection.dateLine;
-    if (this.#framing === 'length') text += `Content-Length: ${this.#announced}\r\n`;
-    else if (this.#framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
-    else if (this.#framing === 'none') text += this.#lengthWithoutBody(written, body);
-    if (written.hasUpgradeOption) return `${text}Connection: ${this.#keepAlive ? 'Upgrade' : 'Upgrade, close'}\r\n\r\n`;
-    if (!this.#keepAlive) return `${text}Connection: close\r\n\r\n`;
-    return this.head.version === '1.0' ? `${text}Connection: keep-alive\r\n\r\n` : `${text}\r\n`;
+    const lines = this.#ownLines(written, body);
+    if (added === undefined) return `${written.text}${lines}\r\n`;
+    return lines === '' ? written.text + added.lastText : `${written.text}${added.text}${lines}\r\n`;
+  }
+
+  /** What the connection itself has to say: mostly nothing. */
+  #ownLines(written: FieldsWritten, body: BodySource): string {
+    const lines = (written.hasDate ? '' : this.#connection.dateLine) + this.#framingLine(written, body);
+    if (written.hasUpgradeOption) return `${lines}Connection: ${this.#keepAlive ? 'Upgrade' : 'Upgrade, close'}\r\n`;
+    if (!this.#keepAlive) return `${lines}Connection: close\r\n`;
+    return this.head.version === '1.0' ? `${lines}Connection: keep-alive\r\n` : lines;
+  }
+
+  #framingLine(written: FieldsWritten, body: BodySource): string {
+    switch (this.#framing) {
+      case 'length':
+        return written.hasLength ? '' : `Content-Length: ${this.#announced}\r\n`;
+      case 'chunked':
+        return 'Transfer-Encoding: chunked\r\n';
+      case 'none':
+        return this.#lengthWithoutBody(written, body);
+      case 'close':
+        return '';
+    }
   }
 
   /** What the length would have been, where that may be said at all (RFC 9110 section 8.6). */

@@ -57,7 +57,7 @@ export class RequestReader implements MessageEvents, BodyOwner {
     this.#owner = owner;
     this.#limits = limits;
     this.#wheel = wheel;
-    this.#parser = new MessageParser('request', limits, this);
+    this.#parser = new MessageParser('request', limits, this, true);
     this.#pace = new BodyPace(limits.bodyIdleMs, limits.minBodyBytesPerSecond);
     this.#timer = new WheelTimer(() => this.#timedOut());
     this.#await('head', limits.headMs);

@@ -2,9 +2,9 @@ import { EndpointState, Kind, type EndpointSet, type Resource } from '../../prot
 import type { Problem } from '../../proto/snapshot/problem.js';
 import type { EndpointAddress } from '../balancer/balancer.js';
 import { ProxyError } from '../errors.js';
-import type { Exchange } from '../exchange.js';
+import type { Exchange, RequestHead } from '../exchange.js';
 import type { Metrics } from '../ops/ops.js';
-import type { Match, NoMatch, Router } from '../router/router.js';
+import type { Match, NoMatch, Router, RouteRequest } from '../router/router.js';
 import type { Transport } from '../upstream/transport.js';
 import { Upstream } from '../upstream/upstream.js';
 import { findRoute, isFinal, type AllowedMethods } from './find-route.js';
@@ -37,16 +37,37 @@ export class Runtime {
 
   /** The route for a request, or the methods that its path has; throws the ProxyError that says why there is neither. */
   match({ head, peer }: Exchange): Match<RouteTarget> | AllowedMethods {
-    const { target, method, authority, headers } = head;
+    const { target } = head;
     const queryAt = target.indexOf('?');
     const path = queryAt < 0 ? target : target.slice(0, queryAt);
-    const request = { method, path, host: authority, headers, serverName: peer.tlsServerName };
+    const request = new HeadRequest(head, head.method, path, peer.tlsServerName);
     const direct = this.#router.match(request);
     const found = isFinal(head, direct)
       ? direct
-      : findRoute(head, direct, (other) => this.#router.match({ ...request, method: other }));
+      : findRoute(head, direct, (other) => this.#router.match(new HeadRequest(head, other, path, peer.tlsServerName)));
     if (found.kind === 'match' || found.kind === 'allowed') return found;
     throw noMatchError(found);
+  }
+}
+
+/** What the router is asked; few routes look at headers. */
+class HeadRequest implements RouteRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly host: string;
+  readonly serverName: string | null;
+  readonly #head: RequestHead;
+
+  constructor(head: RequestHead, method: string, path: string, serverName: string | null) {
+    this.method = method;
+    this.path = path;
+    this.host = head.authority;
+    this.serverName = serverName;
+    this.#head = head;
+  }
+
+  get headers(): readonly string[] {
+    return this.#head.headers;
   }
 }
 

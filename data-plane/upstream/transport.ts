@@ -1,7 +1,7 @@
 import type { BodySource } from '../body.js';
 import type { ProxyError } from '../errors.js';
 import type { Tunnel } from '../exchange.js';
-import type { FieldBlock, HeaderList, ReplyFields } from '../headers.js';
+import type { FieldBlock, HeaderList, MessageFields } from '../headers.js';
 
 /**
  * A way to one endpoint: pools its connections, sends calls, reports every failure as a ProxyError.
@@ -24,7 +24,7 @@ export interface Call {
   /** Host or :authority. */
   readonly authority: string;
   /** No hop-by-hop, framing or Host fields; `connection: upgrade` semantics are in `upgrade`. HTTP/2 names are lowered by the transport. */
-  readonly headers: HeaderList;
+  readonly headers: MessageFields;
   /** Sent behind `headers`. */
   readonly added?: FieldBlock | undefined;
   readonly body: BodySource;
@@ -45,7 +45,7 @@ export interface CallTimeouts {
 export interface CallObserver {
   informed(status: number, headers: HeaderList): void;
   /** The head has arrived; hop-by-hop and framing fields are already taken off. The observer starts or cancels the body. */
-  replied(status: number, headers: ReplyFields, body: BodySource): void;
+  replied(status: number, headers: MessageFields, body: BodySource): void;
   /** 101 (or 2xx to an extended CONNECT): the connection is the observer's now. */
   upgraded(status: number, headers: HeaderList, tunnel: Tunnel): void;
   /** No head arrived. The request body source, if it was started, has been cancelled. `error.retry` says what may follow. */

@@ -1,7 +1,7 @@
 import { BufferedBody, emptyBody, type BodySink, type BodySource } from '../../body.js';
 import { ProxyError } from '../../errors.js';
 import type { Exchange, ExchangeSummary, Peer, RequestHead, RequestObserver, Tunnel } from '../../exchange.js';
-import { fieldList, headerValue, type FieldBlock, type HeaderList, type ReplyFields } from '../../headers.js';
+import { fieldList, headerValue, type FieldBlock, type HeaderList, type MessageFields } from '../../headers.js';
 import type { Stream, StreamObserver } from '../../wire/http2/http2.js';
 import { BodyPace } from '../body-pace.js';
 import { errorAnswer } from '../respond.js';
@@ -73,7 +73,7 @@ export class Http2Exchange implements Exchange, StreamObserver {
     if (this.#phase === 'waiting') this.#stream.respond(status, { headers }, false);
   }
 
-  respond(status: number, headers: ReplyFields, body: BodySource, added?: FieldBlock): void {
+  respond(status: number, headers: MessageFields, body: BodySource, added?: FieldBlock): void {
     if (this.#phase !== 'waiting') return body.cancel(new ProxyError('internal', new Error('answered twice')));
     if (!this.#isConnect || status >= 300) return this.#answer(status, fieldList(headers), body, added);
     // The client would take it for an open tunnel.

@@ -1,5 +1,5 @@
 import { BufferedBody } from '../../body.js';
-import { chunkedEnd, chunkStart, safeTarget, writeFields } from '../../wire/http1/http1.js';
+import { chunkedEnd, chunkStart, safeTarget, writeMessageFields, type FieldsWritten } from '../../wire/http1/http1.js';
 import type { Call } from '../transport.js';
 
 export type RequestFraming = 'none' | 'length' | 'chunked';
@@ -12,14 +12,16 @@ export function framingOf({ body }: Call): RequestFraming {
 
 /** The head of a call as latin1 text, with the fields that are the transport's to write. */
 export function requestHead(call: Call, framing: RequestFraming): string {
-  const { text, hasTrailersOffer } = writeFields(
-    `${call.method} ${safeTarget(call.target)} HTTP/1.1\r\nHost: ${call.authority}\r\n`,
-    call.headers,
-  );
-  return text + (call.added?.text ?? '') + framingLine(call, framing) + connectionLines(call, hasTrailersOffer);
+  const { method, target, authority, headers, added, body } = call;
+  const start = `${method} ${safeTarget(target)} HTTP/1.1\r\nHost: ${authority}\r\n`;
+  const written = writeMessageFields(start, headers, framing === 'chunked' ? null : body.length);
+  const lines = framingLine(call, framing, written) + connectionLines(call, written);
+  if (added === undefined) return `${written.text}${lines}\r\n`;
+  return lines === '' ? written.text + added.lastText : `${written.text}${added.text}${lines}\r\n`;
 }
 
-function framingLine(call: Call, framing: RequestFraming): string {
+function framingLine(call: Call, framing: RequestFraming, { hasLength }: FieldsWritten): string {
+  if (hasLength) return '';
   switch (framing) {
     case 'chunked':
       return 'Transfer-Encoding: chunked\r\n';
@@ -35,9 +37,9 @@ function expectsBody(method: string): boolean {
   return method === 'POST' || method === 'PUT' || method === 'PATCH';
 }
 
-function connectionLines(call: Call, hasTrailersOffer: boolean): string {
-  if (call.upgrade !== null) return `Upgrade: ${call.upgrade}\r\nConnection: Upgrade\r\n\r\n`;
-  return hasTrailersOffer ? 'Connection: TE\r\n\r\n' : '\r\n';
+function connectionLines(call: Call, { hasTrailersOffer }: FieldsWritten): string {
+  if (call.upgrade !== null) return `Upgrade: ${call.upgrade}\r\nConnection: Upgrade\r\n`;
+  return hasTrailersOffer ? 'Connection: TE\r\n' : '';
 }
 
 /** A whole body in its framing, as latin1 text; for small ones. */

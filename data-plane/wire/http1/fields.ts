@@ -91,32 +91,45 @@ export class FieldIndex {
   }
 
   /**
-   * The fields of an answer as lines to pass on, without those that are the connection's or the framing's, which are noted in
-   * `facts`. Null when a field asks for a closer look: then `facts` are to be reset, and `cut` to be called. `text` is that of the
-   * head, which ends at `headEnd`.
+   * The fields of a message as lines to pass on, without Host and what is the connection's, which are noted in `facts`. Null when
+   * a field asks for a closer look: then `facts` are to be reset, and `cut` to be called. `text` is that of the head, which ends at
+   * `headEnd`.
    */
-  pass(text: string, headEnd: number, facts: FieldFacts): FieldLines | null {
+  pass(text: string, headEnd: number, isRequest: boolean, facts: FieldFacts): FieldLines | null {
     const marks = this.#marks;
     let kept = '';
     let from = this.#length === 0 ? headEnd - 2 : (marks[0] as number);
     let hasDate = false;
+    let hasLength = false;
     for (let i = 0; i < this.#length; i += 4) {
       const nameStart = marks[i] as number;
       const kind = kindOf(text, nameStart, marks[i + 1] as number);
       const next = i + 4 < this.#length ? (marks[i + 4] as number) : headEnd - 2;
-      if (kind === 'plain' || kind === 'date') {
+      if (kind === 'plain' || kind === 'date' || (kind === 'forwarded' && !isRequest)) {
         if (!this.#isPlain(text, i, next)) return null;
         hasDate ||= kind === 'date';
         continue;
       }
-      if (kind === 'special' || kind === 'host' || kind === 'expect') return null;
-      const value = text.slice(marks[i + 2], marks[i + 3]);
-      if (kind === 'connection' && value !== 'keep-alive' && value !== 'close') return null;
+      if (kind === 'special' || kind === 'forwarded' || kind === 'expect' || (kind === 'host' && !isRequest)) return null;
+      const value = this.#value(kind, text, i);
+      if (kind === 'connection' && !isPlainOption(value)) return null;
       this.#note(kind, text, i, value, facts);
-      kept += text.slice(from, nameStart);
+      if (kind === 'content-length') {
+        // One that we would write otherwise is written anew.
+        if (hasLength || !this.#isPlain(text, i, next) || String(facts.contentLength) !== value) return null;
+        hasLength = true;
+        continue;
+      }
+      if (from < nameStart) kept += text.slice(from, nameStart);
       from = next;
     }
-    return new FieldLines(kept + text.slice(from, headEnd - 2), hasDate);
+    if (from < headEnd - 2) kept += text.slice(from, headEnd - 2);
+    return new FieldLines(kept, hasDate, hasLength ? facts.contentLength : -1);
+  }
+
+  /** All field lines as they came, of a head that ends at `headEnd`. */
+  linesOf(text: string, headEnd: number): string {
+    return this.#length === 0 ? '' : text.slice(this.#marks[0], headEnd - 2);
   }
 
   /** Whether a field line is as we would write it: a blank before the value and none behind. */
@@ -132,11 +145,15 @@ export class FieldIndex {
     const headers: HeaderList = [];
     for (let i = 0; i < this.#length; i += 4) {
       const kind = facts === null ? 'plain' : kindOf(text, marks[i] as number, marks[i + 1] as number);
-      const value = kind === 'host' ? this.#hostAt(text, i) : text.slice(marks[i + 2], marks[i + 3]);
+      const value = this.#value(kind, text, i);
       headers.push(text.slice(marks[i], marks[i + 1]), value);
       if (facts !== null && kind !== 'plain') this.#note(kind, text, i, value, facts);
     }
     return headers;
+  }
+
+  #value(kind: Kind, text: string, i: number): string {
+    return kind === 'host' ? this.#hostAt(text, i) : text.slice(this.#marks[i + 2], this.#marks[i + 3]);
   }
 
   /** A slice would keep its whole head alive as long as a connection is idle, and takes longer to compare. */
@@ -173,6 +190,7 @@ export class FieldIndex {
         break;
       case 'plain':
       case 'date':
+      case 'forwarded':
       case 'special':
     }
   }
@@ -190,7 +208,7 @@ export class FieldIndex {
   }
 }
 
-/** What the engine does with a field. `special` ones are looked at by others, and never pass unseen. */
+/** What is done with a field. `special` ones never pass unseen, `forwarded` ones not in requests, of whose client they tell. */
 type Kind =
   | 'plain'
   | 'date'
@@ -200,6 +218,7 @@ type Kind =
   | 'keep-alive'
   | 'content-length'
   | 'transfer-encoding'
+  | 'forwarded'
   | 'special';
 
 /** By the length of its name and its first letter nearly every field is told. */
@@ -216,24 +235,36 @@ function kindOf(text: string, start: number, end: number): Kind {
       return isHeaderAt(text, start, 'expect') ? 'expect' : 'plain';
     case 7:
       return isHeaderAt(text, start, 'upgrade') ? 'special' : 'plain';
+    case 9:
+      return isHeaderAt(text, start, 'x-real-ip') ? 'forwarded' : 'plain';
     case 10:
       if (isHeaderAt(text, start, 'connection')) return 'connection';
       return isHeaderAt(text, start, 'keep-alive') ? 'keep-alive' : 'plain';
+    case 12:
+      return isHeaderAt(text, start, 'x-request-id') ? 'forwarded' : 'plain';
     case 14:
       if (isHeaderAt(text, start, 'content-length')) return 'content-length';
       return isHeaderAt(text, start, 'http2-settings') || isHeaderAt(text, start, 'x-sluice-error')
         ? 'special'
         : 'plain';
     case 17:
-      return isHeaderAt(text, start, 'transfer-encoding') ? 'transfer-encoding' : 'plain';
+      if (isHeaderAt(text, start, 'transfer-encoding')) return 'transfer-encoding';
+      return isHeaderAt(text, start, 'x-forwarded-') ? 'forwarded' : 'plain';
+    case 15:
     case 16:
     case 18:
     case 19:
     case 25:
+      if (isHeaderAt(text, start, 'x-forwarded-')) return 'forwarded';
       return isHeaderAt(text, start, 'proxy-') ? 'special' : 'plain';
     default:
       return 'plain';
   }
+}
+
+/** Names no field. */
+function isPlainOption(value: string): boolean {
+  return value === 'keep-alive' || value === 'Keep-Alive' || value === 'close';
 }
 
 function startsAt(text: string, at: number, part: string): boolean {

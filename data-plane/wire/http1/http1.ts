@@ -12,7 +12,7 @@ export {
   safeTarget,
   statusLine,
   writeFields,
-  writeReply,
+  writeMessageFields,
   type FieldsWritten,
 } from './serialize.js';
 export { Violation, type ViolationKind } from './violation.js';

@@ -17,8 +17,10 @@ export interface MessageHead {
   readonly minor: 0 | 1;
   /** Empty where there are `lines`. */
   readonly headers: HeaderList;
-  /** The fields of an answer that is passed on; null where they are a list. */
+  /** The fields as they are passed on; null where they are a list. */
   readonly lines: FieldLines | null;
+  /** Beside `lines` of a request: all its field lines as they came. */
+  readonly cameLines: string;
 }
 
 /** What a parser tells. Byte ranges are valid during the call only, unless the caller owns the buffer it feeds. */
@@ -44,7 +46,7 @@ type Step = 'head' | 'length' | 'chunked' | 'trailers' | 'close';
 const mostTextBytes = 8_192;
 
 const noFields: HeaderList = [];
-const noHead: MessageHead = { method: '', target: '', status: 0, minor: 1, headers: [], lines: null };
+const noHead: MessageHead = { method: '', target: '', status: 0, minor: 1, headers: [], lines: null, cameLines: '' };
 
 /**
  * Reads one side's messages of an HTTP/1.1 connection: bytes in, events out, as strict as RFC 9112 allows. Throws `Violation`.
@@ -71,7 +73,7 @@ export class MessageParser {
   #text = '';
   #headLength = 0;
 
-  /** A parser of answers that `passes` them on gives their fields as lines where it can. */
+  /** A parser of messages that are passed on gives their fields as lines where it can. */
   constructor(mode: Mode, limits: WireLimits, events: MessageEvents, passes = false) {
     this.#mode = mode;
     this.#passes = passes;
@@ -170,17 +172,18 @@ export class MessageParser {
       minor: line.minor,
       headers: lines === null ? this.#fields.cut(text, this.facts) : noFields,
       lines,
+      cameLines: lines === null || !isRequest ? '' : this.#fields.linesOf(text, this.#headLength),
     };
     return headEnd;
   }
 
   /** Answers whose fields say something else than they usually do. */
   #isSpecial(status: number): boolean {
-    return this.answersHead || status < 200 || status === 304;
+    return this.answersHead || (this.#mode === 'response' && status < 200) || status === 304;
   }
 
   #pass(text: string, minor: 0 | 1): FieldLines | null {
-    const lines = this.#fields.pass(text, this.#headLength, this.facts);
+    const lines = this.#fields.pass(text, this.#headLength, this.#mode === 'request', this.facts);
     if (lines === null) this.facts.reset(minor);
     return lines;
   }

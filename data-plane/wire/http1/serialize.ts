@@ -1,4 +1,4 @@
-import { FieldLines, isHeader, safeFields, type HeaderList, type ReplyFields } from '../../headers.js';
+import { FieldLines, isHeader, safeFields, type HeaderList, type MessageFields } from '../../headers.js';
 
 const notInTarget = /[^\x21-\x7e]/;
 /** What a serialised list of fields holds that its writer must know of. */
@@ -7,6 +7,8 @@ export interface FieldsWritten {
   readonly hasDate: boolean;
   /** A Content-Length that the list had, or null. It is not in the text. */
   readonly contentLength: string | null;
+  /** The text has the Content-Length that was asked for. */
+  readonly hasLength: boolean;
   readonly hasTrailersOffer: boolean;
   /** The list had `Connection: Upgrade`, as an answer has that asks for another protocol. */
   readonly hasUpgradeOption: boolean;
@@ -49,14 +51,23 @@ export function writeFields(start: string, headers: HeaderList): FieldsWritten {
     // A sixth faster than a template.
     text = text + name + ': ' + (headers[i + 1] as string) + '\r\n';
   }
-  return { text, hasDate, contentLength, hasTrailersOffer, hasUpgradeOption };
+  return { text, hasDate, contentLength, hasLength: false, hasTrailersOffer, hasUpgradeOption };
 }
 
-/** The same for fields of an answer. */
-export function writeReply(start: string, fields: ReplyFields): FieldsWritten {
+/** The same for fields that may be lines; a Content-Length among those stays if it is `length`, that of the body. */
+export function writeMessageFields(start: string, fields: MessageFields, length: number | null): FieldsWritten {
   if (!(fields instanceof FieldLines)) return writeFields(start, fields);
-  const { text, hasDate } = fields;
-  return { text: start + text, hasDate, contentLength: null, hasTrailersOffer: false, hasUpgradeOption: false };
+  const { text, hasDate, contentLength } = fields;
+  const hasLength = contentLength >= 0;
+  if (hasLength && contentLength !== length) return writeFields(start, fields.list);
+  return {
+    text: text === '' ? start : start + text,
+    hasDate,
+    contentLength: null,
+    hasLength,
+    hasTrailersOffer: false,
+    hasUpgradeOption: false,
+  };
 }
 
 /** Trailer fields may say nothing about framing, routing or the connection (RFC 9110 section 6.5.1). */

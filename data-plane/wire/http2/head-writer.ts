@@ -1,4 +1,4 @@
-import type { FieldBlock, HeaderList } from '../../headers.js';
+import { fieldList, type FieldBlock, type HeaderList, type MessageFields } from '../../headers.js';
 import { fieldBound, type HpackEncoder, writeIndexed, writeNamed, writeNoTable } from '../hpack/hpack.js';
 import type { FrameWriter } from './writer.js';
 
@@ -19,7 +19,7 @@ export interface RequestFields {
   /** Path and query. */
   readonly target: string;
   readonly authority: string;
-  readonly headers: HeaderList;
+  readonly headers: MessageFields;
   /** Written behind `headers`. */
   readonly added?: FieldBlock | undefined;
 }
@@ -68,7 +68,8 @@ export class HeadWriter {
     last: boolean,
     maxFrameBytes: number,
   ): void {
-    const { method, target, authority, headers } = request;
+    const { method, target, authority } = request;
+    const headers = fieldList(request.headers);
     const added = this.#coded(request.added);
     const bound =
       boundOf(headers) +
