@@ -57,6 +57,7 @@ export interface RouteRequest {
   readonly path: string;
   /** Host or :authority as it came, port and all; '' when absent. */
   readonly host: string;
+  /** Asked for only where a route looks at headers. */
   readonly headers: readonly string[];
   /** The name from the TLS handshake ('' when it carried none); null or left out on a plain connection. */
   readonly serverName?: string | null;

@@ -38,7 +38,8 @@ export class Search<T> {
   #plain: Candidate<T> | null = null;
   #plainTooLong = false;
   #method = '';
-  #headers: readonly string[] = noHeaders;
+  /** Asked for its headers only where a route looks at them. */
+  #request: RouteRequest | null = null;
   #serverName: string | null = null;
 
   begin(request: RouteRequest, normalPath: string): void {
@@ -49,7 +50,7 @@ export class Search<T> {
     this.raw = request.path;
     this.path = normalPath;
     this.#method = request.method;
-    this.#headers = request.headers;
+    this.#request = request;
     this.#serverName = request.serverName ?? null;
   }
 
@@ -58,7 +59,7 @@ export class Search<T> {
     this.best = null;
     this.raw = '';
     this.path = '';
-    this.#headers = noHeaders;
+    this.#request = null;
   }
 
   /** Puts the best plain route aside: what is offered from here on are rules of transcoded methods. */
@@ -130,7 +131,7 @@ export class Search<T> {
   }
 
   #acceptsRest(compiled: CompiledEntry<T>): boolean {
-    if (compiled.headers !== null && !headersMatch(compiled.headers, this.#headers)) return false;
+    if (compiled.headers !== null && !headersMatch(compiled.headers, this.#request?.headers ?? noHeaders)) return false;
     return compiled.snis === null || sniMatches(compiled.snis, compiled.httpsOnly, this.#serverName);
   }
 }
