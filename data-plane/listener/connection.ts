@@ -249,8 +249,9 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   // From the exchange.
 
-  mayKeepAlive(): boolean {
-    if (this.#continueDue || this.#context.phase !== 'open') this.#keepAlive = false;
+  mayKeepAlive(isWhole: boolean): boolean {
+    const hasTooMuch = isWhole && this.#reader.hasMuchToDrop;
+    if (this.#continueDue || hasTooMuch || this.#context.phase !== 'open') this.#keepAlive = false;
     return this.#keepAlive;
   }
 

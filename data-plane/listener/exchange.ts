@@ -18,8 +18,8 @@ import { errorAnswer } from './respond.js';
 export interface ExchangeConnection {
   readonly peer: Peer;
   readonly dateLine: string;
-  /** Whether the connection can serve another request after this answer. */
-  mayKeepAlive(): boolean;
+  /** Whether the connection can serve another request after this answer, of which `isWhole` says that it ends at once. */
+  mayKeepAlive(isWhole: boolean): boolean;
   /** Leaves with all else that is written in this turn of the event loop, or at `flush`. */
   write(data: string | Uint8Array): boolean;
   flush(): void;
@@ -99,7 +99,7 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#phase = 'answering';
     this.#status = status;
     this.#framing = this.#framingOf(status, body);
-    this.#keepAlive = this.#framing !== 'close' && this.#connection.mayKeepAlive();
+    this.#keepAlive = this.#framing !== 'close' && this.#connection.mayKeepAlive(body instanceof BufferedBody);
     const length = this.#framing === 'length' ? this.#announced : null;
     const head = this.#headText(writeMessageFields(statusLine(status), headers, length), added, body);
     if (this.#framing === 'none') {

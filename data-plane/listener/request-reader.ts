@@ -68,6 +68,12 @@ export class RequestReader implements MessageEvents, BodyOwner {
     return this.#body !== null;
   }
 
+  /** More of the body in hand is to come than is dropped for the sake of the next request. */
+  get hasMuchToDrop(): boolean {
+    const body = this.#body;
+    return body !== null && body.length !== null && body.length - body.received > this.#limits.maxDroppedBytes;
+  }
+
   get isBetweenRequests(): boolean {
     return this.#parser.betweenMessages && this.#rest === null;
   }

@@ -15,6 +15,11 @@ export interface SocketEvents {
   onDrain(): void;
   /** The peer sends no more. */
   onPeerEnd(): void;
+  /**
+   * The peer takes nothing any more, and all that is written from now on is dropped. True when what it has said before is waited
+   * for: `onPeerEnd` or `onClose` follow. By default the socket is destroyed.
+   */
+  onWriteFailed?(): boolean;
   /** The last event, once. */
   onClose(error: Error | null): void;
 }
@@ -51,6 +56,7 @@ export class ByteSocket {
   #failedFlush = -1;
   #error: Error | null = null;
   #reachedPeer = false;
+  #takesNothing = false;
   #ended = false;
   #paused = false;
 
@@ -91,6 +97,7 @@ export class ByteSocket {
    * asks the writer to stop until `onDrain`.
    */
   write(data: string | Uint8Array): boolean {
+    if (this.#takesNothing) return true;
     if (this.#turnBytes === 0) {
       this.#first = data;
       this.#turn.add(this);
@@ -131,7 +138,12 @@ export class ByteSocket {
 
   writeFailed(error: Error): void {
     this.#inFlight = 0;
-    this.#socket.destroy(error);
+    if (this.#events.onWriteFailed?.() !== true) {
+      this.#socket.destroy(error);
+      return;
+    }
+    this.#error ??= error;
+    this.#takesNothing = true;
   }
 
   #writeNow(data: string | Uint8Array): void {
@@ -151,8 +163,8 @@ export class ByteSocket {
     } else if (first !== null && !this.#socket.destroyed) {
       this.#writeAlone(first);
     }
-    if (this.#failedFlush < 0 && (this.#socket.destroyed || this.#socket.errored !== null))
-      this.#failedFlush = this.#flushes;
+    const hasFailed = this.#takesNothing || this.#socket.destroyed || this.#socket.errored !== null;
+    if (this.#failedFlush < 0 && hasFailed) this.#failedFlush = this.#flushes;
     this.#flushes++;
   }
 
@@ -182,7 +194,7 @@ export class ByteSocket {
   }
 
   get isOpen(): boolean {
-    return !this.#socket.destroyed && this.#socket.writable;
+    return !this.#socket.destroyed && this.#socket.writable && !this.#takesNothing;
   }
 
   /** The peer has yet to take much of what was written; `onDrain` will tell when it has. */

@@ -353,6 +353,25 @@ describe('a failing upstream', () => {
     expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
+  it('that refuses an upload and resets the connection is heard all the same', async () => {
+    const refusal = 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge';
+    const raw = await startRawUpstream((socket) => {
+      socket.once('data', () => {
+        socket.pause();
+        socket.write(refusal, () => socket.resetAndDestroy());
+      });
+    });
+    closing.push(() => raw.close());
+    const { url } = await plainGateway([raw.port]);
+    const body = 'x'.repeat(4 * 1024 * 1024);
+
+    for (let i = 0; i < 40; i++) {
+      const answer = await client.send(`${url}/app`, { method: 'POST', body });
+      expect(answer).toMatchObject({ status: 413, body: 'large' });
+    }
+    expect(raw.connections()).toBe(40);
+  });
+
   it('whose answer goes wrong in the middle: what came before is with the client, the rest is cut', async () => {
     const answer = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nno size\r\n';
     const raw = await startRawUpstream((socket) => socket.once('data', () => socket.write(answer)));

@@ -187,6 +187,11 @@ export class ClientConnection implements SocketEvents, MessageEvents, BodyOwner,
     this.#tunnel?.onDrain();
   }
 
+  /** An endpoint that refuses a request may close without reading it, which resets the connection behind its answer. */
+  onWriteFailed(): boolean {
+    return this.#running !== null && this.#tunnel === null;
+  }
+
   onPeerEnd(): void {
     if (this.#tunnel !== null) {
       this.#tunnel.onPeerEnd();
