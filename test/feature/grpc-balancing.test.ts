@@ -1,57 +1,17 @@
 import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, test } from 'vitest';
-import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
-import { startGateway, type TestGateway } from '../support/gateway.js';
-import { InteropClient, payload, startInteropServer, testService } from '../support/interop/interop.js';
-import { answerOk, startRawServer } from '../support/interop/raw.js';
+import { describe, expect, test } from 'vitest';
+import { payload } from '../support/interop/interop.js';
+import { answerOk, type StreamHandler } from '../support/interop/raw.js';
+import { useGrpcRig } from '../support/interop/rig.js';
 
 /** Calls are balanced, judged and sent again one by one, whatever connection they came on. */
 
-const closing: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-async function gatewayTo(...ports: number[]): Promise<TestGateway> {
-  return gatewayWith({}, ...ports);
-}
-
-async function gatewayWith(
-  retries: { readonly idempotent?: boolean },
-  ...ports: readonly number[]
-): Promise<TestGateway> {
-  const gateway = await startGateway({
-    services: [{ name: 'interop', protocol: Protocol.GRPC, retries }],
-    routes: [{ name: 'interop', service: 'interop', grpc: [{ service: testService }] }],
-    endpoints: { interop: ports },
-  });
-  closing.push(() => gateway.close());
-  return gateway;
-}
-
-function clientOf({ port }: TestGateway): InteropClient {
-  const client = new InteropClient(port);
-  closing.push(() => client.close());
-  return client;
-}
-
-async function interopServer(): ReturnType<typeof startInteropServer> {
-  const server = await startInteropServer();
-  closing.push(() => server.close());
-  return server;
-}
-
-async function rawServer(handle: Parameters<typeof startRawServer>[0]): Promise<number> {
-  const server = await startRawServer(handle);
-  closing.push(() => server.close());
-  return server.port;
-}
+const { gatewayTo, clientOf, interopServer, rawServer } = useGrpcRig();
 
 test('the calls of one connection go to all endpoints in turn', async () => {
   const [a, b] = [await interopServer(), await interopServer()];
-  const client = clientOf(await gatewayTo(a.port, b.port));
+  const client = clientOf(await gatewayTo([a.port, b.port]));
 
   for (let i = 0; i < 20; i++) await client.unary('EmptyCall');
 
@@ -60,7 +20,7 @@ test('the calls of one connection go to all endpoints in turn', async () => {
 
 test('streams of one connection are on different endpoints at the same time', async () => {
   const [a, b] = [await interopServer(), await interopServer()];
-  const client = clientOf(await gatewayTo(a.port, b.port));
+  const client = clientOf(await gatewayTo([a.port, b.port]));
 
   const calls = Array.from({ length: 4 }, () => client.duplex('FullDuplexCall').on('data', () => {}));
 
@@ -74,7 +34,7 @@ describe('what a call ends with is what counts', () => {
       const fields = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': answer.code };
       stream.respond(fields, { endStream: true });
     });
-    const client = clientOf(await gatewayTo(failing, (await interopServer()).port));
+    const client = clientOf(await gatewayTo([failing, (await interopServer()).port]));
     const codes: number[] = [];
     for (let i = 0; i < calls; i++) codes.push((await client.unary('EmptyCall')).status.code);
     return codes;
@@ -96,13 +56,13 @@ describe('what a call ends with is what counts', () => {
 
 describe('a call that the service surely did not look at', () => {
   /** Refuses every call when its request has come in full. */
-  const refusing: Parameters<typeof startRawServer>[0] = (stream) => {
+  const refusing: StreamHandler = (stream) => {
     stream.resume().on('end', () => stream.close(constants.NGHTTP2_REFUSED_STREAM));
   };
 
   test('goes to another endpoint with all that it has sent', async () => {
     const server = await interopServer();
-    const gateway = await gatewayTo(await rawServer(refusing), server.port);
+    const gateway = await gatewayTo([await rawServer(refusing), server.port]);
     const client = clientOf(gateway);
 
     for (const bytes of [0, 1, 60_000]) {
@@ -115,7 +75,7 @@ describe('a call that the service surely did not look at', () => {
   });
 
   test('is UNAVAILABLE when it has sent more than is kept', async () => {
-    const client = clientOf(await gatewayTo(await rawServer(refusing)));
+    const client = clientOf(await gatewayTo([await rawServer(refusing)]));
 
     const { status: ended } = await client.unary('UnaryCall', payload(100_000));
 
@@ -130,7 +90,7 @@ describe('a call that the service surely did not look at', () => {
       else stream.close(constants.NGHTTP2_REFUSED_STREAM);
     });
 
-    const { status: ended } = await clientOf(await gatewayTo(port)).unary('EmptyCall');
+    const { status: ended } = await clientOf(await gatewayTo([port])).unary('EmptyCall');
 
     expect([ended.code, calls]).toEqual([status.OK, 4]);
   });
@@ -144,7 +104,7 @@ describe('a call that the service surely did not look at', () => {
       else stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 1);
       if (stream.id === 1) sessions++;
     });
-    const client = clientOf(await gatewayTo(port, (await interopServer()).port));
+    const client = clientOf(await gatewayTo([port, (await interopServer()).port]));
 
     const codes: number[] = [];
     for (let i = 0; i < 8; i++) codes.push((await client.unary('EmptyCall')).status.code);
@@ -155,7 +115,7 @@ describe('a call that the service surely did not look at', () => {
 
   test('goes elsewhere however many fail at a time', async () => {
     const server = await interopServer();
-    const client = clientOf(await gatewayTo(await rawServer(refusing), server.port));
+    const client = clientOf(await gatewayTo([await rawServer(refusing), server.port]));
 
     const outcomes = await Promise.all(Array.from({ length: 60 }, () => client.unary('UnaryCall', payload(10))));
 
@@ -167,7 +127,8 @@ describe('a call that the service surely did not look at', () => {
 test('a call that may have been carried out goes elsewhere only where the config says that it may be carried out twice', async () => {
   const broken = await rawServer((stream) => void stream.resume().on('end', () => stream.session?.destroy()));
   const { port } = await interopServer();
-  const [plain, idempotent] = [await gatewayTo(broken, port), await gatewayWith({ idempotent: true }, broken, port)];
+  const plain = await gatewayTo([broken, port]);
+  const idempotent = await gatewayTo([broken, port], { service: { retries: { idempotent: true } } });
 
   const codes: number[][] = [];
   for (const client of [clientOf(plain), clientOf(idempotent)]) {

@@ -1,52 +1,15 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { constants } from 'node:http2';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Metadata, status } from '@grpc/grpc-js';
-import { afterEach, expect, test } from 'vitest';
-import { Protocol, type RouteSchema } from '../../proto/gen/sluice/v1/config_pb.js';
-import { startGateway, type TestGateway } from '../support/gateway.js';
-import { InteropClient, startInteropServer, statusOf, testService } from '../support/interop/interop.js';
-import { answerOk, emptyMessage, requestRaw, startRawServer } from '../support/interop/raw.js';
+import { expect, test } from 'vitest';
+import { startInteropServer, statusOf, testService } from '../support/interop/interop.js';
+import { answerOk, emptyMessage, requestRaw } from '../support/interop/raw.js';
+import { useGrpcRig } from '../support/interop/rig.js';
 
 /** How errors of the gateway and of services reach gRPC callers (docs/grpc.md). */
 
-const closing: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-type RouteInit = Omit<MessageInitShape<typeof RouteSchema>, '$typeName' | '$unknown'>;
-
-async function gatewayTo(ports: readonly number[], route: RouteInit = {}): Promise<TestGateway> {
-  const gateway = await startGateway({
-    services: [{ name: 'interop', protocol: Protocol.GRPC }],
-    routes: [{ name: 'interop', service: 'interop', grpc: [{ service: testService }], ...route }],
-    endpoints: { interop: ports },
-  });
-  closing.push(() => gateway.close());
-  return gateway;
-}
-
-function clientOf({ port }: TestGateway): InteropClient {
-  const client = new InteropClient(port);
-  closing.push(() => client.close());
-  return client;
-}
-
-async function interopServer(): ReturnType<typeof startInteropServer> {
-  const server = await startInteropServer();
-  closing.push(() => server.close());
-  return server;
-}
-
-async function rawServer(handle: Parameters<typeof startRawServer>[0]): Promise<number> {
-  const server = await startRawServer(handle);
-  closing.push(() => server.close());
-  return server.port;
-}
-
+const { gatewayTo, clientOf, interopServer, rawServer } = useGrpcRig();
 const path = { ':path': `/${testService}/EmptyCall` };
 const call = { ...path, 'content-type': 'application/grpc', te: 'trailers' };
 
@@ -73,7 +36,7 @@ test('the time limit of the route is DEADLINE_EXCEEDED, and the service sees the
     // Its own time limit is left unheeded.
     stream.on('close', () => (resets += stream.rstCode));
   });
-  const gateway = await gatewayTo([port], { timeouts: { request: { seconds: 0n, nanos: 200_000_000 } } });
+  const gateway = await gatewayTo([port], { route: { timeouts: { request: { seconds: 0n, nanos: 200_000_000 } } } });
 
   const { status: ended } = await clientOf(gateway).unary('EmptyCall');
 
@@ -85,7 +48,9 @@ test('the time limit of the route is DEADLINE_EXCEEDED, and the service sees the
 
 test('a stream that has begun ends with DEADLINE_EXCEEDED behind its messages', async () => {
   const server = await interopServer();
-  const gateway = await gatewayTo([server.port], { timeouts: { request: { seconds: 0n, nanos: 800_000_000 } } });
+  const gateway = await gatewayTo([server.port], {
+    route: { timeouts: { request: { seconds: 0n, nanos: 800_000_000 } } },
+  });
 
   const stream = clientOf(gateway).duplex('FullDuplexCall');
   const ended = statusOf(stream);
@@ -106,7 +71,9 @@ test.each([
     heard.push(headers['grpc-timeout']);
     answerOk(stream);
   });
-  const gateway = await gatewayTo([port], limit === undefined ? {} : { timeouts: { request: limit } });
+  const gateway = await gatewayTo([port], {
+    route: limit === undefined ? {} : { timeouts: { request: limit } },
+  });
 
   await requestRaw(gateway.url, { ...call, 'grpc-timeout': timeout });
 
@@ -125,7 +92,7 @@ test.each(['before', 'after'])(
         when === 'after' ? stream.session?.destroy() : stream.close(constants.NGHTTP2_CANCEL);
       setTimeout(breakOff, leftMs(headers['grpc-timeout']) - 4);
     });
-    const gateway = await gatewayTo([port], { timeouts: { request: { seconds: 0n, nanos: 100_000_000 } } });
+    const gateway = await gatewayTo([port], { route: { timeouts: { request: { seconds: 0n, nanos: 100_000_000 } } } });
 
     const { headers, trailers } = await requestRaw(gateway.url, call);
 
@@ -260,7 +227,7 @@ test.each([
   ['no content type', path],
   ['JSON', { ...path, 'content-type': 'application/json' }],
 ])('%s to a route of gRPC calls is a 415 that says what is taken', async (_what, headers) => {
-  const gateway = await gatewayTo([], { grpc: [], paths: [{ kind: { case: 'prefix', value: '/' } }] });
+  const gateway = await gatewayTo([], { route: { grpc: [], paths: [{ kind: { case: 'prefix', value: '/' } }] } });
 
   const reply = await requestRaw(gateway.url, headers);
 
@@ -270,7 +237,7 @@ test.each([
 });
 
 test('a call that is no POST is UNIMPLEMENTED, and is told what is taken', async () => {
-  const gateway = await gatewayTo([], { grpc: [], paths: [{ kind: { case: 'prefix', value: '/' } }] });
+  const gateway = await gatewayTo([], { route: { grpc: [], paths: [{ kind: { case: 'prefix', value: '/' } }] } });
 
   const { headers } = await requestRaw(gateway.url, { ...call, ':method': 'GET' });
 

@@ -3,43 +3,30 @@ import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Metadata, status } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
-import { startGateway, type TestGateway } from '../support/gateway.js';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { TestGateway } from '../support/gateway.js';
 import {
   bytesIn,
-  InteropClient,
   messageBytes,
   payload,
-  startInteropServer,
   statusOf,
-  testService,
+  type InteropClient,
   type InteropServer,
   type Json,
 } from '../support/interop/interop.js';
+import { interopConfig, useGrpcRig } from '../support/interop/rig.js';
 
 /** The cases of grpc/doc/interop-test-descriptions.md, through the gateway, from grpc-js to grpc-js. */
 
-const closing: (() => Promise<void> | void)[] = [];
+const { gatewayTo, clientOf, interopServer, closing } = useGrpcRig();
 let server: InteropServer;
 let gateway: TestGateway;
 let client: InteropClient;
 
 beforeEach(async () => {
-  server = await startInteropServer();
-  closing.push(() => server.close());
-  gateway = await startGateway({
-    services: [{ name: 'interop', protocol: Protocol.GRPC }],
-    routes: [{ name: 'interop', service: 'interop', grpc: [{ service: testService }] }],
-    endpoints: { interop: [server.port] },
-  });
-  closing.push(() => gateway.close());
-  client = new InteropClient(gateway.port);
-  closing.push(() => client.close());
-});
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
+  server = await interopServer();
+  gateway = await gatewayTo([server.port]);
+  client = clientOf(gateway);
 });
 
 function sizes(...bytes: number[]): Json {
@@ -211,8 +198,7 @@ describe('compression is the matter of client and server', () => {
   const gzip = 2;
 
   test('client_compressed_unary', async () => {
-    const compressing = new InteropClient(gateway.port, { 'grpc.default_compression_algorithm': gzip });
-    closing.push(() => compressing.close());
+    const compressing = clientOf(gateway, { 'grpc.default_compression_algorithm': gzip });
 
     const { response } = await compressing.unary('UnaryCall', { responseSize: 314_159, ...payload(271_828) });
 
@@ -222,11 +208,7 @@ describe('compression is the matter of client and server', () => {
 
   test('server_compressed_unary and server_compressed_streaming', async () => {
     const port = await startCompressingServer([314_159, 92_653]);
-    gateway.apply({
-      services: [{ name: 'interop', protocol: Protocol.GRPC }],
-      routes: [{ name: 'interop', service: 'interop', paths: [{ kind: { case: 'prefix', value: '/' } }] }],
-      endpoints: { interop: [port] },
-    });
+    gateway.apply(interopConfig([port], { route: { grpc: [], paths: [{ kind: { case: 'prefix', value: '/' } }] } }));
 
     const received: number[] = [];
     for await (const message of client.serverStream('StreamingOutputCall', {})) received.push(bytesIn(message as Json));
@@ -237,8 +219,7 @@ describe('compression is the matter of client and server', () => {
   });
 
   test('client_compressed_streaming', async () => {
-    const compressing = new InteropClient(gateway.port, { 'grpc.default_compression_algorithm': gzip });
-    closing.push(() => compressing.close());
+    const compressing = clientOf(gateway, { 'grpc.default_compression_algorithm': gzip });
 
     const answered = new Promise<Json | undefined>((resolve) => {
       const call = compressing.clientStream('StreamingInputCall', (_error, response) => resolve(response));

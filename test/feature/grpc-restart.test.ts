@@ -1,22 +1,12 @@
 import { status } from '@grpc/grpc-js';
-import { afterEach, expect, test } from 'vitest';
-import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
-import { startGateway, type TestGateway } from '../support/gateway.js';
-import {
-  InteropClient,
-  payload,
-  startInteropServer,
-  testService,
-  type InteropServer,
-} from '../support/interop/interop.js';
+import { expect, test } from 'vitest';
+import type { TestGateway } from '../support/gateway.js';
+import { InteropClient, payload, startInteropServer, type InteropServer } from '../support/interop/interop.js';
+import { interopConfig, useGrpcRig } from '../support/interop/rig.js';
 
 /** Servers that stop and come back while unary calls go on. */
 
-const closing: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
+const { gatewayTo, closing } = useGrpcRig();
 
 /** Keeps calling from several sides until it is stopped. */
 class Load {
@@ -50,13 +40,11 @@ class Load {
 async function startAll(count: number): Promise<{ servers: InteropServer[]; gateway: TestGateway }> {
   const servers = await Promise.all(Array.from({ length: count }, () => startInteropServer()));
   closing.push(() => servers.forEach((server) => server.close()));
-  const gateway = await startGateway({
-    services: [{ name: 'interop', protocol: Protocol.GRPC }],
-    routes: [{ name: 'interop', service: 'interop', grpc: [{ service: testService }] }],
-    endpoints: { interop: servers.map(({ port }) => port) },
-  });
-  closing.push(() => gateway.close());
-  return { servers, gateway };
+  return { servers, gateway: await gatewayTo(portsOf(servers)) };
+}
+
+function portsOf(servers: readonly InteropServer[]): number[] {
+  return servers.map(({ port }) => port);
 }
 
 /** As a deployment does it: one server after the other, and the next one only when the last one is at work again. */
@@ -88,11 +76,7 @@ test('no call fails while servers leave and others take their place', async () =
   for (let round = 0; round < 4; round++) {
     const [leaving] = servers.splice(0, 1) as [InteropServer];
     servers.push(await startInteropServer());
-    gateway.apply({
-      services: [{ name: 'interop', protocol: Protocol.GRPC }],
-      routes: [{ name: 'interop', service: 'interop', grpc: [{ service: testService }] }],
-      endpoints: { interop: servers.map(({ port }) => port) },
-    });
+    gateway.apply(interopConfig(portsOf(servers)));
     await leaving.drain();
     const before = load.calls;
     await expect.poll(() => load.calls - before, { timeout: 10_000, interval: 10 }).toBeGreaterThan(10);

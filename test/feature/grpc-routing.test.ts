@@ -1,26 +1,26 @@
 import { Metadata } from '@grpc/grpc-js';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
 import { startGateway, type TestGateway } from '../support/gateway.js';
 import {
   descriptorSet,
-  InteropClient,
   payload,
-  startInteropServer,
   testService,
+  type InteropClient,
   type InteropServer,
 } from '../support/interop/interop.js';
 import { requestRaw } from '../support/interop/raw.js';
+import { useGrpcRig } from '../support/interop/rig.js';
 
 /** Which route gets a gRPC call, and the path that the service sees. */
 
-const closing: (() => Promise<void> | void)[] = [];
+const { clientOf, interopServer, closing } = useGrpcRig();
 let servers: Readonly<Record<'whole' | 'method' | 'tenant', InteropServer>>;
 let gateway: TestGateway;
 let client: InteropClient;
 
 beforeEach(async () => {
-  servers = { whole: await server(), method: await server(), tenant: await server() };
+  servers = { whole: await interopServer(), method: await interopServer(), tenant: await interopServer() };
   gateway = await startGateway({
     services: Object.keys(servers).map((name) => ({ name, protocol: Protocol.GRPC })),
     routes: [
@@ -36,19 +36,8 @@ beforeEach(async () => {
     endpoints: Object.fromEntries(Object.entries(servers).map(([name, { port }]) => [name, [port]])),
   });
   closing.push(() => gateway.close());
-  client = new InteropClient(gateway.port);
-  closing.push(() => client.close());
+  client = clientOf(gateway);
 });
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-async function server(): Promise<InteropServer> {
-  const started = await startInteropServer();
-  closing.push(() => started.close());
-  return started;
-}
 
 function calls(): Record<string, number> {
   return Object.fromEntries(Object.entries(servers).map(([name, { metadata }]) => [name, metadata.length]));

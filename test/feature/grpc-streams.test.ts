@@ -2,29 +2,14 @@ import { once } from 'node:events';
 import { connect, constants, type ClientHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, test } from 'vitest';
-import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
-import { startGateway, type TestGateway } from '../support/gateway.js';
-import { InteropClient, payload, startInteropServer, statusOf, testService } from '../support/interop/interop.js';
-import { startRawServer } from '../support/interop/raw.js';
+import { describe, expect, test } from 'vitest';
+import type { TestGateway } from '../support/gateway.js';
+import { payload, statusOf, testService } from '../support/interop/interop.js';
+import { useGrpcRig } from '../support/interop/rig.js';
 
 /** Streams both ways: who does not read stops who writes, and who leaves is missed at once. */
 
-const closing: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-async function gatewayTo(port: number): Promise<TestGateway> {
-  const gateway = await startGateway({
-    services: [{ name: 'interop', protocol: Protocol.GRPC }],
-    routes: [{ name: 'interop', service: 'interop', grpc: [{ service: testService }] }],
-    endpoints: { interop: [port] },
-  });
-  closing.push(() => gateway.close());
-  return gateway;
-}
+const { gatewayTo, clientOf, interopServer, rawServer, closing } = useGrpcRig();
 
 /** A call whose server side the test holds in its hands. */
 async function rawCall(): Promise<{
@@ -35,13 +20,12 @@ async function rawCall(): Promise<{
 }> {
   const arrived: { take?: (stream: ServerHttp2Stream) => void } = {};
   const accepted = new Promise<ServerHttp2Stream>((resolve) => (arrived.take = resolve));
-  const upstream = await startRawServer((stream) => {
+  const port = await rawServer((stream) => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
     arrived.take?.(stream);
   });
-  closing.push(() => upstream.close());
-  const gateway = await gatewayTo(upstream.port);
+  const gateway = await gatewayTo([port]);
   const socket = connectSocket(gateway.port, '127.0.0.1');
   const session = connect(gateway.url, { createConnection: () => socket });
   session.on('error', () => {});
@@ -126,10 +110,7 @@ describe('leaving', () => {
   });
 
   test('other calls of the connection go on', async () => {
-    const server = await startInteropServer();
-    closing.push(() => server.close());
-    const client = new InteropClient((await gatewayTo(server.port)).port);
-    closing.push(() => client.close());
+    const client = clientOf(await gatewayTo([(await interopServer()).port]));
     const [left, stays] = [client.duplex('FullDuplexCall'), client.duplex('FullDuplexCall')];
     const [leftEnded, staysEnded] = [statusOf(left.on('data', () => {})), statusOf(stays)];
 
@@ -145,10 +126,7 @@ describe('leaving', () => {
 });
 
 test('a server that ends a call before the client has said all is heard', async () => {
-  const server = await startInteropServer();
-  closing.push(() => server.close());
-  const client = new InteropClient((await gatewayTo(server.port)).port);
-  closing.push(() => client.close());
+  const client = clientOf(await gatewayTo([(await interopServer()).port]));
 
   const call = client.duplex('FullDuplexCall').on('data', () => {});
   const ended = statusOf(call);
@@ -161,10 +139,7 @@ test('a server that ends a call before the client has said all is heard', async 
 });
 
 test('a thousand messages each way arrive in order', async () => {
-  const server = await startInteropServer();
-  closing.push(() => server.close());
-  const client = new InteropClient((await gatewayTo(server.port)).port);
-  closing.push(() => client.close());
+  const client = clientOf(await gatewayTo([(await interopServer()).port]));
   const sizes = Array.from({ length: 1_000 }, (_, i) => (i * 37) % 500);
 
   const call = client.duplex('FullDuplexCall');

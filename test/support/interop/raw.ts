@@ -8,9 +8,9 @@ export interface RawServer {
   close(): void;
 }
 
-export async function startRawServer(
-  handle: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
-): Promise<RawServer> {
+export type StreamHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+
+export async function startRawServer(handle: StreamHandler): Promise<RawServer> {
   const sessions = new Set<{ destroy(): void }>();
   const server = createServer();
   server.on('session', (session) => sessions.add(session));
