@@ -1,37 +1,28 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { valuesOf } from '../oracle/canonical.js';
+import { Service } from './service.js';
 import { takeMessage } from './wire-reader.js';
 
 /** The service behind a peer, for answers: plays the one whose number the path is, byte for byte. */
 export class Player {
   answers: readonly string[] = [];
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
+  readonly #service = new Service((text, socket) => this.#serve(text, socket));
 
-  async start(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return (this.#server.address() as AddressInfo).port;
+  start(): Promise<number> {
+    return this.#service.start();
   }
 
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return this.#service.close();
   }
 
-  #serve(socket: Socket): void {
-    this.#sockets.add(socket);
-    let text = '';
-    socket.on('data', (bytes: Buffer) => {
-      text += bytes.toString('latin1');
-      const taken = takeMessage(text, 'request');
-      if (taken === null) return;
-      text = text.slice(taken.length);
-      const answer = this.answers[Number(taken.message.target.slice(1))] ?? '';
-      socket.write(answer, 'latin1');
-      const head = takeMessage(answer, 'response to HEAD')?.message;
-      if (head === undefined || valuesOf(head.fields, 'connection').includes('close')) socket.end();
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => this.#sockets.delete(socket));
+  #serve(text: string, socket: Socket): string {
+    const taken = takeMessage(text, 'request');
+    if (taken === null) return text;
+    const answer = this.answers[Number(taken.message.target.slice(1))] ?? '';
+    socket.write(answer, 'latin1');
+    const head = takeMessage(answer, 'response to HEAD')?.message;
+    if (head === undefined || valuesOf(head.fields, 'connection').includes('close')) socket.end();
+    return text.slice(taken.length);
   }
 }

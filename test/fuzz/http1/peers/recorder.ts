@@ -1,5 +1,6 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Message } from '../oracle/reading.js';
+import { Service } from './service.js';
 import { takeMessage } from './wire-reader.js';
 
 /** The field by which the recorder says in an answer which of its records the request became. */
@@ -8,12 +9,14 @@ export const recordField = 'x-record';
 /** The service behind a peer: keeps every request as the peer sent it, and answers with the record's number. */
 export class Recorder {
   readonly records: Message[] = [];
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
+  readonly #service = new Service((text, socket) => this.#serve(text, socket));
 
-  async start(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return (this.#server.address() as AddressInfo).port;
+  start(): Promise<number> {
+    return this.#service.start();
+  }
+
+  close(): Promise<void> {
+    return this.#service.close();
   }
 
   /** Forgets the records; the next one is number 0. */
@@ -21,23 +24,13 @@ export class Recorder {
     this.records.length = 0;
   }
 
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #serve(socket: Socket): void {
-    this.#sockets.add(socket);
-    let text = '';
-    socket.on('data', (bytes: Buffer) => {
-      text += bytes.toString('latin1');
-      for (let taken = takeMessage(text, 'request'); taken !== null; taken = takeMessage(text, 'request')) {
-        text = text.slice(taken.length);
-        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 0\r\n${recordField}: ${this.records.length}\r\n\r\n`);
-        this.records.push(taken.message);
-      }
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => this.#sockets.delete(socket));
+  #serve(text: string, socket: Socket): string {
+    let rest = text;
+    for (let taken = takeMessage(rest, 'request'); taken !== null; taken = takeMessage(rest, 'request')) {
+      rest = rest.slice(taken.length);
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 0\r\n${recordField}: ${this.records.length}\r\n\r\n`);
+      this.records.push(taken.message);
+    }
+    return rest;
   }
 }
