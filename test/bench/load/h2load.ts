@@ -1,8 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { libraryEnv, run } from '../../../deploy/servers/binaries/binaries.js';
 import { findBinary, makeWorkDir } from '../../../deploy/servers/servers.js';
 import type { LoadOptions, LoadResult } from './contract.js';
+import { runPinned } from './pinned.js';
 
 /** Connections that calls are spread over; each has an equal share of the calls in flight. */
 const callConnections = 8;
@@ -37,14 +37,12 @@ async function sendCalls(
   replyBytes: number,
   workDir: string,
 ): Promise<LoadResult> {
-  const h2load = await findBinary('h2load');
   const [data, log] = [join(workDir, 'data'), join(workDir, 'log')];
   const streams = Math.max(1, Math.round(connections / callConnections));
   const size = ['-t1', `-c${callConnections}`, `-m${streams}`, `-n${count}`, `--data=${data}`, `--log-file=${log}`];
   const fields = Object.entries(request.headers).map(([name, value]) => `--header=${name}: ${value}`);
   const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}${request.path}`;
-  const env = { ...process.env, ...libraryEnv(h2load.libraryDirs) };
-  const output = await run('taskset', ['-c', String(core), h2load.path, ...size, ...fields, url], { env });
+  const output = await runPinned(core, await findBinary('h2load'), [...size, ...fields, url]);
   return resultOf(output, await readFile(log, 'utf8'), count, replyBytes);
 }
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { run } from '../../../deploy/servers/binaries/binaries.js';
 import type { LoadOptions, LoadResult } from './contract.js';
+import { runPinned } from './pinned.js';
 import { requestText } from './request.js';
 import type { WebSocketLoad } from './websocket-client.js';
 
@@ -8,8 +8,6 @@ import type { WebSocketLoad } from './websocket-client.js';
 export async function runWebSocket({ port, request, connections, seconds, core }: LoadOptions): Promise<LoadResult> {
   const load: WebSocketLoad = { port, handshake: requestText(request), connections, seconds };
   const script = fileURLToPath(new URL('websocket-client.js', import.meta.url));
-  const output = await run('taskset', ['-c', String(core), process.execPath, script, JSON.stringify(load)], {
-    env: process.env,
-  });
-  return JSON.parse(output) as LoadResult;
+  const node = { path: process.execPath, libraryDirs: [] };
+  return JSON.parse(await runPinned(core, node, [script, JSON.stringify(load)])) as LoadResult;
 }

@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageFile } from '../../../deploy/package-file.js';
-import { libraryEnv, run } from '../../../deploy/servers/binaries/binaries.js';
 import { findBinary, makeWorkDir } from '../../../deploy/servers/servers.js';
 import type { LoadOptions, LoadResult } from './contract.js';
+import { runPinned } from './pinned.js';
 import { requestText } from './request.js';
 
 /** One thread of wrk, which gives its result by a script. */
@@ -16,8 +16,7 @@ export async function runWrk({ port, tls, request, connections, seconds, core }:
     const size = ['-t1', `-c${connections}`, `-d${seconds}s`];
     const script = ['-s', packageFile('test/bench/load/wrk.lua')];
     const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}${request.path}`;
-    const args = ['-c', String(core), wrk.path, ...size, ...script, url, '--', file];
-    const output = await run('taskset', args, { env: { ...process.env, ...libraryEnv(wrk.libraryDirs) } });
+    const output = await runPinned(core, wrk, [...size, ...script, url, '--', file]);
     const line = /^result (\{.*\})$/m.exec(output)?.[1];
     if (line === undefined) throw new Error(`wrk gives no result for ${url}: ${output}`);
     return JSON.parse(line) as LoadResult;
