@@ -63,8 +63,13 @@ export interface System {
   readonly name: string;
   /** A peer that does not start is skipped by name; without the gateway there is nothing to measure. */
   readonly required: boolean;
-  /** Starts it in front of the upstreams that listen on these ports. */
+  /** Starts it in front of the upstreams that listen on these ports, with their weights if it knows any (`weightOf`). */
   start(upstreamPorts: readonly number[]): Promise<Running>;
+}
+
+/** How much the upstream at this place among the ports gets, beside the others. */
+export function weightOf(index: number): number {
+  return index === 0 ? 3 : 1;
 }
 
 /**

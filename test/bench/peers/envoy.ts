@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, makeWorkDir, ServerProcess } from '../../../deploy/servers/servers.js';
-import type { System } from '../harness/harness.js';
+import { freePort, makeWorkDir } from '../../../deploy/servers/servers.js';
+import { weightOf, type System } from '../harness/harness.js';
 import { findEnvoy } from './envoy-binary.js';
-import { probePort } from './probe.js';
+import { startPeerProcess } from './peer-process.js';
 import { running } from './running.js';
 
 /** What Envoy's transcoder works by. */
@@ -23,17 +23,12 @@ export function envoy(transcoding: EnvoyTranscoding | null): System {
       const workDir = await makeWorkDir('envoy', undefined);
       const file = join(workDir, 'envoy.json');
       await writeFile(file, JSON.stringify(configuration(port, transcoding, upstreamPorts)));
-      const server = await ServerProcess.start({
+      const server = await startPeerProcess({
         name: 'envoy',
-        url: `http://127.0.0.1:${port}`,
         port,
         binary: { path, libraryDirs: [] },
         args: ['--config-path', file, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'error'],
-        user: undefined,
         workDir,
-        stopSignals: ['SIGTERM'],
-        orphanSignal: 'KILL',
-        probe: (timeoutMs) => probePort(port, timeoutMs),
       });
       return running(server);
     },
@@ -69,7 +64,7 @@ function configuration(port: number, transcoding: EnvoyTranscoding | null, upstr
   };
   const endpoints = upstreamPorts.map((each, i) => ({
     endpoint: { address: address(each) },
-    load_balancing_weight: i === 0 ? 3 : 1,
+    load_balancing_weight: weightOf(i),
   }));
   const http2 = {
     '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',

@@ -1,5 +1,5 @@
 import { freePort, startHaproxy } from '../../../deploy/servers/servers.js';
-import type { System } from '../harness/harness.js';
+import { weightOf, type System } from '../harness/harness.js';
 import { certificateFiles } from './certificate.js';
 import { running } from './running.js';
 
@@ -52,6 +52,6 @@ ${binds.map((each) => `  bind ${each} backlog 4096`).join('\n')}
 
 backend service
   balance roundrobin
-${servers.map((each, i) => `  server s${i} 127.0.0.1:${each} weight ${i === 0 ? 3 : 1}`).join('\n')}
+${servers.map((each, i) => `  server s${i} 127.0.0.1:${each} weight ${weightOf(i)}`).join('\n')}
 `;
 }

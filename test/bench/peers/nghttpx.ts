@@ -1,6 +1,6 @@
-import { findBinary, freePort, makeWorkDir, ServerProcess } from '../../../deploy/servers/servers.js';
+import { findBinary, freePort, makeWorkDir } from '../../../deploy/servers/servers.js';
 import type { System } from '../harness/harness.js';
-import { probePort } from './probe.js';
+import { startPeerProcess } from './peer-process.js';
 import { running } from './running.js';
 
 /** nghttpx from HTTP/1.1 to HTTP/2, passing on what it gets: what the protocol change alone costs in C++. */
@@ -11,9 +11,8 @@ export const nghttpx: System = {
     const port = await freePort();
     const workDir = await makeWorkDir('nghttpx', undefined);
     const backends = upstreamPorts.map((each) => `--backend=127.0.0.1,${each};;proto=h2`);
-    const server = await ServerProcess.start({
+    const server = await startPeerProcess({
       name: 'nghttpx',
-      url: `http://127.0.0.1:${port}`,
       port,
       binary: await findBinary('nghttpx'),
       args: [
@@ -25,11 +24,7 @@ export const nghttpx: System = {
         '--accesslog-file=/dev/null',
         '--errorlog-file=/dev/stderr',
       ],
-      user: undefined,
       workDir,
-      stopSignals: ['SIGTERM'],
-      orphanSignal: 'KILL',
-      probe: (timeoutMs) => probePort(port, timeoutMs),
     });
     return running(server);
   },

@@ -1,5 +1,5 @@
 import { freePort } from '../../../deploy/servers/servers.js';
-import type { System } from '../harness/harness.js';
+import { weightOf, type System } from '../harness/harness.js';
 import { startNginx } from './nginx.js';
 import { running } from './running.js';
 
@@ -16,7 +16,7 @@ export const nginxCalls: System = {
 function configuration(port: number, upstreamPorts: readonly number[]): string {
   return `
   upstream service {
-    ${upstreamPorts.map((each, i) => `server 127.0.0.1:${each} weight=${i === 0 ? 3 : 1} max_fails=0;`).join('\n    ')}
+    ${upstreamPorts.map((each, i) => `server 127.0.0.1:${each} weight=${weightOf(i)} max_fails=0;`).join('\n    ')}
     keepalive 256;
     keepalive_requests 1000000000;
   }

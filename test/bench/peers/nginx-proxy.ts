@@ -1,5 +1,5 @@
 import { freePorts } from '../../../deploy/servers/servers.js';
-import type { System } from '../harness/harness.js';
+import { weightOf, type System } from '../harness/harness.js';
 import { certificate } from './certificate.js';
 import { startNginx } from './nginx.js';
 import { running } from './running.js';
@@ -23,7 +23,7 @@ export const nginxProxy: System = {
 function configuration(port: number, tlsPort: number, upstreamPorts: readonly number[]): string {
   return `
   upstream service {
-    ${upstreamPorts.map((each, i) => `server 127.0.0.1:${each} weight=${i === 0 ? 3 : 1};`).join('\n    ')}
+    ${upstreamPorts.map((each, i) => `server 127.0.0.1:${each} weight=${weightOf(i)};`).join('\n    ')}
     keepalive 256;
     keepalive_requests 1000000000;
   }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findBinary, makeWorkDir, ServerProcess, type RunningServer } from '../../../deploy/servers/servers.js';
-import { probePort } from './probe.js';
+import { findBinary, makeWorkDir, type RunningServer } from '../../../deploy/servers/servers.js';
+import { startPeerProcess } from './peer-process.js';
 
 export interface NginxLaunch {
   readonly name: string;
@@ -18,17 +18,12 @@ export async function startNginx({ name, port, http, files = {} }: NginxLaunch):
   const workDir = await makeWorkDir(name, undefined);
   for (const [file, content] of Object.entries(files)) await writeFile(join(workDir, file), content);
   await writeFile(join(workDir, 'nginx.conf'), configuration(workDir, http));
-  return ServerProcess.start({
+  return startPeerProcess({
     name,
-    url: `http://127.0.0.1:${port}`,
     port,
     binary,
     args: ['-p', workDir, '-c', join(workDir, 'nginx.conf'), '-e', 'stderr'],
-    user: undefined,
     workDir,
-    stopSignals: ['SIGTERM'],
-    orphanSignal: 'KILL',
-    probe: (timeoutMs) => probePort(port, timeoutMs),
   });
 }
 

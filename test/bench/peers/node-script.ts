@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { freePort, makeWorkDir, ServerProcess, type RunningServer } from '../../../deploy/servers/servers.js';
+import { freePort, makeWorkDir, type RunningServer } from '../../../deploy/servers/servers.js';
 import type { System } from '../harness/harness.js';
-import { probePort } from './probe.js';
+import { startPeerProcess } from './peer-process.js';
 import { running } from './running.js';
 
 /** A peer that is a script of the folder `scripts`. It is called with its own port, those of the upstreams, and `others`. */
@@ -16,16 +16,11 @@ export function nodeScript(name: string, script: string, others: readonly string
 /** Starts a script of the folder `scripts`, and is done when it listens on its port, which is its first argument. */
 export async function startScript(script: string, others: readonly (number | string)[] = []): Promise<RunningServer> {
   const port = await freePort();
-  return ServerProcess.start({
+  return startPeerProcess({
     name: script,
-    url: `http://127.0.0.1:${port}`,
     port,
     binary: { path: process.execPath, libraryDirs: [] },
     args: [fileURLToPath(new URL(`scripts/${script}.js`, import.meta.url)), ...[port, ...others].map(String)],
-    user: undefined,
     workDir: await makeWorkDir('bench-peer', undefined),
-    stopSignals: ['SIGTERM'],
-    orphanSignal: 'KILL',
-    probe: (timeoutMs) => probePort(port, timeoutMs),
   });
 }

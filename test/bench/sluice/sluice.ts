@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { entryPoint, startMember, type Member } from '../../../deploy/cluster/member.js';
 import { freePorts, startNats, startPostgres, type RunningServer } from '../../../deploy/servers/servers.js';
-import type { System } from '../harness/harness.js';
+import { weightOf, type System } from '../harness/harness.js';
 import { otherRoutes } from './other-routes.js';
 import { certificateFiles } from '../peers/certificate.js';
 import { pidOf } from '../peers/running.js';
@@ -50,7 +50,7 @@ export function sluice(service: Service): System {
 }
 
 function config({ protocol, route, schemas }: Service, upstreamPorts: readonly number[]): object {
-  const endpoints = upstreamPorts.map((port, i) => ({ address: '127.0.0.1', port, weight: i === 0 ? 3 : 1 }));
+  const endpoints = upstreamPorts.map((port, i) => ({ address: '127.0.0.1', port, weight: weightOf(i) }));
   const others = otherRoutes(999).map((each, i) => ({ name: `other-${i}`, service: 'other', ...each }));
   const discovery = { static: { endpoints } };
   return {
