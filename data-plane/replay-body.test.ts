@@ -5,10 +5,14 @@ import type { HeaderList } from './headers.js';
 import { ReplayBody } from './replay-body.js';
 
 class Source implements BodySource {
-  readonly length = null;
+  readonly length: number | null;
   sink: BodySink | null = null;
   paused = false;
   cancelled = false;
+
+  constructor(length: number | null = null) {
+    this.length = length;
+  }
 
   start(sink: BodySink): void {
     this.sink = sink;
@@ -120,6 +124,18 @@ describe('ReplayBody', () => {
     expect(body.settled).toBe(true);
     body.cancel(refused);
     expect(source.cancelled).toBe(true);
+  });
+
+  test('announced to be longer than that is not kept at all, and can be sent again until it has begun', () => {
+    const source = new Source(65_537);
+    const body = new ReplayBody(source);
+    body.cancel(refused);
+    expect([body.replayable, source.cancelled]).toEqual([true, false]);
+
+    body.start(new Sink());
+    source.push('x');
+
+    expect([body.replayable, body.settled]).toEqual([false, true]);
   });
 
   test('stops its source while nobody reads and the limit is reached, and loses nothing', () => {

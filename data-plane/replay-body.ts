@@ -14,7 +14,7 @@ const maxKeptBytes = 65_536;
  */
 export class ReplayBody implements BodySource, BodySink {
   readonly #source: BodySource;
-  #kept: Uint8Array[] | null = [];
+  #kept: Uint8Array[] | null;
   #keptBytes = 0;
   #sink: BodySink | null = null;
   #started = false;
@@ -28,6 +28,7 @@ export class ReplayBody implements BodySource, BodySink {
 
   constructor(source: BodySource) {
     this.#source = source;
+    this.#kept = (source.length ?? 0) > maxKeptBytes ? null : [];
   }
 
   get length(): number | null {
@@ -55,7 +56,7 @@ export class ReplayBody implements BodySource, BodySink {
   cancel(reason: ProxyError): void {
     this.#sink = null;
     this.#cancelled = reason;
-    if (this.#kept === null) this.#source.cancel(reason);
+    if (!this.replayable) this.#source.cancel(reason);
   }
 
   /** It will not be sent again. If nobody reads it any more, it is cancelled. */

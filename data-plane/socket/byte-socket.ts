@@ -110,6 +110,13 @@ export class ByteSocket {
     return !this.isFull;
   }
 
+  /** Writes at once, for who gathers by itself instead of by `write`; the chunks are the socket's until `isDrained`. */
+  send(chunks: readonly Uint8Array[]): void {
+    if (chunks.length > 1) this.#socket.cork();
+    for (const chunk of chunks) this.#writeAlone(chunk);
+    if (chunks.length > 1) this.#socket.uncork();
+  }
+
   /** For who gathers bytes of its own for this socket: `writer.flush` is called when this turn's writes leave. */
   atTurnEnd(writer: TurnEnd): void {
     this.#turn.add(writer);
@@ -122,7 +129,7 @@ export class ByteSocket {
     this.#first = null;
   }
 
-  /** What is all of this turn's, as it mostly is. */
+  /** What needs not wait for others. */
   #writeAlone(data: string | Uint8Array): void {
     const isIdle =
       !this.#socket.connecting && !this.#ended && this.#inFlight === 0 && this.#socket.writableLength === 0;

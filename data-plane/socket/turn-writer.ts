@@ -5,7 +5,9 @@ import type { TurnEnd } from './turn-writes.js';
 /** What writes frames for a socket. */
 export interface FrameSource {
   readonly writer: FrameWriter;
-  /** Told after each write whether the socket is full. */
+  /** Told after a write that did not wait for the turn's end whether the socket is full. */
+  wrote(socketBlocked: boolean): void;
+  /** Told at the end of a turn, and when a full socket has room again. */
   flushed(socketBlocked: boolean): void;
 }
 
@@ -29,6 +31,11 @@ export class TurnWriter implements TurnEnd {
     this.#socket.atTurnEnd(this);
   }
 
+  /** So much has gathered that it would only wait. */
+  writeEarly(): void {
+    if (this.#write()) this.#source.wrote(this.#socket.isFull);
+  }
+
   /** For the socket's `onDrain`: the kernel has taken what it could not before. */
   drained(): void {
     this.#source.writer.recycle();
@@ -37,14 +44,16 @@ export class TurnWriter implements TurnEnd {
 
   flush(): void {
     this.#scheduled = false;
+    this.#write();
+    if (this.#socket.isOpen) this.#source.flushed(this.#socket.isFull);
+  }
+
+  #write(): boolean {
     const { writer } = this.#source;
     const chunks = writer.take();
-    if (chunks.length === 0 || !this.#socket.isOpen) return;
-    const { socket } = this.#socket;
-    if (chunks.length > 1) socket.cork();
-    for (const bytes of chunks) socket.write(bytes);
-    if (chunks.length > 1) socket.uncork();
-    if (socket.writableLength === 0) writer.recycle();
-    this.#source.flushed(this.#socket.isFull);
+    if (chunks.length === 0 || !this.#socket.isOpen) return false;
+    this.#socket.send(chunks);
+    if (this.#socket.isDrained) writer.recycle();
+    return true;
   }
 }

@@ -162,8 +162,16 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
     if (!socketBlocked) this.#readOn();
   }
 
+  wrote(socketBlocked: boolean): void {
+    this.#core.wrote(socketBlocked);
+  }
+
   wantsFlush(): void {
     this.#turns.schedule();
+  }
+
+  mayFlush(): void {
+    this.#turns.writeEarly();
   }
 
   settingsReceived(): void {
@@ -219,7 +227,7 @@ export class Http2ServerConnection implements SocketEvents, ConnectionOwner, Exc
   }
 
   get #isBacklogged(): boolean {
-    return this.#core.writer.length + this.#socket.socket.writableLength > backlogBytes;
+    return this.#core.writer.length + this.#socket.unsentBytes > backlogBytes;
   }
 
   #readOn(): void {

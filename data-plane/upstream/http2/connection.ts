@@ -172,6 +172,10 @@ export class UpstreamConnection implements SocketEvents, ConnectionOwner {
     this.#writer.schedule();
   }
 
+  mayFlush(): void {
+    this.#writer.writeEarly();
+  }
+
   settingsReceived(): void {
     if (this.#state === 'connecting') {
       this.#state = 'ready';

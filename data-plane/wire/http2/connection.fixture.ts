@@ -85,6 +85,9 @@ export class TestOwner implements ConnectionOwner {
   failure: unknown = null;
   goAways: number[] = [];
   pongs = 0;
+  /** Whether bytes are taken before a turn's end, and how the socket is then; and how many were. */
+  socket: 'gathers' | 'takes' | 'full' = 'gathers';
+  early = 0;
   settingsCount = 0;
   onOpened: (stream: Stream, log: StreamLog, fields: HeadCollector) => void = (stream, log) =>
     stream.incoming.start(log);
@@ -101,6 +104,13 @@ export class TestOwner implements ConnectionOwner {
   }
 
   wantsFlush(): void {}
+
+  mayFlush(): void {
+    if (this.socket === 'gathers') return;
+    this.early += this.connection.writer.length;
+    this.connection.writer.take();
+    this.connection.wrote(this.socket === 'full');
+  }
 
   settingsReceived(): void {
     this.settingsCount++;

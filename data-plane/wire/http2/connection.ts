@@ -32,6 +32,8 @@ const dribletBytes = 512;
  * large costs its stream, and the others go on. A service has no more blocks than we ask it for.
  */
 const blockFactor = { server: 2, client: 8 } as const;
+/** As much leaves at once: more would only wait, and take buffers that others could use. */
+const earlyFlushBytes = 65_536;
 const emptyChunk = new Uint8Array(0);
 
 /**
@@ -167,7 +169,12 @@ export class Connection {
     }
   }
 
-  /** The writer's bytes have been given to the socket, which may be full. */
+  /** The writer's bytes have been given to the socket, which may be full, in the middle of a turn. */
+  wrote(socketBlocked: boolean): void {
+    this.#queue.blockedInTurn(socketBlocked);
+  }
+
+  /** The same at a turn's end, or a full socket has room again. */
   flushed(socketBlocked: boolean): void {
     this.#flushWanted = false;
     this.#queue.socketBlocked(socketBlocked);
@@ -188,6 +195,7 @@ export class Connection {
     // The peer has to answer by credit; but not for the driblets that it asks for byte by byte.
     if (bytes === mostBytes || bytes >= dribletBytes) this.#flood.worked(2 * Math.ceil(bytes / defaultMaxFrameBytes));
     this.wantFlush();
+    if (this.writer.length >= earlyFlushBytes) this.#owner.mayFlush();
     return bytes;
   }
 

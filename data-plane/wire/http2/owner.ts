@@ -10,6 +10,8 @@ import type { Stream } from './stream.js';
 export interface ConnectionOwner {
   /** Bytes wait in `writer`, to be written before the turn of the event loop ends. Not called again until `flushed`. */
   wantsFlush(): void;
+  /** So many bytes wait in `writer` that they need not wait for the turn's end. */
+  mayFlush(): void;
   /** The peer's settings have been applied, the first time or again. */
   settingsReceived(): void;
   /** The peer opened a stream; `head` is reused after the call. Observe the stream before anything else. Not of a client. */

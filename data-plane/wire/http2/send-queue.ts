@@ -61,6 +61,11 @@ export class SendQueue {
     return true;
   }
 
+  /** As long as a body is being sent, the others wait for the turn's end. */
+  blockedInTurn(blocked: boolean): void {
+    this.#socketBlocked = blocked;
+  }
+
   socketBlocked(blocked: boolean): void {
     this.#socketBlocked = blocked;
     if (!blocked) this.run();
