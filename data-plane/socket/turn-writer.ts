@@ -38,8 +38,8 @@ export class TurnWriter implements TurnEnd {
 
   /** For the socket's `onDrain`: the kernel has taken what it could not before. */
   drained(): void {
-    this.#source.writer.recycle();
-    this.#source.flushed(false);
+    if (this.#socket.isDrained) this.#source.writer.recycle();
+    this.#source.flushed(this.#socket.isFull);
   }
 
   flush(): void {
