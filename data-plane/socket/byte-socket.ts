@@ -98,14 +98,15 @@ export class ByteSocket {
    */
   write(data: string | Uint8Array): boolean {
     if (this.#takesNothing) return true;
-    if (this.#turnBytes === 0) {
+    const isFirst = this.#turnBytes === 0;
+    if (isFirst) {
       this.#first = data;
-      this.#turn.add(this);
     } else {
       if (!this.#corked) this.#cork();
       this.#writeNow(data);
     }
     this.#turnBytes += data.length;
+    if (isFirst) this.#turn.add(this);
     if (this.#turnBytes >= turnBytes) this.flush();
     return !this.isFull;
   }
@@ -119,7 +120,7 @@ export class ByteSocket {
 
   /** For who gathers bytes of its own for this socket: `writer.flush` is called when this turn's writes leave. */
   atTurnEnd(writer: TurnEnd): void {
-    this.#turn.add(writer);
+    this.#turn.addLast(writer);
   }
 
   #cork(): void {
