@@ -24,6 +24,9 @@ import { createHttp2Transport } from './upstream/http2/http2.js';
 import type { Transport } from './upstream/transport.js';
 import { TimerWheel } from './wheel.js';
 
+/** A burst of connections is let in so much faster; more handles would cost each of them more looks at an empty queue. */
+const acceptsPerTurn = 8;
+
 /**
  * What a node serves requests with: in its own process (LocalServing), or in several (workers/workers.ts). The follower feeds it.
  * Made first and listening later, so that it may have a config by then.
@@ -116,7 +119,7 @@ export class LocalServing implements Serving {
     this.#certificates = certificates;
     const onHttp2Cut = (kind: string): void => this.#metrics.http2Flood(kind);
     const proxyHeaderFrom = addressesOf(config.proxyProtocolFrom, '--proxy-protocol-from');
-    const listenerOptions = { host, wheel: this.#timers, reads, proxyHeaderFrom, onHttp2Cut };
+    const listenerOptions = { host, wheel: this.#timers, reads, proxyHeaderFrom, onHttp2Cut, acceptsPerTurn };
     this.#listener = createListener({ ...listenerOptions, port: httpPort }, proxy);
     const listenerTls = {
       secureContext: (serverName: string) => certificates.secureContext(serverName),

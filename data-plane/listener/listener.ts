@@ -1,9 +1,11 @@
+import cluster from 'node:cluster';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { RequestHandler } from '../exchange.js';
 import { SharedReadBuffer } from '../socket/read-buffer.js';
 import { socketBufferBytes, type ByteSocket, type SocketEvents } from '../socket/socket.js';
 import type { TimerWheel } from '../wheel.js';
 import { acceptConnection, type Accepted, type AcceptOptions, type ListenerTls } from './accept.js';
+import { AcceptHandles } from './accept-handles.js';
 import { ServerConnection, type ListenerContext } from './connection.js';
 import {
   createHttp2Codec,
@@ -23,6 +25,8 @@ export interface ListenerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly wheel: TimerWheel;
+  /** How many connections may be accepted in one turn of the event loop. Default 1, and no more in workers of a cluster. */
+  readonly acceptsPerTurn?: number;
   /** Shared by all sockets of the process; a listener without one has its own. */
   readonly reads?: SharedReadBuffer;
   readonly limits?: Partial<ListenerLimits>;
@@ -66,6 +70,7 @@ export function createListener(options: ListenerOptions, handler: RequestHandler
 
 type ServedConnection = Pick<ServerConnection, 'retire' | 'destroy'>;
 
+const backlog = 1_024;
 /** How long a drain leaves kept connections open for requests that are on their way: they get a 503, not a reset. */
 const lateRequestMs = 500;
 
@@ -82,6 +87,9 @@ class HttpListener implements Listener, ListenerContext {
   /** Connections on which HTTP has not begun. */
   readonly #accepting = new Set<Socket>();
   readonly #server: Server;
+  /** Of the same port. */
+  readonly #more: Server[] = [];
+  #handles: AcceptHandles | null = null;
   readonly #connections = new Set<ServedConnection>();
   #state: ListenerState = 'starting';
   #allClosed: (() => void) | null = null;
@@ -99,9 +107,13 @@ class HttpListener implements Listener, ListenerContext {
       reads: options.reads ?? new SharedReadBuffer(),
     };
     this.#http2 = this.#http2Context();
+    this.#server = this.#createServer();
+  }
+
+  #createServer(): Server {
     const highWaterMark = socketBufferBytes;
     const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true, highWaterMark };
-    this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
+    return createServer(socketOptions, (socket) => this.#accept(socket));
   }
 
   #http2Context(): Http2Context {
@@ -139,14 +151,31 @@ class HttpListener implements Listener, ListenerContext {
         reject(error);
       };
       this.#server.once('error', failed);
-      this.#server.listen({ host, port, backlog: 1_024 }, () => {
+      this.#server.listen({ host, port, backlog }, () => {
         this.#server.off('error', failed);
         // Accepting fails when the process is out of descriptors; the connections there are matter more than a new one.
         this.#server.on('error', (error) => this.#options.onAcceptError?.(error));
         this.#state = 'ready';
+        this.#addHandles();
         resolve(this.#server.address() as AddressInfo);
       });
     });
+  }
+
+  #addHandles(): void {
+    const { acceptsPerTurn = 1, onAcceptError } = this.#options;
+    this.#handles = new AcceptHandles(this.#server, cluster.isPrimary ? acceptsPerTurn - 1 : 0, (handle) => {
+      const server = this.#createServer();
+      server.on('error', (error) => onAcceptError?.(error));
+      this.#more.push(server.listen(handle, backlog));
+    });
+  }
+
+  #stopAccepting(): void {
+    this.#handles?.close();
+    this.#server.close();
+    for (const server of this.#more) server.close();
+    for (const socket of this.#accepting) socket.destroy();
   }
 
   retire(): void {
@@ -160,8 +189,7 @@ class HttpListener implements Listener, ListenerContext {
     if (this.#state === 'closed') return;
     this.#state = 'draining';
     this.phase = 'draining';
-    this.#server.close();
-    for (const socket of this.#accepting) socket.destroy();
+    this.#stopAccepting();
     const late = setTimeout(() => this.#retireAll(), Math.min(lateRequestMs, deadlineMs));
     const deadline = setTimeout(() => this.destroy(), deadlineMs);
     await this.#whenEmpty();
@@ -171,8 +199,7 @@ class HttpListener implements Listener, ListenerContext {
   }
 
   destroy(): void {
-    this.#server.close();
-    for (const socket of this.#accepting) socket.destroy();
+    this.#stopAccepting();
     for (const connection of this.#connections) connection.destroy();
     if (this.#state !== 'draining') this.#state = 'closed';
   }
