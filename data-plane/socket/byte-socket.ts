@@ -42,6 +42,7 @@ const turnBytes = 65_536;
  */
 export class ByteSocket {
   readonly #socket: Socket;
+  readonly #isTls: boolean;
   readonly #turn: TurnWrites;
   #events: SocketEvents;
   #reads: Reads;
@@ -65,6 +66,7 @@ export class ByteSocket {
     this.#turn = turn;
     this.#events = events;
     this.#reads = socket;
+    this.#isTls = socket instanceof TLSSocket;
     socket.once('connect', () => (this.#reachedPeer = true));
     socket.on('drain', () => this.#events.onDrain());
     socket.on('end', () => this.#events.onPeerEnd());
@@ -135,17 +137,30 @@ export class ByteSocket {
     const isIdle =
       !this.#socket.connecting && !this.#ended && this.#inFlight === 0 && this.#socket.writableLength === 0;
     if (isIdle) this.#direct ??= HandleWriter.of(this.#socket, this);
-    if (isIdle && this.#direct !== null) this.#inFlight = this.#direct.write(data);
-    else this.#writeNow(data);
+    if (!isIdle || this.#direct === null) {
+      this.#writeNow(data);
+      return;
+    }
+    this.#inFlight = this.#direct.write(data);
+    if (this.#mustWait) this.#socket.cork();
+  }
+
+  /** Over TLS one write at a time is allowed: until it has completed, the stream holds what comes, and the end. */
+  get #mustWait(): boolean {
+    return this.#isTls && this.#inFlight > 0;
   }
 
   written(bytes: number): void {
+    const hasWaited = this.#mustWait;
     this.#inFlight = 0;
+    if (hasWaited) this.#socket.uncork();
+    if (hasWaited && this.#ended) this.#socket.end();
     if (bytes >= socketBufferBytes && !this.#socket.writableNeedDrain) this.#events.onDrain();
   }
 
   writeFailed(error: Error): void {
     this.#inFlight = 0;
+    if (this.#socket.destroyed) return;
     if (this.#events.onWriteFailed?.() !== true) {
       this.#socket.destroy(error);
       return;
@@ -226,7 +241,7 @@ export class ByteSocket {
   end(): void {
     this.flush();
     this.#ended = true;
-    this.#socket.end();
+    if (!this.#mustWait) this.#socket.end();
   }
 
   destroy(): void {
@@ -236,7 +251,7 @@ export class ByteSocket {
   /** Destroys so that the peer cannot take what it got for a whole message that ended. */
   reset(): void {
     // A reset in the middle of a shutdown is an error that node never reports as a close.
-    if (this.#ended || this.#socket.connecting || this.#socket instanceof TLSSocket) this.#socket.destroy();
+    if (this.#ended || this.#socket.connecting || this.#isTls) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 }

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
+import { shopCertificate } from '../listener/certificates.fixture.js';
 import { SharedReadBuffer } from './read-buffer.js';
 import { adoptSocket, openSocket, type ByteSocket, type SocketEvents } from './socket.js';
 
@@ -39,7 +41,7 @@ export class End implements SocketEvents {
 }
 
 /** Two ends of one connection, the second accepted by a server. */
-export function usePairs(): () => Promise<{ near: End; far: End }> {
+export function usePairs(isTls = false): () => Promise<{ near: End; far: End }> {
   const servers: Server[] = [];
   const ends: End[] = [];
   afterEach(() => {
@@ -53,18 +55,26 @@ export function usePairs(): () => Promise<{ near: End; far: End }> {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const accepted = once(server, 'connection') as Promise<[Socket]>;
-    const near = new End((events) => openSocket('127.0.0.1', port, null, reads, events));
+    const tls = isTls ? { rejectUnauthorized: false } : null;
+    const near = new End((events) => openSocket('127.0.0.1', port, tls, reads, events));
     const [socket] = await accepted;
-    const far = new End((events) => adoptSocket(socket, reads, events));
+    const secured = isTls ? await secure(socket) : socket;
+    const far = new End((events) => adoptSocket(secured, reads, events));
     ends.push(near, far);
     await expect.poll(() => near.told).toEqual(['connect']);
     return { near, far };
   };
 }
 
+async function secure(socket: Socket): Promise<TLSSocket> {
+  const secured = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(shopCertificate) });
+  await once(secured, 'secure');
+  return secured;
+}
+
 /** What holds of sockets however they are read and written. */
-export function socketTests(): void {
-  const pair = usePairs();
+export function socketTests(isTls = false): void {
+  const pair = usePairs(isTls);
   const large = 8 * 1024 * 1024;
 
   test('text and bytes of a turn arrive in their order', async () => {
@@ -136,6 +146,31 @@ export function socketTests(): void {
     await expect.poll(() => near.text).toBe('late');
     await expect.poll(() => near.told).toEqual(['connect', 'end', 'close']);
   });
+
+  test.each([1, 2, 3])(
+    'pieces of any size, written in any way at any time, arrive in their order (seed %d)',
+    async (seed) => {
+      const { near, far } = await pair();
+      let state = seed;
+      const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
+      let written = '';
+      for (let i = 0; i < 150; i++) {
+        const text = String.fromCharCode(97 + (i % 26)).repeat(1 + random([20, 3_000, 200_000][random(3)] as number));
+        written += text;
+        if (random(2) === 0) near.socket.write(text);
+        else near.socket.write(Buffer.from(text));
+        if (random(4) === 0) near.socket.flush();
+        for (let turns = random(3); turns > 0; turns--) await turn();
+        if (random(8) === 0) far.socket.pause();
+        else if (random(3) === 0) far.socket.resume();
+      }
+      near.socket.end();
+      far.socket.resume();
+
+      await expect.poll(() => far.told, { timeout: 10_000 }).toEqual(['end']);
+      expect(far.text === written, `${far.text.length} of ${written.length}`).toBe(true);
+    },
+  );
 
   test('a pause holds what comes, not what is said before it', async () => {
     const { near, far } = await pair();

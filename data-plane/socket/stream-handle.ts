@@ -12,9 +12,17 @@ export interface StreamHandle {
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
 }
 
+export interface WriteOwner {
+  /** Bytes that the kernel could not take at once have left. */
+  written(bytes: number): void;
+  writeFailed(error: Error): void;
+}
+
 /** A write that libuv goes on with; one that the kernel took at once leaves it unused. */
 export interface WriteRequest {
-  oncomplete?: (status: number) => void;
+  oncomplete?: (this: WriteRequest, status: number) => void;
+  owner?: WriteOwner;
+  isDone?: boolean;
   /** Kept alive as long as libuv has it. */
   data?: Uint8Array | string;
 }

@@ -5,5 +5,6 @@ import { socketTests } from './socket.fixture.js';
 vi.mock('./stream-handle.js', () => ({ streamWrap: null, handleOf: () => null }));
 
 describe('a socket that is read and written as a stream', () => {
-  socketTests();
+  describe('over TCP', () => socketTests());
+  describe('over TLS', () => socketTests(true));
 });
