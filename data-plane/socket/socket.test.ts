@@ -12,8 +12,12 @@ describe('a socket that is read and written by its handle', () => {
     expect([near, far].map(({ socket }) => handleOf(socket.socket) === null)).toEqual([false, false]);
   });
 
-  describe('over TCP', () => socketTests());
-  describe('over TLS', () => socketTests(true));
+  describe('over TCP', () => {
+    socketTests();
+  });
+  describe('over TLS', () => {
+    socketTests(true);
+  });
 
   test('hears the last words of a peer that takes nothing any more, if it wants to', async () => {
     const { near, far } = await pair();

@@ -5,6 +5,10 @@ import { socketTests } from './socket.fixture.js';
 vi.mock('./stream-handle.js', () => ({ streamWrap: null, handleOf: () => null }));
 
 describe('a socket that is read and written as a stream', () => {
-  describe('over TCP', () => socketTests());
-  describe('over TLS', () => socketTests(true));
+  describe('over TCP', () => {
+    socketTests();
+  });
+  describe('over TLS', () => {
+    socketTests(true);
+  });
 });
