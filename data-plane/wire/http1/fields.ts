@@ -1,38 +1,8 @@
-import { FieldLines, isHeaderAt, trimBlanks, type HeaderList } from '../../headers.js';
+import { FieldLines, type HeaderList } from '../../headers.js';
 import { COLON, CR, DEL, isTokenByte, LF, SPACE, TAB } from './bytes.js';
+import { noteField, type FieldFacts } from './field-facts.js';
+import { kindOf, type FieldKind } from './field-kind.js';
 import { malformed, Violation } from './violation.js';
-
-/** What the field lines of a message say about the message and its connection. One object per parser, reset for each head. */
-export class FieldFacts {
-  /** -1 when there is no Content-Length. */
-  contentLength = -1;
-  chunked = false;
-  /** Whether the sender keeps the connection open after this message. HTTP/1.1 does unless it says otherwise. */
-  persists = true;
-  /** `timeout` of a Keep-Alive field, or -1. */
-  keepAliveSeconds = -1;
-  /** The value of Expect, or ''. */
-  expect = '';
-  /** The value of the one Host, or null. */
-  host: string | null = null;
-  #closes = false;
-
-  reset(minor: 0 | 1): void {
-    this.contentLength = -1;
-    this.chunked = false;
-    this.persists = minor === 1;
-    this.keepAliveSeconds = -1;
-    this.#closes = false;
-    this.expect = '';
-    this.host = null;
-  }
-
-  /** `close` wins over `keep-alive`, in whichever order they come. */
-  notePersistence(closes: boolean): void {
-    this.#closes ||= closes;
-    this.persists = !this.#closes;
-  }
-}
 
 export interface FieldLimits {
   readonly maxFields: number;
@@ -110,7 +80,8 @@ export class FieldIndex {
         hasDate ||= kind === 'date';
         continue;
       }
-      if (kind === 'special' || kind === 'forwarded' || kind === 'expect' || (kind === 'host' && !isRequest)) return null;
+      if (kind === 'special' || kind === 'forwarded' || kind === 'expect' || (kind === 'host' && !isRequest))
+        return null;
       const value = this.#value(kind, text, i);
       if (kind === 'connection' && !isPlainOption(value)) return null;
       this.#note(kind, text, i, value, facts);
@@ -152,7 +123,7 @@ export class FieldIndex {
     return headers;
   }
 
-  #value(kind: Kind, text: string, i: number): string {
+  #value(kind: FieldKind, text: string, i: number): string {
     return kind === 'host' ? this.#hostAt(text, i) : text.slice(this.#marks[i + 2], this.#marks[i + 3]);
   }
 
@@ -165,34 +136,9 @@ export class FieldIndex {
     return this.#host;
   }
 
-  #note(kind: Kind, text: string, i: number, value: string, facts: FieldFacts): void {
-    switch (kind) {
-      case 'host':
-        this.#refuseTabs(text, i);
-        noteHost(value, facts);
-        break;
-      case 'content-length':
-        this.#refuseTabs(text, i);
-        noteContentLength(value, facts);
-        break;
-      case 'transfer-encoding':
-        this.#refuseTabs(text, i);
-        noteTransferEncoding(value, facts);
-        break;
-      case 'connection':
-        noteConnection(value, facts);
-        break;
-      case 'keep-alive':
-        noteKeepAlive(value, facts);
-        break;
-      case 'expect':
-        facts.expect = value;
-        break;
-      case 'plain':
-      case 'date':
-      case 'forwarded':
-      case 'special':
-    }
+  #note(kind: FieldKind, text: string, i: number, value: string, facts: FieldFacts): void {
+    if (kind === 'host' || kind === 'content-length' || kind === 'transfer-encoding') this.#refuseTabs(text, i);
+    noteField(kind, value, facts);
   }
 
   /**
@@ -205,60 +151,6 @@ export class FieldIndex {
       if (text.charCodeAt(at) === TAB) throw malformed('tab before the value');
     for (let at = marks[i + 3] as number; text.charCodeAt(at) !== CR; at++)
       if (text.charCodeAt(at) === TAB) throw malformed('tab behind the value');
-  }
-}
-
-/** What is done with a field. `special` ones never pass unseen, `forwarded` ones not in requests, of whose client they tell. */
-type Kind =
-  | 'plain'
-  | 'date'
-  | 'host'
-  | 'expect'
-  | 'connection'
-  | 'keep-alive'
-  | 'content-length'
-  | 'transfer-encoding'
-  | 'forwarded'
-  | 'special';
-
-/** By the length of its name and its first letter nearly every field is told. */
-function kindOf(text: string, start: number, end: number): Kind {
-  switch (end - start) {
-    case 2:
-      return isHeaderAt(text, start, 'te') ? 'special' : 'plain';
-    case 3:
-      return isHeaderAt(text, start, 'via') ? 'special' : 'plain';
-    case 4:
-      if (isHeaderAt(text, start, 'date')) return 'date';
-      return isHeaderAt(text, start, 'host') ? 'host' : 'plain';
-    case 6:
-      return isHeaderAt(text, start, 'expect') ? 'expect' : 'plain';
-    case 7:
-      return isHeaderAt(text, start, 'upgrade') ? 'special' : 'plain';
-    case 9:
-      return isHeaderAt(text, start, 'x-real-ip') ? 'forwarded' : 'plain';
-    case 10:
-      if (isHeaderAt(text, start, 'connection')) return 'connection';
-      return isHeaderAt(text, start, 'keep-alive') ? 'keep-alive' : 'plain';
-    case 12:
-      return isHeaderAt(text, start, 'x-request-id') ? 'forwarded' : 'plain';
-    case 14:
-      if (isHeaderAt(text, start, 'content-length')) return 'content-length';
-      return isHeaderAt(text, start, 'http2-settings') || isHeaderAt(text, start, 'x-sluice-error')
-        ? 'special'
-        : 'plain';
-    case 17:
-      if (isHeaderAt(text, start, 'transfer-encoding')) return 'transfer-encoding';
-      return isHeaderAt(text, start, 'x-forwarded-') ? 'forwarded' : 'plain';
-    case 15:
-    case 16:
-    case 18:
-    case 19:
-    case 25:
-      if (isHeaderAt(text, start, 'x-forwarded-')) return 'forwarded';
-      return isHeaderAt(text, start, 'proxy-') ? 'special' : 'plain';
-    default:
-      return 'plain';
   }
 }
 
@@ -280,49 +172,3 @@ function isValue(byte: number): boolean {
 function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB;
 }
-
-function noteHost(value: string, facts: FieldFacts): void {
-  if (facts.host !== null) throw malformed('more than one Host');
-  facts.host = value;
-}
-
-function noteConnection(value: string, facts: FieldFacts): void {
-  if (value === 'keep-alive') {
-    facts.notePersistence(false);
-    return;
-  }
-  for (const part of value.toLowerCase().split(',')) {
-    const option = trimBlanks(part);
-    if (option === 'close') facts.notePersistence(true);
-    else if (option === 'keep-alive') facts.notePersistence(false);
-  }
-}
-
-function noteKeepAlive(value: string, facts: FieldFacts): void {
-  const timeout = /(?:^|[ ,])timeout=(\d{1,9})/i.exec(value);
-  if (timeout !== null) facts.keepAliveSeconds = Number(timeout[1]);
-}
-
-/** Fifteen digits stay exact in a double. A list, a sign or a blank inside is what smuggling is made of. */
-function noteContentLength(value: string, facts: FieldFacts): void {
-  if (value.length === 0 || value.length > 15) throw malformed('Content-Length');
-  let length = 0;
-  for (let i = 0; i < value.length; i++) {
-    const digit = value.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) throw malformed('Content-Length');
-    length = length * 10 + digit;
-  }
-  if (facts.contentLength !== -1 && facts.contentLength !== length) throw malformed('different Content-Lengths');
-  facts.contentLength = length;
-}
-
-/** Only a single `chunked` can be framed here; codings before it would have to be undone by nobody but the recipient. */
-function noteTransferEncoding(value: string, facts: FieldFacts): void {
-  if (facts.chunked) throw malformed('more than one Transfer-Encoding');
-  const coding = value.toLowerCase();
-  if (codingsThenChunked.test(coding)) throw new Violation('not_implemented', 'Transfer-Encoding');
-  if (coding !== 'chunked') throw malformed('Transfer-Encoding');
-  facts.chunked = true;
-}
-
-const codingsThenChunked = /^(?:(?!chunked)[a-z-]+[ \t]*,[ \t]*)+chunked$/;

@@ -1,7 +1,8 @@
 import type { FieldLines, HeaderList } from '../../headers.js';
 import { CR } from './bytes.js';
 import { ChunkDecoder } from './chunked.js';
-import { FieldFacts, FieldIndex, type FieldLimits } from './fields.js';
+import { FieldFacts } from './field-facts.js';
+import { FieldIndex, type FieldLimits } from './fields.js';
 import { HeadBuffer } from './head-buffer.js';
 import { readRequestLine, readStatusLine, StartLine } from './start-line.js';
 import { malformed, Violation } from './violation.js';
