@@ -7,9 +7,10 @@ import { TunnelEnd, type TunnelOwner } from '../socket/tunnel-end.js';
 import { WheelTimer, type TimerWheel } from '../wheel.js';
 import { splitTarget, statusLine, writeFields, type MessageFacts, type MessageHead } from '../wire/http1/http1.js';
 import { Http1Exchange, type ExchangeConnection } from './exchange.js';
-import { beginsHttp2 } from './http2/http2.js';
+import { Greeting } from './greeting.js';
 import type { HttpDate } from './http-date.js';
 import type { ListenerLimits } from './limits.js';
+import { Lingering } from './lingering.js';
 import { peerOf, type PeerSource } from './peer.js';
 import { Http1RequestHead } from './request-head.js';
 import type { RequestIds } from './request-id.js';
@@ -31,9 +32,6 @@ export interface ListenerContext {
   closed(connection: ServerConnection): void;
 }
 
-/** Of what is read to tell whether a first line is of HTTP. */
-const longestFirstLine = 256;
-
 /** `lingering`: the last answer is out, the client has yet to read it and close. */
 type State = 'open' | 'tunnel' | 'lingering' | 'closed';
 
@@ -51,10 +49,8 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   readonly #timer: WheelTimer;
   readonly #writeTimer: WheelTimer;
   #state: State = 'open';
-  /** No byte has come yet, or too few to tell HTTP/2 by prior knowledge from HTTP/1. */
-  #isNew = true;
   /** The first bytes, until they have been read. */
-  #greeting: Buffer | null = null;
+  #greeting: Greeting | null = new Greeting();
   #peer: Peer | null = null;
   #exchange: Http1Exchange | null = null;
   #tunnel: TunnelEnd | null = null;
@@ -66,9 +62,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   #continueDue = false;
   /** The client sends no more, though it may read on. */
   #halfClosed = false;
-  /** Of a lingering connection: what the client had yet to take at the last look, and for how long it has taken nothing. */
-  #unsent = 0;
-  #stalledMs = 0;
+  #lingering: Lingering | null = null;
 
   constructor(open: (events: SocketEvents) => ByteSocket, source: PeerSource | null, context: ListenerContext) {
     this.#context = context;
@@ -104,23 +98,17 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
   onConnect(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
-    if (this.#isNew) return this.#greet(bytes, start, end, owned);
+    if (this.#greeting !== null) return this.#greet(this.#greeting, bytes.subarray(start, end), owned);
     if (this.#tunnel !== null) return this.#tunnel.onBytes(bytes, start, end, owned);
     return this.#reader.onBytes(bytes, start, end, owned);
   }
 
-  #greet(bytes: Buffer, start: number, end: number, owned: boolean): boolean {
-    const more = bytes.subarray(start, end);
-    const greeting = this.#greeting === null ? more : Buffer.concat([this.#greeting, more]);
-    const isHttp2 = beginsHttp2(greeting);
-    if (isHttp2 === 'more') {
-      this.#greeting = Buffer.from(greeting);
-      return false;
-    }
-    this.#isNew = false;
-    if (isHttp2 === 'no') {
-      this.#greeting = greeting;
-      const kept = this.#reader.onBytes(greeting, 0, greeting.length, owned && greeting === more);
+  #greet(greeting: Greeting, bytes: Buffer, owned: boolean): boolean {
+    const spoken = greeting.add(bytes);
+    if (spoken === 'more') return false;
+    const first = greeting.bytes;
+    if (spoken === 'http1') {
+      const kept = this.#reader.onBytes(first, 0, first.length, owned && first === bytes);
       this.#greeting = null;
       return kept;
     }
@@ -128,7 +116,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     this.#state = 'closed';
     this.#reader.stop(null);
     this.#forgetTimers();
-    this.#context.speaksHttp2(this, this.#socket, Buffer.from(greeting));
+    this.#context.speaksHttp2(this, this.#socket, Buffer.from(first));
     return false;
   }
 
@@ -224,7 +212,7 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
     if (exchange === null) {
       const isAnswered = this.#reader.hasOpenBody;
       this.#reader.stop(error);
-      if (isAnswered || (this.#greeting !== null && isForeign(this.#greeting))) this.#linger();
+      if (isAnswered || this.#greeting?.isForeign === true) this.#linger();
       else this.#answerAlone(error);
     } else {
       this.#socket.pause();
@@ -316,39 +304,21 @@ export class ServerConnection implements SocketEvents, ReaderOwner, ExchangeConn
 
   // Towards the end.
 
-  /** Says that no more comes and drops what does until the client closes: a close with unread bytes would reset the answer away. */
   #linger(): void {
     if (this.#state === 'closed' || this.#state === 'lingering') return;
     this.#state = 'lingering';
     this.#reader.stop(null);
-    this.#socket.end();
-    this.#socket.resume();
-    this.#unsent = this.#socket.unsentBytes;
-    this.#context.wheel.set(this.#timer, this.#context.limits.lingerMs);
-  }
-
-  /** The time to linger begins when the client has taken all of the answer, for which it has as long as any reader. */
-  #lingersOn(): boolean {
-    const { lingerMs, writeStallMs } = this.#context.limits;
-    const { unsentBytes } = this.#socket;
-    if (this.#unsent === 0) return false;
-    this.#stalledMs = unsentBytes < this.#unsent ? 0 : this.#stalledMs + lingerMs;
-    this.#unsent = unsentBytes;
-    if (writeStallMs > 0 && this.#stalledMs >= writeStallMs) return false;
-    this.#context.wheel.set(this.#timer, lingerMs);
-    return true;
+    this.#lingering = new Lingering(this.#socket, this.#context.limits);
+    this.#context.wheel.set(this.#timer, this.#lingering.ms);
   }
 
   #timedOut(): void {
-    if (this.#state === 'lingering' && this.#lingersOn()) return;
+    if (this.#lingering?.goesOn() === true) {
+      this.#context.wheel.set(this.#timer, this.#lingering.ms);
+      return;
+    }
     const isHalfClosed = this.#state === 'open';
     const mayReadOn = this.#exchange?.answerBegun === true && !this.#exchange.endsWithClient;
     if (!isHalfClosed || !mayReadOn) this.#socket.destroy();
   }
-}
-
-/** The first line has as many words as a request line, but neither a target nor a version: no answer in HTTP/1 is waited for. */
-function isForeign(greeting: Buffer): boolean {
-  const [line = ''] = greeting.toString('latin1', 0, longestFirstLine).split('\r\n', 1);
-  return line.split(' ').length > 2 && !/[/:*]/.test(line);
 }
