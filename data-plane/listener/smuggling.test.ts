@@ -118,6 +118,7 @@ describe('what two recipients could read in two ways is refused, and the connect
     ['a folded Host', 'GET /first HTTP/1.1\r\nHost: a\r\n b\r\n\r\n'],
     ['absolute form with another Host', 'GET http://b/first HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['absolute form without a host', 'GET http:///first HTTP/1.1\r\nHost: a\r\n\r\n'],
+    ['absolute form with a host that nginx does not take', 'GET http://%/first HTTP/1.1\r\nHost: %\r\n\r\n'],
     ['absolute form with a user', 'GET http://a@b/first HTTP/1.1\r\nHost: a@b\r\n\r\n'],
     ['another scheme', 'GET ftp://a/first HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['a relative target', 'GET first HTTP/1.1\r\nHost: a\r\n\r\n'],

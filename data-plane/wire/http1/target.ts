@@ -7,6 +7,8 @@ export interface RequestTarget {
 }
 
 const hostAndPort = /^(?:(?!.*\.\.)[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?$/;
+/** In a request target only what every recipient takes there: nginx refuses `_`, `%` and the rest of a registered name's characters. */
+const absoluteHost = /^(?:(?!.*\.\.)[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?$/;
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
 
 /**
@@ -34,7 +36,7 @@ export function splitTarget(
   if (absolute === null) throw malformed('form of the request target');
   const authority = absolute[1] as string;
   const rest = absolute[2] as string;
-  if (!isAuthority(authority)) throw malformed('authority of the request target');
+  if (!absoluteHost.test(authority)) throw malformed('authority of the request target');
   if (host !== null && host.toLowerCase() !== authority.toLowerCase())
     throw malformed('Host differs from the request target');
   return { authority, target: rest.startsWith('/') ? rest : `/${rest}` };
