@@ -10,6 +10,7 @@ export class SocketReader {
   #handle: StreamHandle | null = null;
   /** Node has given the handle its first buffer. */
   #isConnector = false;
+  #isPaused = false;
   #changed = true;
 
   constructor(reads: SharedReadBuffer) {
@@ -54,12 +55,22 @@ export class SocketReader {
     return true;
   }
 
+  /** Lets a socket that was accepted be read: its stream has to flow to tell of the end, and begins to in the next tick. */
+  start(socket: Socket): void {
+    socket.resume();
+    process.nextTick(() => {
+      if (this.#isPaused) this.pause();
+    });
+  }
+
   pause(): void {
+    this.#isPaused = true;
     if (this.#handle === null) this.#socket?.socket.pause();
     else if (this.#socket?.socket.destroyed === false) this.#handle.readStop();
   }
 
   resume(): void {
+    this.#isPaused = false;
     if (this.#handle === null) this.#socket?.socket.resume();
     else if (this.#socket?.socket.destroyed === false) this.#handle.readStart();
   }

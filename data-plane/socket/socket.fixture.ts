@@ -41,14 +41,14 @@ export class End implements SocketEvents {
 }
 
 /** Two ends of one connection, the second accepted by a server. */
-export function usePairs(isTls = false): () => Promise<{ near: End; far: End }> {
+export function usePairs(isTls = false): (accepted?: (far: End) => void) => Promise<{ near: End; far: End }> {
   const servers: Server[] = [];
   const ends: End[] = [];
   afterEach(() => {
     for (const { socket } of ends.splice(0)) socket.destroy();
     for (const server of servers.splice(0)) server.close();
   });
-  return async () => {
+  return async (told) => {
     const reads = new SharedReadBuffer();
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }).listen(0, '127.0.0.1');
     servers.push(server);
@@ -60,6 +60,7 @@ export function usePairs(isTls = false): () => Promise<{ near: End; far: End }> 
     const [socket] = await accepted;
     const secured = isTls ? await secure(socket) : socket;
     const far = new End((events) => adoptSocket(secured, reads, events));
+    told?.(far);
     ends.push(near, far);
     await expect.poll(() => near.told).toEqual(['connect']);
     return { near, far };
@@ -178,6 +179,17 @@ export function socketTests(isTls = false): void {
     near.socket.write('held');
     await turn();
     await turn();
+    expect(far.text).toBe('');
+
+    far.socket.resume();
+
+    await expect.poll(() => far.text).toBe('held');
+  });
+
+  test('a pause at the very beginning does so too', async () => {
+    const { near, far } = await pair(({ socket }) => socket.pause());
+    near.socket.write('held');
+    for (let i = 0; i < 5; i++) await turn();
     expect(far.text).toBe('');
 
     far.socket.resume();
