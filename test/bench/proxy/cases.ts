@@ -59,7 +59,7 @@ export const cases: readonly Case[] = [
   get('64KiB', { without: ['node:http+undici'] }),
   get('1MiB', { without: ['node:http+undici'] }),
   post('post-64KiB', '64KiB'),
-  other('tls', { tls: true, times: 2 }),
+  other('tls', { tls: true, times: 5 }),
   // Fastify's passes the upstream's `Connection: keep-alive` on and then closes, which a client must take for an error.
   other('connection-per-request', { request: closing }),
   other('websocket', { load: 'websocket', request: handshake }),
@@ -70,8 +70,8 @@ export const cases: readonly Case[] = [
   post('post-1MiB', '1MiB', onRequest),
   post('post-streamed-64KiB', '64KiB', onRequest, true),
   other('post-early-64KiB', { request: early, ...onRequest }),
-  { ...get('64KiB'), name: 'tls-64KiB', tls: true, times: 2, ...onRequest },
-  { ...get('1MiB'), name: 'tls-1MiB', tls: true, times: 2, ...onRequest },
+  { ...get('64KiB'), name: 'tls-64KiB', tls: true, times: 5, ...onRequest },
+  { ...get('1MiB'), name: 'tls-1MiB', tls: true, times: 5, ...onRequest },
   other('tls-connection-per-request', { request: closing, tls: true, ...onRequest }),
   other('1000-connections', { connections: 1_000, ...onRequest }),
 ];
