@@ -99,7 +99,7 @@ class Reflector implements Reflection {
   readonly #decoded = new Decoded();
   #wanted: readonly Reflected[] = [];
   #revision: bigint | null = null;
-  #reading = false;
+  #reading: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -137,23 +137,25 @@ class Reflector implements Reflection {
       this.#wanted = [];
       return this.#follow([]);
     }
-    if (this.#options.revision() !== this.#revision && !this.#reading) void this.#read();
+    if (this.#options.revision() !== this.#revision && this.#reading === null) void this.#read();
     this.#follow(this.#wanted);
     const nowMs = performance.now();
     for (const source of this.#sources.values())
       if (this.#rounds.size < parallelRounds && source.isDue(nowMs)) this.#begin(source);
   }
 
-  async #read(): Promise<void> {
-    this.#reading = true;
+  #read(): Promise<void> {
+    this.#reading = this.#readStore().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  async #readStore(): Promise<void> {
     try {
       const { version, resources } = await this.#options.store.read();
       this.#wanted = this.#decoded.wantedIn(resources);
       this.#revision = version.revision;
     } catch {
       // The store says itself that it cannot be read, and the next tick tries again.
-    } finally {
-      this.#reading = false;
     }
   }
 
@@ -188,6 +190,9 @@ class Reflector implements Reflection {
     if (this.#closed || this.#options.leading() === null) throw new Error('this control plane does not lead any more');
     const { adopt, log } = this.#options;
     const changes = await adopt(schema, service, descriptorSet);
+    // A config from before would look as if somebody had taken the descriptors out again.
+    while (this.#reading !== null) await this.#reading;
+    await this.#read();
     log.info('schema read from its service', { schema, service, bytes: descriptorSet.length, changes: changes.length });
     const broken = changes.filter(({ breaking }) => breaking);
     if (broken.length === 0) return;

@@ -86,6 +86,22 @@ test('DS2 descriptors that are refused are tried again, and the reason stands in
   expect(source.status.lastSuccess).toBeDefined();
 });
 
+test('DS2 a config that is applied anew without descriptors gets them again', async () => {
+  const books = await startBooks(first);
+  // As it is decoded where there are none: all have the same empty bytes.
+  const schema = () => create(SchemaSchema, { name: 's', reflect: { service: 'books' } });
+  const applied = (): Wanted => ({ ...wanted([books.port]), schema: schema() });
+  const { source, adopted, round } = start(applied());
+  await round();
+  expect(adopted.map(bytes)).toEqual([bytes(first)]);
+
+  source.update(applied());
+  expect(source.isDue(1)).toBe(true);
+  await round();
+
+  expect(adopted.map(bytes)).toEqual([bytes(first), bytes(first)]);
+});
+
 test('DS2 what is in force already is not written again', async () => {
   const books = await startBooks(first);
   const { source, adopted, round } = start(wanted([books.port], first));

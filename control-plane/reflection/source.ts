@@ -31,7 +31,10 @@ export interface SourceTimes {
 export interface SourceParts {
   readonly times: SourceTimes;
   readonly limits: ReadLimits;
-  /** Puts the descriptors into the config; rejects when they do not fit there. */
+  /**
+   * Puts the descriptors into the config; rejects when they do not fit there. What `update` is told from then on has them, unless
+   * somebody has applied another config since.
+   */
   adopt(schema: string, service: string, descriptorSet: Uint8Array): Promise<void>;
 }
 
@@ -46,6 +49,8 @@ export class SchemaSource {
   #key: string;
   /** The digest that was last in force or was put there by us. */
   #current: string;
+  /** What that is the digest of; a large one is not digested each time. */
+  #seen: Uint8Array;
   #status: ReflectionStatus;
   /** Of the last round: they notice when an endpoint goes away. */
   #readers: readonly EndpointReader[] = [];
@@ -62,7 +67,8 @@ export class SchemaSource {
     this.#parts = parts;
     this.#wanted = wanted;
     this.#key = keyOf(wanted);
-    this.#current = digestOf(wanted.schema.descriptorSet);
+    this.#seen = wanted.schema.descriptorSet;
+    this.#current = digestOf(this.#seen);
     const { name, reflect } = wanted.schema;
     this.#status =
       before?.service === reflect?.service && before !== null
@@ -82,10 +88,12 @@ export class SchemaSource {
   /** Anything that may change the outcome begins a round soon. */
   update(wanted: Wanted): void {
     const key = keyOf(wanted);
-    if (wanted.schema.descriptorSet !== this.#wanted.schema.descriptorSet) {
-      const digest = digestOf(wanted.schema.descriptorSet);
+    const { descriptorSet } = wanted.schema;
+    if (descriptorSet !== this.#seen) {
+      const digest = digestOf(descriptorSet);
       if (digest !== this.#current) this.#soon();
       this.#current = digest;
+      this.#seen = descriptorSet;
     }
     this.#wanted = wanted;
     if (key === this.#key) return;
@@ -205,6 +213,7 @@ export class SchemaSource {
     this.#current = digest;
     try {
       await this.#parts.adopt(schema.name, service.name, set);
+      this.#seen = set;
       return '';
     } catch (error) {
       this.#current = before;
