@@ -12,13 +12,14 @@ import type { Endpoint } from '../../data-plane/balancer/balancer.js';
 import { isDown } from '../../data-plane/health/health.js';
 import { ProbeWhen, Protocol, type ActiveHealthSchema } from '../../proto/gen/sluice/v1/config_pb.js';
 import { EndpointState } from '../../proto/gen/sluice/v1/snapshot_pb.js';
+import { useClosing } from '../support/closing.js';
 import { startGateway, type GatewayConfig, type TestEndpoint, type TestGateway } from '../support/gateway.js';
 import { eventually, TestClient } from '../support/load.js';
 import { startUpstream, type TestUpstream } from '../support/upstream.js';
 
 type Active = MessageInitShape<typeof ActiveHealthSchema>;
 
-const closing: (() => Promise<void> | void)[] = [];
+const closing = useClosing();
 const client = new TestClient();
 const milliseconds = (ms: number) => ({ seconds: 0n, nanos: ms * 1e6 });
 /** One probe in 50 ms, so that a change takes about 150 ms. */
@@ -30,10 +31,7 @@ const always = { when: ProbeWhen.ALWAYS };
 /** Enough for any change, many times over. */
 const patienceMs = 5_000;
 
-afterEach(async () => {
-  client.close();
-  for (const close of closing.splice(0).toReversed()) await close();
-});
+afterEach(() => client.close());
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 const status =

@@ -2,15 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect, type Socket } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
+import { useClosing } from '../support/closing.js';
 import { startGateway } from '../support/gateway.js';
 
-const closing: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
+const closing = useClosing();
 
 const clients = 10;
 const streamsPerClient = 100;

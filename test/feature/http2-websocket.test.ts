@@ -3,8 +3,9 @@ import { createServer } from 'node:http';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as ws from 'ws';
+import { useClosing } from '../support/closing.js';
 import { startGateway, type TestGateway } from '../support/gateway.js';
 
 /** The library's halves of a WebSocket, which its types leave out. */
@@ -17,11 +18,7 @@ interface Halves {
 }
 
 const { Receiver, Sender } = ws as unknown as Halves;
-const closing: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
+const closing = useClosing();
 
 /** A server that sends back what it gets, in capitals if that is text, and refuses to talk on `/refused`. */
 async function echoServer(): Promise<{ port: number; server: ws.WebSocketServer }> {

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApiAt, openApiPage } from '../../data-plane/explain/explain.js';
 import { Bookstore, bookstoreDescriptorSet, startBookstore } from '../../deploy/demo/bookstore.js';
 import { serveOps } from '../../deploy/ops-server.js';
 import { Protocol, RouteProtocol, TranscodeProfile } from '../../proto/gen/sluice/v1/config_pb.js';
+import { useClosing } from '../support/closing.js';
 import { bookRoute, bookSchema, grpcService } from '../support/admin-config.js';
 import { startAdmin, type AdminFixture } from '../support/admin.js';
 import { runCli } from '../support/cli.js';
@@ -14,15 +15,11 @@ import { openApiFaults } from '../support/openapi.js';
 import type { JsonObject } from '../../data-plane/transcoder/transcoder.js';
 
 const client = new TestClient();
-const closing: (() => Promise<void> | void)[] = [];
+const closing = useClosing();
 let descriptorSet: Uint8Array;
 
 beforeAll(async () => {
   descriptorSet = await readFile(bookstoreDescriptorSet);
-});
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
 });
 
 afterAll(() => client.close());

@@ -5,18 +5,16 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../deploy/servers/servers.js';
+import { useClosing } from '../support/closing.js';
 import { startGateway, type GatewayConfig, type TestGateway } from '../support/gateway.js';
 import { eventually, TestClient } from '../support/load.js';
 import { startRawUpstream, startUpstream, type TestUpstream } from '../support/upstream.js';
 
 const second = { seconds: 1n, nanos: 0 };
-const closing: (() => Promise<void> | void)[] = [];
+const closing = useClosing();
 const client = new TestClient();
 
-afterEach(async () => {
-  client.close();
-  for (const close of closing.splice(0).toReversed()) await close();
-});
+afterEach(() => client.close());
 
 async function gateway(config: GatewayConfig): Promise<TestGateway> {
   const started = await startGateway(config);

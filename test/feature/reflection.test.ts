@@ -17,6 +17,7 @@ import { ConfigReader } from '../../deploy/config.js';
 import { startDataPlane } from '../../data-plane/main.js';
 import { MemoryBroker } from '../../proto/bus/memory.js';
 import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
+import { useClosing } from '../support/closing.js';
 import { AdminClient } from '../support/admin.js';
 import { openFreshStore } from '../support/database.js';
 import { buildDescriptors } from '../support/descriptors.js';
@@ -29,11 +30,10 @@ import type { SchemaStatus } from '../../proto/gen/sluice/v1/admin_pb.js';
 import type { ReflectionStatus } from '../../proto/gen/sluice/v1/snapshot_pb.js';
 import type { Store } from '../../control-plane/store/store.js';
 
-const closing: (() => Promise<unknown> | void)[] = [];
+const closing = useClosing();
 
 afterEach(async () => {
   await admin.call('apply', { prune: true });
-  for (const close of closing.splice(0).toReversed()) await close();
 });
 
 const logged: string[] = [];

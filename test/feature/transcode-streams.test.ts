@@ -8,24 +8,21 @@ import {
   type ServerReadableStream,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { Protocol, TranscodeProfile } from '../../proto/gen/sluice/v1/config_pb.js';
+import { useClosing } from '../support/closing.js';
 import { buildDescriptors } from '../support/descriptors.js';
 import { startGateway } from '../support/gateway.js';
 import { startGrpcService, type Handlers } from '../support/grpc-service.js';
 
 type Json = Record<string, unknown>;
 
-const closing: (() => Promise<void> | void)[] = [];
+const closing = useClosing();
 let descriptorSet: Uint8Array;
 
 beforeAll(() => {
   const library = new URL('../../data-plane/transcoder/fixtures/library.proto', import.meta.url);
   descriptorSet = buildDescriptors({ 'library.proto': readFileSync(library, 'utf8') });
-});
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
 });
 
 /** A gateway before a library with these methods; the URL to call. */

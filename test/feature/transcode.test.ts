@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Bookstore, bookstoreDescriptorSet, startBookstore } from '../../deploy/demo/bookstore.js';
 import { freePort } from '../../deploy/servers/servers.js';
+import { useClosing } from '../support/closing.js';
 import { startGateway, type GatewayConfig, type TestGateway } from '../support/gateway.js';
 import { TestClient, type Answer } from '../support/load.js';
 import { startUpstream } from '../support/upstream.js';
 import { Protocol } from '../../proto/gen/sluice/v1/config_pb.js';
 
-const closing: (() => Promise<void> | void)[] = [];
+const closing = useClosing();
 const client = new TestClient();
 let descriptorSet: Uint8Array;
 
@@ -15,10 +16,7 @@ beforeAll(async () => {
   descriptorSet = await readFile(bookstoreDescriptorSet);
 });
 
-afterEach(async () => {
-  client.close();
-  for (const close of closing.splice(0).toReversed()) await close();
-});
+afterEach(() => client.close());
 
 function bookstoreConfig(endpoints: readonly number[], more: Partial<GatewayConfig> = {}): GatewayConfig {
   return {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { useClosing } from '../support/closing.js';
 import { startGateway, type TestGateway } from '../support/gateway.js';
 import { TestClient } from '../support/load.js';
 import { startRawUpstream, startUpstream, type TestUpstream } from '../support/upstream.js';
@@ -61,7 +62,7 @@ const phases: readonly Phase[] = [
 /** Enough that it does not leave in one piece. */
 const body = 'x'.repeat(300_000);
 
-const closing: (() => Promise<void> | void)[] = [];
+const closing = useClosing();
 let client: TestClient;
 let living: TestUpstream;
 
@@ -72,10 +73,6 @@ beforeEach(async () => {
     () => client.close(),
     () => living.close(),
   );
-});
-
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
 });
 
 /** A gateway to the one that dies, which is first, and the one that lives. */

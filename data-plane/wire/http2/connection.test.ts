@@ -470,28 +470,25 @@ describe('what is received', () => {
   });
 
   describe('bodies of one turn', () => {
-    const credit = (streamId: number): Buffer => frame(8, 0, streamId, u32(1_000_000));
-    const bodyOf = (bytes: number): BufferedBody => new BufferedBody(Buffer.alloc(bytes));
+    /** Three bodies of 60,000 bytes, for which the peer has given credit. */
+    const sent = (socket: TestOwner['socket']): TestOwner => {
+      const owner = client();
+      owner.receive(Buffer.concat([frame(4, 0, 0, ''), frame(8, 0, 0, u32(1_000_000))]));
+      owner.output();
+      owner.socket = socket;
+      for (const path of ['/a', '/b', '/c']) owner.request(path, new BufferedBody(Buffer.alloc(60_000)));
+      return owner;
+    };
 
     it('leave before its end when much has gathered', () => {
-      const owner = client();
-      owner.receive(Buffer.concat([frame(4, 0, 0, ''), credit(0)]));
-      owner.output();
-      owner.socket = 'takes';
-
-      for (const path of ['/a', '/b', '/c']) owner.request(path, bodyOf(60_000));
+      const owner = sent('takes');
 
       expect(owner.early).toBeGreaterThan(120_000);
       expect(owner.output().length).toBeGreaterThan(60_000);
     });
 
     it('wait from then on if the socket is full, and go on when it has room', () => {
-      const owner = client();
-      owner.receive(Buffer.concat([frame(4, 0, 0, ''), credit(0)]));
-      owner.output();
-      owner.socket = 'full';
-
-      for (const path of ['/a', '/b', '/c']) owner.request(path, bodyOf(60_000));
+      const owner = sent('full');
 
       const dataOf = (bytes: Buffer): number =>
         framesOf(bytes).reduce((sum, { type, payload }) => sum + (type === 0 ? payload.length : 0), 0);

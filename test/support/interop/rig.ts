@@ -1,6 +1,6 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { afterEach } from 'vitest';
 import { Protocol } from '../../../proto/gen/sluice/v1/config_pb.js';
+import { useClosing } from '../closing.js';
 import { startGateway, type GatewayConfig, type TestGateway } from '../gateway.js';
 import { InteropClient, startInteropServer, testService, type InteropServer } from './interop.js';
 import { startRawServer, type StreamHandler } from './raw.js';
@@ -25,10 +25,7 @@ export interface GrpcRig {
 
 /** For a test file to call once: each test then starts what it needs. */
 export function useGrpcRig(): GrpcRig {
-  const closing: (() => Promise<void> | void)[] = [];
-  afterEach(async () => {
-    for (const close of closing.splice(0).toReversed()) await close();
-  });
+  const closing = useClosing();
   const keep = <T extends { close(): Promise<void> | void }>(opened: T): T => {
     closing.push(() => opened.close());
     return opened;
