@@ -55,10 +55,10 @@ function forward(
 }
 
 function shapedFields(head: RequestHead, facts: ClientFacts, id: string, prefix: string): ShapedFields<MessageFields> {
-  const { lines } = head;
-  if (lines === undefined || lines === null)
-    return upstreamFields(stripHopByHop(head.headers), head, facts, id, prefix);
-  return upstreamLines(lines, head, facts, id, prefix);
+  const lines = head.lines ?? null;
+  return lines === null
+    ? upstreamFields(stripHopByHop(head.headers), head, facts, id, prefix)
+    : upstreamLines(lines, head, facts, id, prefix);
 }
 
 /**

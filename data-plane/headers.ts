@@ -17,21 +17,17 @@ export class FieldBlock {
   }
 
   get text(): string {
-    if (this.#text === '') this.#text = fieldText(this.fields);
+    if (this.#text !== '') return this.#text;
+    const { fields } = this;
+    for (let i = 0; i < fields.length; i += 2) this.#text += `${fields[i]}: ${fields[i + 1]}\r\n`;
     return this.#text;
   }
 
   /** With the empty line that ends a head. */
   get lastText(): string {
-    if (this.#lastText === '') this.#lastText = `${fieldText(this.fields)}\r\n`;
+    if (this.#lastText === '') this.#lastText = `${this.text}\r\n`;
     return this.#lastText;
   }
-}
-
-function fieldText(fields: HeaderList): string {
-  let text = '';
-  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
-  return text;
 }
 
 /**

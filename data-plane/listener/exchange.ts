@@ -7,6 +7,7 @@ import type { StreamBody } from '../socket/stream-body.js';
 import {
   chunkedEnd,
   chunkStart,
+  endHead,
   statusLine,
   writeFields,
   writeMessageFields,
@@ -101,7 +102,8 @@ export class Http1Exchange implements Exchange, BodySink {
     this.#framing = this.#framingOf(status, body);
     this.#keepAlive = this.#framing !== 'close' && this.#connection.mayKeepAlive(body instanceof BufferedBody);
     const length = this.#framing === 'length' ? this.#announced : null;
-    const head = this.#headText(writeMessageFields(statusLine(status), headers, length), added, body);
+    const written = writeMessageFields(statusLine(status), headers, length);
+    const head = endHead(written.text, added, this.#ownLines(written, body));
     if (this.#framing === 'none') {
       if (body.length !== 0) body.cancel(new ProxyError('internal', new Error('a body where none can be sent')));
       this.#connection.write(head);
@@ -129,12 +131,6 @@ export class Http1Exchange implements Exchange, BodySink {
       return 'length';
     }
     return this.head.version === '1.1' ? 'chunked' : 'close';
-  }
-
-  #headText(written: FieldsWritten, added: FieldBlock | undefined, body: BodySource): string {
-    const lines = this.#ownLines(written, body);
-    if (added === undefined) return `${written.text}${lines}\r\n`;
-    return lines === '' ? written.text + added.lastText : `${written.text}${added.text}${lines}\r\n`;
   }
 
   /** What the connection itself has to say: mostly nothing. */

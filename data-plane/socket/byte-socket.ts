@@ -225,6 +225,10 @@ export class ByteSocket {
     return this.#socket.writableNeedDrain || this.#inFlight >= socketBufferBytes;
   }
 
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;

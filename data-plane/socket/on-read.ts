@@ -8,9 +8,6 @@ export class SocketReader {
   readonly #choice: ReadBufferChoice;
   #socket: ByteSocket | null = null;
   #handle: StreamHandle | null = null;
-  /** Node has given the handle its first buffer. */
-  #isConnector = false;
-  #isPaused = false;
   #changed = true;
 
   constructor(reads: SharedReadBuffer) {
@@ -19,7 +16,6 @@ export class SocketReader {
 
   /** For a socket that is yet to connect. */
   get options(): OnReadOpts {
-    this.#isConnector = true;
     return {
       buffer: () => this.#nextBuffer() as Uint8Array,
       callback: (bytesRead: number) => {
@@ -44,7 +40,6 @@ export class SocketReader {
     if (streamWrap === null || handle === null) return false;
     const { streamBaseState: state, kReadBytesOrError } = streamWrap;
     const ofStream = handle.onread;
-    if (!this.#isConnector) handle.useUserBuffer(this.#choice.current);
     handle.onread = (bytes): Uint8Array | undefined => {
       const bytesRead = state[kReadBytesOrError] as number;
       if (bytesRead <= 0 || socket.destroyed) return ofStream.call(handle, bytes);
@@ -55,22 +50,24 @@ export class SocketReader {
     return true;
   }
 
-  /** Lets a socket that was accepted be read: its stream has to flow to tell of the end, and begins to in the next tick. */
-  start(socket: Socket): void {
-    socket.resume();
+  /**
+   * Lets a socket that was accepted be read, which has no buffer from its options: its stream has to flow to tell of the end, and
+   * begins to in the next tick.
+   */
+  start(socket: ByteSocket): void {
+    this.#handle?.useUserBuffer(this.#choice.current);
+    socket.socket.resume();
     process.nextTick(() => {
-      if (this.#isPaused) this.pause();
+      if (socket.isPaused) this.pause();
     });
   }
 
   pause(): void {
-    this.#isPaused = true;
     if (this.#handle === null) this.#socket?.socket.pause();
     else if (this.#socket?.socket.destroyed === false) this.#handle.readStop();
   }
 
   resume(): void {
-    this.#isPaused = false;
     if (this.#handle === null) this.#socket?.socket.resume();
     else if (this.#socket?.socket.destroyed === false) this.#handle.readStart();
   }

@@ -37,7 +37,7 @@ export function adoptSocket(socket: Socket, reads: SharedReadBuffer, events: Soc
   const reader = new SocketReader(reads);
   if (!reader.takeOver(socket)) return readEvents(socket, reads, events);
   const byteSocket = reader.readsFor(new ByteSocket(socket, reads.turn, events));
-  reader.start(socket);
+  reader.start(byteSocket);
   return byteSocket;
 }
 

@@ -31,7 +31,7 @@ export function readStatus(fields: HeaderList): GrpcStatus | null {
   if (text === undefined) return null;
   if (text === '0') return ok;
   const code = /^[0-9]{1,9}$/.test(text) ? Number(text) : 2;
-  if (code === 0) return { code, message: '', details: [] };
+  if (code === 0) return ok;
   const encoded = headerValue(fields, 'grpc-status-details-bin');
   return { code, message: decodeMessage(headerValue(fields, 'grpc-message') ?? ''), details: readDetails(encoded) };
 }

@@ -125,10 +125,9 @@ export class FieldTable {
     this.tag = ((field.number << 3) | (this.delimited ? 3 : isMessage(field) ? 2 : wireTypeOf[field.kind])) >>> 0;
     const quoted = JSON.stringify(field.jsonName);
     this.quotedName = wordsOf(utf8.encode(quoted));
-    const key = utf8.encode(`,${quoted}:`);
+    const key = wordsOf(utf8.encode(`,${quoted}:`));
     this.keyLength = key.length;
-    this.keyWords = new Int32Array((key.length + 3) >>> 2);
-    new Uint8Array(this.keyWords.buffer).set(key);
+    this.keyWords = key.words;
   }
 
   /** Of a message or map field. */

@@ -1,5 +1,12 @@
 import { BufferedBody } from '../../body.js';
-import { chunkedEnd, chunkStart, safeTarget, writeMessageFields, type FieldsWritten } from '../../wire/http1/http1.js';
+import {
+  chunkedEnd,
+  chunkStart,
+  endHead,
+  safeTarget,
+  writeMessageFields,
+  type FieldsWritten,
+} from '../../wire/http1/http1.js';
 import type { Call } from '../transport.js';
 
 export type RequestFraming = 'none' | 'length' | 'chunked';
@@ -15,9 +22,7 @@ export function requestHead(call: Call, framing: RequestFraming): string {
   const { method, target, authority, headers, added, body } = call;
   const start = `${method} ${safeTarget(target)} HTTP/1.1\r\nHost: ${authority}\r\n`;
   const written = writeMessageFields(start, headers, framing === 'chunked' ? null : body.length);
-  const lines = framingLine(call, framing, written) + connectionLines(call, written);
-  if (added === undefined) return `${written.text}${lines}\r\n`;
-  return lines === '' ? written.text + added.lastText : `${written.text}${added.text}${lines}\r\n`;
+  return endHead(written.text, added, framingLine(call, framing, written) + connectionLines(call, written));
 }
 
 function framingLine(call: Call, framing: RequestFraming, { hasLength }: FieldsWritten): string {

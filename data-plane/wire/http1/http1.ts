@@ -8,6 +8,7 @@ export { isAuthority, splitTarget, type RequestTarget } from './target.js';
 export {
   chunkedEnd,
   chunkStart,
+  endHead,
   isSafeAuthority,
   safeTarget,
   statusLine,

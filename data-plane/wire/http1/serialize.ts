@@ -1,4 +1,11 @@
-import { FieldLines, isHeader, safeFields, type HeaderList, type MessageFields } from '../../headers.js';
+import {
+  FieldLines,
+  isHeader,
+  safeFields,
+  type FieldBlock,
+  type HeaderList,
+  type MessageFields,
+} from '../../headers.js';
 
 const notInTarget = /[^\x21-\x7e]/;
 /** What a serialised list of fields holds that its writer must know of. */
@@ -61,13 +68,19 @@ export function writeMessageFields(start: string, fields: MessageFields, length:
   const hasLength = contentLength >= 0;
   if (hasLength && contentLength !== length) return writeFields(start, fields.list);
   return {
-    text: text === '' ? start : start + text,
+    text: start + text,
     hasDate,
     contentLength: null,
     hasLength,
     hasTrailersOffer: false,
     hasUpgradeOption: false,
   };
+}
+
+/** The rest of a head: `added` behind what is written, then `lines` of who sends it, mostly none, and the empty line. */
+export function endHead(text: string, added: FieldBlock | undefined, lines: string): string {
+  if (added === undefined) return `${text}${lines}\r\n`;
+  return lines === '' ? text + added.lastText : `${text}${added.text}${lines}\r\n`;
 }
 
 /** Trailer fields may say nothing about framing, routing or the connection (RFC 9110 section 6.5.1). */

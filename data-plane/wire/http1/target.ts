@@ -7,8 +7,8 @@ export interface RequestTarget {
 }
 
 const hostAndPort = /^(?:(?!.*\.\.)[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?$/;
-/** In a request target only what every recipient takes there: nginx refuses `_`, `%` and the rest of a registered name's characters. */
-const absoluteHost = /^(?:(?!.*\.\.)[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?$/;
+/** What an authority may have and not every recipient takes in a request target: nginx refuses it there. */
+const notInAbsoluteForm = /[_~!$&'()*+,;=%]/;
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
 
 /**
@@ -36,7 +36,7 @@ export function splitTarget(
   if (absolute === null) throw malformed('form of the request target');
   const authority = absolute[1] as string;
   const rest = absolute[2] as string;
-  if (!absoluteHost.test(authority)) throw malformed('authority of the request target');
+  if (!isAuthority(authority) || notInAbsoluteForm.test(authority)) throw malformed('authority of the request target');
   if (host !== null && host.toLowerCase() !== authority.toLowerCase())
     throw malformed('Host differs from the request target');
   return { authority, target: rest.startsWith('/') ? rest : `/${rest}` };
