@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --v8-pool-size=1
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
 import { addAdminCommands } from '../control-plane/cli/cli.js';

@@ -1,3 +1,4 @@
+import { nodeFlags } from '../node-flags.js';
 import { packageFile } from '../package-file.js';
 import { freePorts, makeWorkDir, ServerProcess, type RunningServer } from '../servers/servers.js';
 
@@ -56,7 +57,12 @@ async function start({ id, command, port, flags, probeUrl }: MemberOptions): Pro
     url: `http://127.0.0.1:${port}`,
     port,
     binary: { path: process.execPath, libraryDirs: [] },
-    args: [entryPoint, command, ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value])],
+    args: [
+      ...nodeFlags,
+      entryPoint,
+      command,
+      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+    ],
     user: undefined,
     workDir: await makeWorkDir(id, undefined),
     stopSignals: ['SIGTERM'],

@@ -11,7 +11,7 @@ export { downloadPackages, libraryEnv, run, withLock };
 
 export type ServerName = 'postgres' | 'nats-server' | 'consul' | 'haproxy';
 /** What benchmarks compare with, and measure with. */
-export type ToolName = 'nginx' | 'wrk' | 'h2load' | 'nghttpd' | 'nghttpx';
+export type ToolName = 'nginx' | 'wrk' | 'h2load' | 'nghttpd' | 'nghttpx' | 'slowhttptest';
 export type ProgramName = ServerName | ToolName;
 
 /** An executable, and the folders with shared libraries it needs beyond the machine's own. */
@@ -47,6 +47,7 @@ const ORIGINS: Readonly<Record<ProgramName, Origin>> = {
   h2load: { packageName: 'nghttp2-client', suite: undefined, remedy: 'apt-get install nghttp2-client' },
   nghttpd: { packageName: 'nghttp2-server', suite: undefined, remedy: 'apt-get install nghttp2-server' },
   nghttpx: { packageName: 'nghttp2-proxy', suite: undefined, remedy: 'apt-get install nghttp2-proxy' },
+  slowhttptest: { packageName: 'slowhttptest', suite: undefined, remedy: 'apt-get install slowhttptest' },
 };
 
 /**

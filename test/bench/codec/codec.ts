@@ -128,6 +128,5 @@ function toRow(name: string, system: string, samples: readonly Sample[]): Row {
     p50Ms: p50Micros / 1_000,
     p99Ms: middle((each) => each.p99Micros) / 1_000,
     errors: 0,
-    bytesPerConnection: null,
   };
 }

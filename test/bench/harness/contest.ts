@@ -14,6 +14,7 @@ import {
 } from './harness.js';
 import { runIdleCase } from './idle-case.js';
 import { runCase } from './run-case.js';
+import { runSlowCase } from './slow-case.js';
 
 /** Systems that do the same work in front of the same upstreams. */
 export interface Contest {
@@ -60,15 +61,19 @@ export async function runContest(contest: Contest, options: BenchOptions): Promi
     const rows: Row[] = [];
     for (const each of cases) {
       const reason = missingFiles(each.connections);
-      const run = each.load === 'idle' ? runIdleCase : runCase;
       const able = entrants.filter((entrant) => canTakePart(each, entrant));
-      if (reason === null) rows.push(...(await run(each, able, options)));
+      if (reason === null) rows.push(...(await runnerOf(each)(each, able, options)));
       else skipped.push({ name: each.name, reason });
     }
     return { rows, skipped, reference: contest.reference };
   } finally {
     for (const each of opened.toReversed()) await each.stop();
   }
+}
+
+function runnerOf({ load }: Case): typeof runCase {
+  if (load === 'idle') return runIdleCase;
+  return load === 'slow' ? runSlowCase : runCase;
 }
 
 async function place({ pid, helpers }: Running): Promise<void> {

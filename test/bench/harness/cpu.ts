@@ -28,3 +28,9 @@ async function ticksOf(pid: number): Promise<number> {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return Number(fields[11]) + Number(fields[12]);
 }
+
+/** Time of this machine's cores that went to other guests of its host, while something here wanted to run (proc(5): steal). */
+export async function stolenMicros(): Promise<number> {
+  const [all = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
+  return microsPerTick * Number(all.split(/ +/)[8]);
+}

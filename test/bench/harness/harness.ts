@@ -1,4 +1,4 @@
-import type { HttpRequest } from '../load/load.js';
+import type { HttpRequest, SlowClients } from '../load/load.js';
 
 /** One line of a result: what one system did in one case, each figure the median of the rounds. */
 export interface Row {
@@ -10,10 +10,12 @@ export interface Row {
   readonly cpuMicrosPerRequest: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** The same without what disturbs the requests, where something does. */
+  readonly quietP99Ms?: number;
   /** Of all rounds. */
   readonly errors: number;
-  /** What a connection that waits for a request costs in memory; null where that is not what the case is about. */
-  readonly bytesPerConnection: number | null;
+  /** What a connection that waits or is slow costs in memory, where the case is about that. */
+  readonly bytesPerConnection?: number;
 }
 
 export interface BenchResult {
@@ -79,8 +81,9 @@ export function weightOf(index: number): number {
  * - `websocket`: as `full`, with messages that are echoed on upgraded connections
  * - `calls`: as `full`, with gRPC calls over HTTP/2, many on each connection
  * - `idle`: not at all; each connection has had one answer and stays
+ * - `slow`: at a low fixed rate, without and with slow clients beside
  */
-export type Load = 'full' | 'half' | 'websocket' | 'calls' | 'idle';
+export type Load = 'full' | 'half' | 'websocket' | 'calls' | 'idle' | 'slow';
 
 /** One scenario. */
 export interface Case {
@@ -100,6 +103,8 @@ export interface Case {
   readonly without: readonly string[];
   /** Whether this is the right body for the request: a fast wrong answer is no answer. */
   readonly isAnswer: (body: Buffer, system: string) => boolean;
+  /** Of `slow`. */
+  readonly slowClients?: SlowClients;
   /** How long each answer is, where the load generator is to look at that only. */
   readonly answerBytes?: number;
 }

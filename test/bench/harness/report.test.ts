@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { jsonLine, table } from './report.js';
 import { median } from './stats.js';
-import type { BenchResult } from './harness.js';
+import type { BenchResult, Row } from './harness.js';
 
 const result: BenchResult = {
   rows: [
@@ -13,7 +13,6 @@ const result: BenchResult = {
       p50Ms: 1.5,
       p99Ms: 3,
       errors: 2,
-      bytesPerConnection: null,
     },
     {
       case: 'small',
@@ -23,7 +22,6 @@ const result: BenchResult = {
       p50Ms: 1,
       p99Ms: 2,
       errors: 0,
-      bytesPerConnection: null,
     },
   ],
   skipped: [{ name: 'haproxy', reason: 'not here' }],
@@ -62,4 +60,14 @@ it('a case about memory says what a connection takes, and nothing of requests', 
 
   expect(JSON.parse(jsonLine('proxy', idle))).toMatchObject({ rows: [{ bytes_per_connection: 2_048 }] });
   expect(table(idle).split('\n')[1]).toMatch(/^idle-10000 +sluice +0 +2\.0$/);
+});
+
+it('a case about clients that disturb others has the p99 without them beside the one with them', () => {
+  const [row] = result.rows;
+  const slow = { ...result, rows: [{ ...(row as Row), case: 'slow-heads', quietP99Ms: 2, bytesPerConnection: 1_024 }] };
+
+  expect(JSON.parse(jsonLine('proxy', slow))).toMatchObject({
+    rows: [{ p99_ms: 3, quiet_p99_ms: 2, bytes_per_connection: 1_024 }],
+  });
+  expect(table(slow).split('\n')[1]).toMatch(/^slow-heads +sluice +30\.0 +30000 +1\.50 +3\.00 +2\.00 +2 +1\.0$/);
 });

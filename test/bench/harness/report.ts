@@ -11,8 +11,9 @@ export function jsonLine(bench: string, { rows }: BenchResult): string {
       cpu_us_per_request: round(row.cpuMicrosPerRequest, 3),
       p50_ms: round(row.p50Ms, 6),
       p99_ms: round(row.p99Ms, 6),
+      ...(row.quietP99Ms === undefined ? {} : { quiet_p99_ms: round(row.quietP99Ms, 6) }),
       errors: row.errors,
-      ...(row.bytesPerConnection === null ? {} : { bytes_per_connection: Math.round(row.bytesPerConnection) }),
+      ...(row.bytesPerConnection === undefined ? {} : { bytes_per_connection: Math.round(row.bytesPerConnection) }),
     })),
   });
 }
@@ -27,15 +28,17 @@ export function table({ rows, skipped, reference }: BenchResult): string {
     'requests/s',
     'p50 ms',
     'p99 ms',
+    rows.some(({ quietP99Ms }) => quietP99Ms !== undefined) ? 'quiet p99 ms' : '',
     'errors',
-    rows.some(({ bytesPerConnection }) => bytesPerConnection !== null) ? 'KiB/connection' : '',
+    rows.some(({ bytesPerConnection }) => bytesPerConnection !== undefined) ? 'KiB/connection' : '',
   ];
   const lines = rows.map((row) => [
     row.case,
     row.system,
-    ...(row.bytesPerConnection === null ? ofRequests(row, rows, reference) : ['', '', '', '', '']),
+    ...(row.rps === 0 ? ['', '', '', '', ''] : ofRequests(row, rows, reference)),
+    row.quietP99Ms?.toPrecision(3) ?? '',
     String(row.errors),
-    row.bytesPerConnection === null ? '' : (row.bytesPerConnection / 1_024).toFixed(1),
+    row.bytesPerConnection === undefined ? '' : (row.bytesPerConnection / 1_024).toFixed(1),
   ]);
   const notes = skipped.map(({ name, reason }) => `skipped: ${name} (${reason})`);
   return [...columns([head, ...lines]), ...notes].join('\n');

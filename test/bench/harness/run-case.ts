@@ -117,6 +117,5 @@ function toRow(name: string, system: string, measurements: readonly Measurement[
     p50Ms: middle(({ p50Micros }) => p50Micros / 1_000),
     p99Ms: middle(({ p99Micros }) => p99Micros / 1_000),
     errors: measurements.reduce((sum, { errors }) => sum + errors, 0),
-    bytesPerConnection: null,
   };
 }

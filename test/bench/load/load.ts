@@ -8,6 +8,7 @@ export { callOnce } from './call.js';
 export { openIdle } from './idle.js';
 export type { LoadOptions, LoadResult } from './contract.js';
 export { sendOnce, type HttpRequest } from './request.js';
+export { startSlowClients, type SlowClients } from './slow-clients.js';
 
 /**
  * Loads a port of 127.0.0.1 as hard as it can take: each connection sends as soon as it has its answer. Latencies are those

@@ -1,5 +1,5 @@
 import type { Case } from '../harness/harness.js';
-import type { HttpRequest } from '../load/load.js';
+import type { HttpRequest, SlowClients } from '../load/load.js';
 import { bodies, host, prefix } from './upstream.js';
 
 const nodePeers = ['node:http+undici', '@fastify/http-proxy'];
@@ -51,6 +51,13 @@ const early: HttpRequest = { ...small.request, method: 'POST', body: bodies['64K
 
 const onRequest = { onRequest: true };
 
+/** Slow clients come in a half of the time, and stay in the other. */
+function slow(name: SlowClients['slow'], path: string, connections: number): Case {
+  const request = { path: `${prefix}/${path}`, headers: small.request.headers };
+  const slowClients = { slow: name, request, connections, rate: connections / 4 };
+  return other(`slow-${name}`, { load: 'slow', slowClients, connections, times: 8, ...onRequest });
+}
+
 export const cases: readonly Case[] = [
   // First, when the memory of each is that of a young process, and no earlier case has left any to use again.
   other('idle-10000', { load: 'idle', connections: 10_000, without: [...nodePeers, 'haproxy'] }),
@@ -74,4 +81,7 @@ export const cases: readonly Case[] = [
   { ...get('1MiB'), name: 'tls-1MiB', tls: true, times: 5, ...onRequest },
   other('tls-connection-per-request', { request: closing, tls: true, ...onRequest }),
   other('1000-connections', { connections: 1_000, ...onRequest }),
+  slow('heads', 'small', 1_000),
+  slow('bodies', 'upload', 1_000),
+  slow('readers', '1MiB', 200),
 ];

@@ -63,7 +63,6 @@ function measure({ name, kind, routes }: RouteCase, { seconds, progress }: Bench
     p50Ms: nanos / 1e6,
     p99Ms: slow / 1e6,
     errors: 0,
-    bytesPerConnection: null,
   };
 }
 
