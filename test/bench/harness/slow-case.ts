@@ -50,15 +50,15 @@ async function runRound(each: Case, { name, running }: Entrant, { seconds, progr
     try {
       const disturbed = await loadAtRate(load, requestsPerSecond);
       const count = await slow.count();
-      const left = count / slowClients.connections;
-      if (left < least) throw new Error(`${name}, case ${each.name}: only ${count} slow clients are there`);
       const cpu = (await cpuMicros(running.pid)) - micros;
-      return { disturbed, cpuMicros: cpu, bytes: (await residentBytes(running.pid)) - bytes };
+      return { disturbed, count, cpuMicros: cpu, bytes: (await residentBytes(running.pid)) - bytes };
     } finally {
       await slow.end();
       await sleep(settleMs);
     }
   });
+  if (beside.count < least * slowClients.connections)
+    throw new Error(`${name}, case ${each.name}: only ${beside.count} slow clients are there`);
   return { quiet, ...beside, bytesPerSlowClient: beside.bytes / slowClients.connections };
 }
 
